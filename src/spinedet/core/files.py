@@ -1,0 +1,178 @@
+"""Files that are whole or absent: JSON in and out, hashes, and a run's own folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from spinedet.core.errors import InputError
+from spinedet.core.types import Record
+
+R = TypeVar("R", bound=Record)
+_CHUNK = 1 << 20
+_SINGULAR = {"studies": "study", "series": "series", "lesions": "lesion", "findings": "finding number"}
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file, or of a folder's files by name and content."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if path.is_dir():
+            digest.update(file.relative_to(path).as_posix().encode())
+        if file.is_file():
+            with file.open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 file atomically: a reader sees the old file or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write finite JSON atomically.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    write_text(path, json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file.
+
+    Raises:
+        InputError: the file is missing or is no JSON.
+    """
+    try:
+        return json.loads(read_bytes(path))
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}); write the file again or restore it") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """The file's bytes.
+
+    Raises:
+        InputError: the file is missing or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; check the path") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder where a file is needed") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
+
+
+def read_record(path: Path, record: type[R], format_name: str) -> R:
+    """Read and validate a versioned spinedet file.
+
+    Raises:
+        InputError: no such file, no JSON, another format, version or space, or a value that the format forbids;
+            the message names the file, the study and the field.
+    """
+    raw = read_json(path)
+    _check_header(path, raw, format_name)
+    header = ("format", "version", "space")
+    try:
+        return record.model_validate_json(json.dumps({k: v for k, v in raw.items() if k not in header}))
+    except ValidationError as error:
+        raise InputError(f"{path}: {_explain(error, raw)}") from None
+
+
+def _check_header(path: Path, raw: Any, format_name: str) -> None:
+    if not isinstance(raw, dict) or raw.get("format") != format_name:
+        raise InputError(f'{path} is no {format_name} file: its "format" must be "{format_name}"')
+    if raw.get("version") != 1:
+        raise InputError(f"{path} has version {raw.get('version')!r}; this spinedet reads version 1")
+    if raw.get("space") != "RAS":
+        raise InputError(f'{path} has space {raw.get("space")!r}; convert its coordinates to RAS mm and write "RAS"')
+
+
+def _explain(error: ValidationError, raw: dict[str, Any]) -> str:
+    """The first fault in words, with list positions replaced by the ids found on the way."""
+    fault = error.errors(include_url=False)[0]
+    words: list[str] = []
+    here: Any = raw
+    for key in fault["loc"]:
+        here = _step(here, key)
+        if isinstance(key, int) and words and words[-1] in _SINGULAR:
+            name = here["id"] if isinstance(here, dict) and "id" in here else key
+            words[-1] = f"{_SINGULAR[words[-1]]} {name!r}"
+        else:
+            words.append(str(key))
+    found = "" if isinstance(here, dict | list) else f" (found {_show(here)})"
+    return f"{', '.join(words)}: {fault['msg']}{found}"
+
+
+def _step(here: Any, key: int | str) -> Any:
+    try:
+        return here[key]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return json.dumps(value)[:60]
+
+
+def claim_folder(folder: Path, free_bytes: int = 1 << 20) -> None:
+    """Make `folder` this run's own: new or empty, writable, with room to spare.
+
+    Raises:
+        InputError: it holds another run's files, cannot be written, or the disk is nearly full.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if next(folder.iterdir(), None) is not None:
+            raise InputError(f"out={folder} is not empty; it belongs to another run. Choose another out= folder")
+    except OSError as error:
+        raise InputError(f"out={folder} cannot be made ({error.strerror}); choose a folder you can write to") from None
+    check_writable(folder, free_bytes)
+
+
+def check_writable(folder: Path, free_bytes: int) -> None:
+    """Fail now rather than after hours of work.
+
+    Raises:
+        InputError: the folder cannot be written or its disk has less than `free_bytes` left.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(min(free_bytes, _CHUNK)))
+            probe.flush()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written ({error.strerror}); free the disk or choose another out="
+        ) from None
+    if free < free_bytes:
+        raise InputError(
+            f"the disk of {folder} has {free >> 20} MiB left and this needs {free_bytes >> 20} MiB; "
+            "free some space or choose another out="
+        )

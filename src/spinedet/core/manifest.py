@@ -1,0 +1,119 @@
+"""Reading, checking and writing the reference standard (`spinedet-manifest`)."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from spinedet.core.errors import InputError
+from spinedet.core.files import read_record, write_json
+from spinedet.core.types import Manifest, Study
+
+FORMAT = "spinedet-manifest"
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read one manifest; its series paths come back absolute.
+
+    Raises:
+        InputError: the file breaks the format or leaks between splits; the message names file, study and field.
+    """
+    manifest = read_record(path, Manifest, FORMAT)
+    manifest = manifest.model_copy(update={"studies": tuple(_located(s, path.parent) for s in manifest.studies)})
+    _validate(manifest, str(path))
+    return manifest
+
+
+def read_manifests(paths: Sequence[Path]) -> Manifest:
+    """Several manifests as one cohort, checked for leakage across all of them.
+
+    Raises:
+        InputError: as `read_manifest`; or no path, regions or categories that do not go together.
+    """
+    if not paths:
+        raise InputError("no manifest was given; pass data.manifests=[path/to/manifest.json]")
+    parts = [read_manifest(Path(path)) for path in paths]
+    regions = sorted({part.region.value for part in parts})
+    if len(regions) > 1:
+        raise InputError(f"the manifests are of different regions ({', '.join(regions)}); use one region at a time")
+    whole = Manifest(
+        name="+".join(dict.fromkeys(part.name for part in parts)),
+        region=parts[0].region,
+        categories=tuple(dict.fromkeys(c for part in parts for c in part.categories)),
+        studies=tuple(study for part in parts for study in part.studies),
+    )
+    _validate(whole, " + ".join(map(str, paths)))
+    return whole
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write a manifest atomically, series paths relative to its folder."""
+    content = manifest.model_dump(mode="json")
+    for study in content["studies"]:
+        for series in study["series"]:
+            series["path"] = os.path.relpath(series["path"], path.parent.absolute())
+    write_json(path, {"format": FORMAT, "version": 1, "space": "RAS", **content})
+
+
+def _located(study: Study, folder: Path) -> Study:
+    root = folder.absolute()
+    series = tuple(s.model_copy(update={"path": Path(os.path.normpath(root / s.path))}) for s in study.series)
+    return study.model_copy(update={"series": series})
+
+
+def _validate(manifest: Manifest, source: str) -> None:
+    if not manifest.categories:
+        raise InputError(f"{source}: categories is empty; name at least one")
+    _refuse_repeats((s.id for s in manifest.studies), f"{source}: study id {{}} appears more than once")
+    for study in manifest.studies:
+        _validate_study(study, set(manifest.categories), f"{source}: study {study.id!r}")
+    refuse_leakage(manifest.studies, source)
+
+
+def _validate_study(study: Study, categories: set[str], where: str) -> None:
+    _refuse_repeats((s.id for s in study.series), f"{where}: series id {{}} appears more than once")
+    _refuse_repeats((lesion.id for lesion in study.lesions), f"{where}: lesion id {{}} appears more than once")
+    known = {series.id for series in study.series}
+    for lesion in study.lesions:
+        if lesion.series not in known:
+            raise InputError(f"{where}, lesion {lesion.id!r}, series: the study has no series {lesion.series!r}")
+        if lesion.category not in categories:
+            raise InputError(
+                f"{where}, lesion {lesion.id!r}, category: unknown category {lesion.category!r}; "
+                f"the manifest's categories are {sorted(categories)}"
+            )
+
+
+def refuse_leakage(studies: Iterable[Study], source: str) -> None:
+    """Refuse a patient in two splits or two centres, and one image (by sha256) in two splits.
+
+    Raises:
+        InputError: names the patient or the two studies.
+    """
+    splits: dict[str, str] = {}
+    centers: dict[str, str] = {}
+    images: dict[str, tuple[str, str]] = {}
+    for study in studies:
+        split = study.split.value if study.split else "null"
+        for seen, value, what in ((splits, split, "splits"), (centers, study.center, "centres")):
+            if seen.setdefault(study.patient, value) != value:
+                raise InputError(
+                    f"{source}: patient {study.patient!r} is in two {what} ({seen[study.patient]} and {value}, "
+                    f"the latter by study {study.id!r}); keep each patient in one"
+                )
+        for series in study.series:
+            if series.sha256:
+                before = images.setdefault(series.sha256, (split, study.id))
+                if before[0] != split:
+                    raise InputError(
+                        f"{source}: studies {before[1]!r} ({before[0]}) and {study.id!r} ({split}) hold the same "
+                        "image (equal sha256) in two splits; remove one"
+                    )
+
+
+def _refuse_repeats(ids: Iterable[str], message: str) -> None:
+    repeated = [repr(name) for name, count in Counter(ids).items() if count > 1]
+    if repeated:
+        raise InputError(message.format(repeated[0]) + "; give each its own")
