@@ -1,0 +1,152 @@
+"""What every command shares: Hydra underneath, one clear message on wrong input, the exit status of the contract."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from rich.console import Console
+
+from spinedet.core.errors import InputError
+from spinedet.core.files import claim_folder, write_json
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+# Tables are results: they go to standard output, messages and progress to standard error.
+results = Console(highlight=False, soft_wrap=True)
+
+Settings = TypeVar("Settings")
+
+
+class Status(IntEnum):
+    """Exit statuses of every command."""
+
+    DONE = 0
+    FAILED = 1
+    WRONG_INPUT = 2
+    SKIPPED = 3
+
+
+@dataclass
+class CommonConfig:
+    """Settings that every command takes.
+
+    Attributes:
+        out: the folder that the command fills; a new one under runs/ when null.
+        seed: of everything random.
+        workers: processes for reading and drawing; as many as there are cores when null.
+    """
+
+    out: str | None = None
+    seed: int = 0
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Studies that could not be used, with the reason for each."""
+
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def report(self, folder: Path) -> Status:
+        """List them in `skipped.json` and on the console; the status says whether there were any."""
+        if not self.reasons:
+            return Status.DONE
+        write_json(folder / "skipped.json", [{"study": s, "reason": r} for s, r in self.reasons.items()])
+        for study, reason in self.reasons.items():
+            console.print(f"[yellow]skipped[/] {study}: {reason}", markup=True)
+        return Status.SKIPPED
+
+
+def conf_folder() -> Path:
+    """The composed configs: inside an installed package, or beside `src` in a checkout."""
+    shipped = Path(__file__).parent / "conf"
+    return shipped if shipped.is_dir() else Path(__file__).parents[2] / "conf"
+
+
+def register(schema: type, name: str, groups: dict[str, dict[str, type]] | None = None) -> None:
+    """Make a command's typed config, and the choices of its config groups, known to Hydra."""
+    store = ConfigStore.instance()
+    store.store(name=f"{name}_schema", node=schema)
+    for group, choices in (groups or {}).items():
+        for choice, node in choices.items():
+            store.store(group=group, name=choice, node=node)
+
+
+def run_command(name: str, function: Callable[[Any], Status]) -> None:
+    """Run `function` on the composed and checked config, once or for each job of a multirun, then exit.
+
+    One job of a sweep that fails leaves the others their results; the exit status is the worst of all.
+    """
+    statuses: list[Status] = []
+
+    def job(config: DictConfig) -> int:
+        statuses.append(_guarded(function, config))
+        return int(statuses[-1])
+
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(job)()
+    except SystemExit as stop:
+        # Hydra exits with 1 when it cannot compose the config; argparse exits with 2 by itself.
+        sys.exit(Status.WRONG_INPUT if stop.code and not statuses else stop.code)
+    sys.exit(_worst(statuses))
+
+
+def _guarded(function: Callable[[Any], Status], config: DictConfig) -> Status:
+    try:
+        return function(_settings(config))
+    except InputError as error:
+        console.print(f"[bold red]error:[/] {_escaped(str(error))}")
+        return Status.WRONG_INPUT
+    except KeyboardInterrupt:
+        console.print("[yellow]interrupted[/]; what was finished is kept")
+        return Status.FAILED
+    except Exception:
+        console.print(_escaped(traceback.format_exc()))
+        return Status.FAILED
+
+
+def _settings(config: DictConfig) -> Any:
+    try:
+        return OmegaConf.to_object(config)
+    except MissingMandatoryValue as error:
+        raise InputError(f"{error.full_key}= is needed; pass it on the command line (see --help)") from None
+    except (OmegaConfBaseException, ValueError) as error:
+        raise InputError(f"the config cannot be used: {str(error).splitlines()[0]}") from None
+
+
+def _worst(statuses: list[Status]) -> Status:
+    severity = [Status.DONE, Status.SKIPPED, Status.WRONG_INPUT, Status.FAILED]
+    return max(statuses, key=severity.index, default=Status.DONE)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def output_folder(config: CommonConfig, command: str, free_bytes: int = 16 << 20) -> Path:
+    """Claim `out`, or a new folder under runs/, and say where it is.
+
+    Raises:
+        InputError: the folder holds another run, cannot be written, or its disk is nearly full.
+    """
+    folder = Path(config.out) if config.out else Path("runs") / command / _moment()
+    claim_folder(folder, free_bytes)
+    console.print(f"writing to [bold]{_escaped(str(folder))}[/]")
+    return folder
+
+
+def _moment() -> str:
+    now = f"{datetime.now():%Y%m%d-%H%M%S-%f}"
+    number = HydraConfig.get().job.get("num") if HydraConfig.initialized() else None
+    return now if number is None else f"{now}-{number}"
