@@ -1,0 +1,1 @@
+"""Pixels: volumes read, oriented, resampled, normalised and augmented."""

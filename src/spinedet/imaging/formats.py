@@ -1,0 +1,137 @@
+"""Image files (NIfTI, MHA, MHD, NRRD) as a float32 array (i, j, k) with its affine to RAS mm."""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import SimpleITK
+from nibabel.filebasedimages import ImageFileError
+from numpy.typing import NDArray
+
+from spinedet.core.errors import InputError
+from spinedet.core.geometry import Array
+from spinedet.imaging.dicom import LPS_TO_RAS
+
+_NIFTI = (".nii.gz", ".nii")
+_ITK = (".mha", ".mhd", ".nrrd")
+SUFFIXES = (*_NIFTI, *_ITK)
+_NIFTI_FAULTS = (OSError, EOFError, zlib.error, ValueError, ImageFileError, MemoryError)
+# A field that a writer leaves out when it does not know how the image lies; ITK then silently assumes identity.
+_DIRECTION_FIELDS = {
+    ".mha": (b"transformmatrix", b"rotation", b"orientation ="),
+    ".mhd": (b"transformmatrix", b"rotation", b"orientation ="),
+    ".nrrd": (b"space directions:",),
+}
+_HEADER_BYTES = 1 << 14
+# Beyond this, two descriptions of where one image lies are two different places.
+_AGREEMENT_MM = 1.0
+
+
+def read_file(path: Path) -> tuple[NDArray[np.float32], Array]:
+    """Read one image file; trailing axes of length 1 are dropped.
+
+    Raises:
+        InputError: an unknown file type, a damaged file, or colour, complex, 2D or 4D data.
+    """
+    name = path.name.lower()
+    if name.endswith(_NIFTI):
+        return _read_nifti(path)
+    if name.endswith(_ITK):
+        return _read_itk(path)
+    raise InputError(
+        f"{path} is no image file that spinedet reads ({', '.join(SUFFIXES)}); for DICOM, give the series' folder"
+    )
+
+
+def _read_nifti(path: Path) -> tuple[NDArray[np.float32], Array]:
+    try:
+        image = nib.load(path)
+    except _NIFTI_FAULTS as error:
+        raise _damaged(path, error) from None
+    if not isinstance(image, nib.Nifti1Image):
+        raise _damaged(path, TypeError("another format under this name"))
+    _refuse_pixels(path, image.get_data_dtype().names is not None, image.get_data_dtype().kind == "c")
+    _refuse_shape(path, image.shape)
+    affine = _nifti_affine(path, image)
+    try:
+        array = image.get_fdata(dtype=np.float32, caching="unchanged")
+    except _NIFTI_FAULTS as error:
+        raise _damaged(path, error) from None
+    return array.reshape(array.shape[:3], order="F"), affine
+
+
+def _nifti_affine(path: Path, image: nib.Nifti1Image) -> Array:
+    """The sform, else the qform.
+
+    An image with neither is refused: which side is left and which end is the head would be a guess.
+    """
+    qform, qcode = image.get_qform(coded=True)
+    sform, scode = image.get_sform(coded=True)
+    if qcode == 0 and scode == 0:
+        raise InputError(
+            f"{path} does not say how it lies in the patient (qform_code and sform_code are 0); "
+            "convert it again from its DICOM files"
+        )
+    if qcode > 0 and scode > 0 and not _same_place(qform, sform, image.shape[:3]):
+        warnings.warn(f"{path}: qform and sform place the image differently; the sform is used", stacklevel=2)
+    return np.asarray(sform if scode > 0 else qform, dtype=np.float64)
+
+
+def _same_place(first: Array, second: Array, shape: tuple[int, ...]) -> bool:
+    corners = np.array([[x, y, z, 1] for x in (0, shape[0]) for y in (0, shape[1]) for z in (0, shape[2])])
+    return bool(np.abs(corners @ (first - second).T).max() <= _AGREEMENT_MM)
+
+
+def _read_itk(path: Path) -> tuple[NDArray[np.float32], Array]:
+    SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        kind = SimpleITK.GetPixelIDValueAsString(reader.GetPixelID()).lower()
+        _refuse_pixels(path, reader.GetNumberOfComponents() > 1, "complex" in kind)
+        _refuse_shape(path, reader.GetSize())
+        _refuse_unplaced(path)
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise _damaged(path, error) from None
+    while image.GetDimension() > 3:
+        image = image[..., 0]
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    affine[:3, 3] = image.GetOrigin()
+    return SimpleITK.GetArrayViewFromImage(image).T.astype(np.float32), LPS_TO_RAS @ affine
+
+
+def _refuse_unplaced(path: Path) -> None:
+    fields = _DIRECTION_FIELDS[path.suffix.lower()]
+    with path.open("rb") as stream:
+        header = stream.read(_HEADER_BYTES).lower()
+    if not any(field in header for field in fields):
+        raise InputError(
+            f"{path} does not say how it lies in the patient (its header has no directions); "
+            "convert it again from its DICOM files"
+        )
+
+
+def _refuse_pixels(path: Path, several_channels: bool, is_complex: bool) -> None:
+    if several_channels:
+        raise InputError(f"{path} is a colour or vector image; give the scanner's grey values")
+    if is_complex:
+        raise InputError(f"{path} holds complex values; give the magnitude image")
+
+
+def _refuse_shape(path: Path, shape: tuple[int, ...]) -> None:
+    if len(shape) < 3 or min(shape[:3]) < 2:
+        raise InputError(f"{path} is a 2D image (shape {shape}); give the whole stack of slices as one volume")
+    if any(length > 1 for length in shape[3:]):
+        raise InputError(f"{path} holds several volumes (shape {shape}); give the one T2 volume as its own file")
+
+
+def _damaged(path: Path, error: BaseException) -> InputError:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    return InputError(f"{path} cannot be read ({reason}); it may be cut short or no such image, copy it again")

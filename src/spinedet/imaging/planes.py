@@ -1,0 +1,117 @@
+"""The planes in which series are sliced, as values: array order, working spacing and field of view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+
+from spinedet.core.anatomy import Plane
+from spinedet.core.errors import InputError
+from spinedet.core.geometry import Array, Grid
+from spinedet.imaging.volume import Volume
+
+_DIRECTIONS = {
+    "R": (1.0, 0.0, 0.0),
+    "L": (-1.0, 0.0, 0.0),
+    "A": (0.0, 1.0, 0.0),
+    "P": (0.0, -1.0, 0.0),
+    "S": (0.0, 0.0, 1.0),
+    "I": (0.0, 0.0, -1.0),
+}
+_ORDERS = tuple(permutations(range(3)))
+# Slices stand this much further apart than pixels in a 2D stack; below it the volume counts as 3D.
+_STACK_RATIO = 1.5
+# Keeps the stack's slice axis the slice axis up to a tilt of 55 degrees, when an angled axial block has passed 45.
+_SLICE_AXIS_BONUS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneSpec:
+    """How volumes of one plane reach the network.
+
+    Attributes:
+        plane: the plane's name.
+        codes: patient directions in which the array's axes (slice, row, column) increase.
+        spacing: working spacing (slice, row, column), mm.
+        field_of_view: extent of a training crop (slice, row, column), mm.
+    """
+
+    plane: Plane
+    codes: tuple[str, str, str]
+    spacing: tuple[float, float, float]
+    field_of_view: tuple[float, float, float]
+
+    @property
+    def directions(self) -> Array:
+        """Unit rows (3, 3): the RAS directions of `codes`."""
+        return np.array([_DIRECTIONS[code] for code in self.codes])
+
+    @property
+    def left_right_axis(self) -> int:
+        """The array axis that runs between the patient's left and right."""
+        return next(axis for axis, code in enumerate(self.codes) if code in "LR")
+
+    @property
+    def crop_shape(self) -> tuple[int, int, int]:
+        """The field of view in voxels."""
+        slices, rows, columns = (round(f / s) for f, s in zip(self.field_of_view, self.spacing, strict=True))
+        return slices, rows, columns
+
+
+# Rows run to the feet; the patient's front is at the left of the picture.
+SAGITTAL = PlaneSpec(Plane.SAGITTAL, ("R", "I", "P"), (4.0, 1.6, 1.6), (64.0, 256.0, 204.8))
+# As radiologists look at it: from the feet, the patient's right at the left of the picture.
+AXIAL = PlaneSpec(Plane.AXIAL, ("S", "P", "L"), (4.0, 1.6, 1.6), (160.0, 153.6, 153.6))
+SPECS: dict[Plane, PlaneSpec] = {spec.plane: spec for spec in (SAGITTAL, AXIAL)}
+
+
+def slice_axis(grid: Grid) -> int:
+    """The stored axis along which slices were stacked.
+
+    The axis with clearly the largest spacing; in a volume of near-isotropic voxels, the one along which it is
+    thinnest, and of two equally thin ones that nearest left-right, as 3D spine volumes are slabs of sagittal slices.
+    """
+    by_spacing = np.argsort(grid.spacing)
+    if grid.spacing[by_spacing[2]] >= _STACK_RATIO * grid.spacing[by_spacing[1]]:
+        return int(by_spacing[2])
+    thinnest = np.isclose(grid.extent, grid.extent.min(), rtol=1e-6)
+    return int(np.argmax(np.where(thinnest, np.abs(grid.axes[:, 0]), -1.0)))
+
+
+def plane_of(grid: Grid) -> Plane:
+    """The plane of a series, told from its geometry alone.
+
+    Raises:
+        InputError: the slices are nearest to coronal.
+    """
+    nearest = int(np.argmax(np.abs(grid.axes[slice_axis(grid)])))
+    for spec in SPECS.values():
+        if int(np.argmax(np.abs(spec.directions[0]))) == nearest:
+            return spec.plane
+    raise InputError("the slices are coronal; spinedet reads sagittal and axial series, set plane= if this is one")
+
+
+def orient(volume: Volume, spec: PlaneSpec) -> Volume:
+    """Axes permuted and flipped, never resampled, to the plane's order: (slice, row, column), C-contiguous."""
+    grid = volume.grid
+    cosines = grid.axes @ spec.directions.T  # stored axis against wanted axis
+    fits = [_fit(order, np.abs(cosines), slice_axis(grid)) for order in _ORDERS]
+    order = list(_ORDERS[int(np.argmax(fits))])
+    flips = [cosines[axis, wanted] < 0 for wanted, axis in enumerate(order)]
+    array = volume.array.transpose(order)[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
+    shape = (array.shape[0], array.shape[1], array.shape[2])
+    affine = np.eye(4)
+    affine[:3, :3] = grid.affine[:3, order] * np.where(flips, -1.0, 1.0)
+    first = np.zeros(3)  # the stored index of the new array's first voxel
+    first[order] = np.where(flips, np.array(shape) - 1, 0)
+    affine[:3, 3] = grid.affine[:3, :3] @ first + grid.affine[:3, 3]
+    return Volume(np.ascontiguousarray(array), Grid(shape, affine))
+
+
+def _fit(order: tuple[int, ...], cosines: Array, stacked: int) -> float:
+    """How well stored axes `order` stand for the wanted ones."""
+    return float(sum(cosines[axis, wanted] for wanted, axis in enumerate(order))) + _SLICE_AXIS_BONUS * (
+        order[0] == stacked
+    )

@@ -1,0 +1,126 @@
+"""One image volume in RAS millimetres, from whatever file holds it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from spinedet.core.errors import InputError
+from spinedet.core.geometry import Array, Grid
+from spinedet.imaging.dicom import DicomSeries, find_series, only_series, read_series
+from spinedet.imaging.formats import SUFFIXES, read_file
+
+Voxels: TypeAlias = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Voxels `array`, float32 (i, j, k), and where they lie."""
+
+    array: Voxels
+    grid: Grid
+
+    def __post_init__(self) -> None:
+        if self.array.shape != self.grid.shape or self.array.dtype != np.float32:
+            raise ValueError(f"array {self.array.dtype} {self.array.shape} does not fit a grid of {self.grid.shape}")
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Something that reads as one volume: an image file, or one DICOM series of a folder.
+
+    `id` is free of the patient: the file's name as the user gave it, or `series-` and the DICOM series number.
+    """
+
+    id: str
+    path: Path
+    series: DicomSeries | None = None
+
+    def read(self) -> Volume:
+        """The volume.
+
+        Raises:
+            InputError: as `read_volume`.
+        """
+        if self.series is None:
+            return _checked(*read_file(self.path), self.path)
+        return _checked(*read_series(self.series), self.path)
+
+
+def read_volume(path: Path) -> Volume:
+    """Read a NIfTI, MHA, MHD or NRRD file, or a folder that holds one DICOM series.
+
+    Raises:
+        InputError: the image is missing, damaged, not one scalar 3D volume of finite, varying values, or does not
+            say how it lies in the patient; the message names the path and the remedy.
+    """
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check the path")
+    return ImageSource(path.name, path, only_series(path) if path.is_dir() else None).read()
+
+
+def find_images(path: Path) -> tuple[ImageSource, ...]:
+    """What a path holds: itself when it is an image file, else a folder's image files and DICOM series.
+
+    Nothing but headers is read; a source that is no usable volume (a localiser, a screenshot) says so when read.
+
+    Raises:
+        InputError: there is no such path, no image in it, or DICOM files of more than one study.
+    """
+    if not path.is_dir():
+        if not path.exists():
+            raise InputError(f"{path} does not exist; check the path")
+        return (ImageSource(_name(path, path.parent), path),)
+    files = sorted(file for file in path.rglob("*") if file.name.lower().endswith(SUFFIXES) and file.is_file())
+    found = [ImageSource(_name(file, path), file) for file in files]
+    found += [ImageSource(series.id, path, series) for series in find_series(path)]
+    if not found:
+        raise InputError(f"{path} holds no image; give an image file ({', '.join(SUFFIXES)}) or a DICOM folder")
+    return tuple(found)
+
+
+def write_volume(path: Path, volume: Volume) -> None:
+    """Write NIfTI atomically: int16 when that loses nothing, else float32."""
+    array, limits = volume.array, np.iinfo(np.int16)
+    whole = limits.min <= array.min() and array.max() <= limits.max and bool((array == np.round(array)).all())
+    image = nib.Nifti1Image(array.astype(np.int16) if whole else array, volume.grid.affine)
+    image.header.set_xyzt_units("mm")
+    image.set_qform(volume.grid.affine, code="scanner")
+    image.set_sform(volume.grid.affine, code="scanner")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
+        temporary = Path(folder) / path.name
+        nib.save(image, temporary)
+        os.replace(temporary, path)
+
+
+def _name(file: Path, root: Path) -> str:
+    relative = file.relative_to(root)
+    suffix = next((s for s in SUFFIXES if file.name.lower().endswith(s)), "")
+    return "-".join((*relative.parts[:-1], file.name[: len(file.name) - len(suffix)]))
+
+
+def _checked(array: Voxels, affine: Array, path: Path) -> Volume:
+    """The door for every format: one 3D volume of finite, varying values on a usable grid."""
+    if array.ndim != 3 or min(array.shape) < 2:
+        raise InputError(
+            f"{path} holds no 3D volume (its shape is {array.shape}); give one volume of several slices, "
+            "one channel and one time point"
+        )
+    # One number tells: a sum over NaN or infinity is not finite, and needs no second array.
+    if not np.isfinite(array.sum(dtype=np.float64)):
+        raise InputError(f"{path} holds NaN or infinite voxels; write the image again with finite values")
+    if array.min() == array.max():
+        raise InputError(f"{path} is constant (every voxel is {array.flat[0]:g}); it shows nothing, export it again")
+    try:
+        grid = Grid((array.shape[0], array.shape[1], array.shape[2]), affine)
+    except InputError as error:
+        raise InputError(f"{path}: {error}; convert the image again from its DICOM files") from None
+    return Volume(array, grid)
