@@ -8,6 +8,8 @@ import math
 import os
 import shutil
 import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +20,7 @@ from spinedet.core.types import Record
 
 R = TypeVar("R", bound=Record)
 _CHUNK = 1 << 20
+_HEADER = ("format", "version", "space")
 _SINGULAR = {"studies": "study", "series": "series", "lesions": "lesion", "findings": "finding number"}
 
 
@@ -65,9 +68,18 @@ def read_json(path: Path) -> Any:
     Raises:
         InputError: the file is missing or is no JSON.
     """
+    return parse_json(path, read_bytes(path))
+
+
+def parse_json(path: Path, content: bytes, fold: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """Parse the bytes of the file at `path`; `fold` replaces each object as soon as it is closed.
+
+    Raises:
+        InputError: it is no JSON.
+    """
     try:
-        return json.loads(read_bytes(path))
-    except ValueError as error:
+        return json.loads(content, object_hook=fold)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); write the file again or restore it") from None
 
 
@@ -95,15 +107,28 @@ def read_record(path: Path, record: type[R], format_name: str) -> R:
             the message names the file, the study and the field.
     """
     raw = read_json(path)
-    _check_header(path, raw, format_name)
-    header = ("format", "version", "space")
+    check_header(path, raw, format_name)
+    return validate(path, record, {key: value for key, value in raw.items() if key not in _HEADER})
+
+
+def validate(path: Path, record: type[R], raw: dict[str, Any]) -> R:
+    """The record that parsed JSON from the file at `path` describes.
+
+    Raises:
+        InputError: a value that the format forbids; the message names the file, the study and the field.
+    """
     try:
-        return record.model_validate_json(json.dumps({k: v for k, v in raw.items() if k not in header}))
+        return record.model_validate_json(json.dumps(raw))
     except ValidationError as error:
         raise InputError(f"{path}: {_explain(error, raw)}") from None
 
 
-def _check_header(path: Path, raw: Any, format_name: str) -> None:
+def check_header(path: Path, raw: Any, format_name: str) -> None:
+    """Refuse another format, version or space.
+
+    Raises:
+        InputError: names the file and what it must say.
+    """
     if not isinstance(raw, dict) or raw.get("format") != format_name:
         raise InputError(f'{path} is no {format_name} file: its "format" must be "{format_name}"')
     if raw.get("version") != 1:
@@ -124,8 +149,9 @@ def _explain(error: ValidationError, raw: dict[str, Any]) -> str:
             words[-1] = f"{_SINGULAR[words[-1]]} {name!r}"
         else:
             words.append(str(key))
-    found = "" if isinstance(here, dict | list) else f" (found {_show(here)})"
-    return f"{', '.join(words)}: {fault['msg']}{found}"
+    where = f"{', '.join(words)}: " if words else ""
+    found = "" if fault["type"] == "missing" or isinstance(here, dict | list) else f" (found {_show(here)})"
+    return f"{where}{fault['msg'].removeprefix('Value error, ')}{found}"
 
 
 def _step(here: Any, key: int | str) -> Any:
@@ -139,6 +165,17 @@ def _show(value: Any) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return json.dumps(value)[:60]
+
+
+def refuse_repeats(ids: Iterable[str], where: str, what: str) -> None:
+    """Refuse two things of one kind under one id.
+
+    Raises:
+        InputError: names the first id that comes twice.
+    """
+    repeated = [name for name, count in Counter(ids).items() if count > 1]
+    if repeated:
+        raise InputError(f"{where}: {what} id {repeated[0]!r} appears more than once; give each its own")
 
 
 def claim_folder(folder: Path, free_bytes: int = 1 << 20) -> None:

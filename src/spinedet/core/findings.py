@@ -1,13 +1,59 @@
-"""Reading and writing what a detector says (`spinedet-findings`)."""
+"""Reading and writing what a detector says (`spinedet-findings`), as objects or as columns."""
 
 from __future__ import annotations
 
+import json
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
-from spinedet.core.files import read_record, write_json
-from spinedet.core.types import Findings
+import numpy as np
+from numpy.typing import NDArray
+
+from spinedet.core.anatomy import LEVELS
+from spinedet.core.files import check_header, parse_json, read_bytes, read_record, refuse_repeats, write_json
+from spinedet.core.types import RAS_AXES, Axes, Box, Findings, StudyFindings
 
 FORMAT = "spinedet-findings"
+_NUMBERS = {int, float}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FindingsTable:
+    """The same content as `Findings` in columns, one row per finding in file order: a million rows are seven arrays.
+
+    Attributes:
+        model: what the file says of the detector.
+        studies: ids of the studies that were read, findings or none.
+        study: (n,) row of `studies`.
+        series, category, level: (n,) row of `series_names`, `category_names`, `level_names`; no level is -1.
+        score: (n,) float64.
+        center, size: (n, 3) float64 mm, measured along the rows of `frames[frame]`.
+        frame: (n,) row of `frames`; row 0 is RAS.
+        frames: (k, 3, 3) orthonormal rows.
+    """
+
+    model: dict[str, Any]
+    studies: tuple[str, ...]
+    study: NDArray[np.int32]
+    series: NDArray[np.int32]
+    category: NDArray[np.int32]
+    level: NDArray[np.int32]
+    score: NDArray[np.float64]
+    center: NDArray[np.float64]
+    size: NDArray[np.float64]
+    frame: NDArray[np.int32]
+    frames: NDArray[np.float64]
+    series_names: tuple[str, ...]
+    category_names: tuple[str, ...]
+    level_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.score)
 
 
 def read_findings(path: Path) -> Findings:
@@ -16,9 +62,166 @@ def read_findings(path: Path) -> Findings:
     Raises:
         InputError: the file breaks the format; the message names file, study and field.
     """
-    return read_record(path, Findings, FORMAT)
+    findings = read_record(path, Findings, FORMAT)
+    refuse_repeats((study.id for study in findings.studies), str(path), "study")
+    return findings
 
 
 def write_findings(path: Path, findings: Findings) -> None:
     """Write a findings file atomically."""
     write_json(path, {"format": FORMAT, "version": 1, "space": "RAS", **findings.model_dump(mode="json")})
+
+
+def read_findings_table(path: Path) -> FindingsTable:
+    """Read one findings file into columns without keeping an object per finding.
+
+    Each study is folded into columns while the JSON parser is still running. A file with a study that does not plainly
+    fit goes to `read_findings`, so that the format has one judge.
+
+    Raises:
+        InputError: as `read_findings`.
+    """
+    names = _Names()
+
+    def fold(item: dict[str, Any]) -> Any:
+        return (_fold(item, names) or item) if "findings" in item else item
+
+    content = read_bytes(path)
+    raw = parse_json(path, content, fold)
+    check_header(path, raw, FORMAT)
+    studies, model = raw.get("studies"), raw.get("model")
+    plain = isinstance(studies, list) and all(isinstance(part, _Part) for part in studies)
+    if not plain or not isinstance(model, dict) or b"NaN" in content or b"Infinity" in content:
+        return tabulate(read_findings(path))
+    refuse_repeats((part.id for part in studies), str(path), "study")
+    return _assemble(model, studies, names)
+
+
+def tabulate(findings: Findings) -> FindingsTable:
+    """The columns of findings that are already in memory."""
+    names = _Names()
+    return _assemble(dict(findings.model), [_part(study, names) for study in findings.studies], names)
+
+
+class _Names:
+    """Strings and frames by their number, in order of appearance."""
+
+    def __init__(self) -> None:
+        self.series: dict[str, int] = {}
+        self.category: dict[str, int] = {}
+        self.level: dict[str | None, int] = {None: -1}
+        self.frame: dict[Axes, int] = {RAS_AXES: 0}
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The columns of one study."""
+
+    id: str
+    series: array[int]
+    category: array[int]
+    level: array[int]
+    score: array[float]
+    center: array[float]
+    size: array[float]
+    frame: array[int]
+
+
+def _fold(item: dict[str, Any], names: _Names) -> _Part | None:
+    """The study's columns, or None when it is no plain study."""
+    try:
+        if not (isinstance(item["id"], str) and item["id"]):
+            return None
+        findings = item["findings"]
+        boxes = [finding["box"] for finding in findings]
+        scores = [finding["score"] for finding in findings]
+        centers = [box["center"] for box in boxes]
+        sizes = [box["size"] for box in boxes]
+        if not _plain(findings, boxes, scores, (*centers, *sizes)):
+            return None
+        return _Part(
+            item["id"],
+            array("i", [_named(names.series, finding["series"]) for finding in findings]),
+            array("i", [_named(names.category, finding["category"]) for finding in findings]),
+            array("i", [_leveled(names, finding.get("level")) for finding in findings]),
+            array("d", scores),
+            array("d", chain.from_iterable(centers)),
+            array("d", chain.from_iterable(sizes)),
+            array("i", [_framed(names, box["axes"]) if "axes" in box else 0 for box in boxes]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return None
+
+
+def _plain(findings: Any, boxes: list[Any], scores: list[Any], vectors: tuple[Any, ...]) -> bool:
+    """Whether the study is a list of objects with finite numbers, three to a vector, and sizes above zero."""
+    if not isinstance(findings, list) or set(map(type, chain(findings, boxes))) - {dict}:
+        return False
+    if set(map(type, vectors)) - {list} or set(map(len, vectors)) - {3}:
+        return False
+    flat = list(chain.from_iterable(vectors))
+    sizes = flat[3 * len(boxes) :]
+    return (
+        not set(map(type, chain(scores, flat))) - _NUMBERS
+        and all(map(isfinite, chain(scores, flat)))
+        and min(sizes, default=1) > 0
+    )
+
+
+def _named(known: dict[str, int], name: Any) -> int:
+    if not (isinstance(name, str) and name):
+        raise ValueError(name)
+    return known.setdefault(name, len(known))
+
+
+def _leveled(names: _Names, level: Any) -> int:
+    if level is not None and level not in LEVELS:
+        raise ValueError(level)
+    return names.level.setdefault(level, len(names.level) - 1)
+
+
+def _framed(names: _Names, axes: Any) -> int:
+    first, second, third = (tuple(map(float, row)) for row in axes)
+    frame: Any = (first, second, third)
+    if frame not in names.frame:
+        Box.model_validate_json(json.dumps({"center": [0, 0, 0], "size": [1, 1, 1], "axes": axes}))
+        names.frame[frame] = len(names.frame)
+    return names.frame[frame]
+
+
+def _part(study: StudyFindings, names: _Names) -> _Part:
+    found = study.findings
+    return _Part(
+        study.id,
+        array("i", [_named(names.series, one.series) for one in found]),
+        array("i", [_named(names.category, one.category) for one in found]),
+        array("i", [_leveled(names, one.level) for one in found]),
+        array("d", [one.score for one in found]),
+        array("d", chain.from_iterable(one.box.center for one in found)),
+        array("d", chain.from_iterable(one.box.size for one in found)),
+        array("i", [names.frame.setdefault(one.box.axes, len(names.frame)) for one in found]),
+    )
+
+
+def _assemble(model: dict[str, Any], parts: Sequence[_Part], names: _Names) -> FindingsTable:
+    def whole(column: str, dtype: type) -> NDArray[Any]:
+        joined = b"".join(getattr(part, column).tobytes() for part in parts)
+        return np.frombuffer(joined, dtype=dtype)
+
+    counts = [len(part.score) for part in parts]
+    return FindingsTable(
+        model=model,
+        studies=tuple(part.id for part in parts),
+        study=np.repeat(np.arange(len(parts), dtype=np.int32), counts),
+        series=whole("series", np.int32),
+        category=whole("category", np.int32),
+        level=whole("level", np.int32),
+        score=whole("score", np.float64),
+        center=whole("center", np.float64).reshape(-1, 3),
+        size=whole("size", np.float64).reshape(-1, 3),
+        frame=whole("frame", np.int32),
+        frames=np.array(list(names.frame)),
+        series_names=tuple(names.series),
+        category_names=tuple(names.category),
+        level_names=tuple(name for name in names.level if name is not None),
+    )
