@@ -1,0 +1,233 @@
+"""Random but box-safe variations of one prepared volume: placement, contrast, coil, noise, resolution, lost slices."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from spinedet.imaging.planes import PlaneSpec
+
+# The coil's shading varies over a third of the body or so: its field is drawn on this few knots.
+_BIAS_KNOTS = (3, 4, 4)
+
+
+@dataclass
+class AugmentConfig:
+    """How far one example may stray; a `..._probability` of 0 switches its variation off.
+
+    Strengths are limits of a uniform draw around "no change"; those named `log_` are drawn as exponents, so that
+    half and double are equally likely. Intensities are in units of the normalised image's deviation.
+    """
+
+    flip_probability: float = 0.5
+    affine_probability: float = 0.9
+    rotation_degrees: float = 12.0
+    log_scale: float = 0.18
+    log_anisotropy: float = 0.06
+    shear: float = 0.06
+    translation_mm: float = 12.0
+    contrast_probability: float = 0.7
+    log_gamma: float = 0.35
+    log_contrast: float = 0.25
+    brightness: float = 0.2
+    bias_probability: float = 0.5
+    bias_log_gain: float = 0.25
+    noise_probability: float = 0.6
+    noise_deviation: float = 0.25
+    blur_probability: float = 0.3
+    blur_factor: float = 2.0
+    slice_drop_probability: float = 0.15
+    slice_gain_probability: float = 0.3
+    slice_log_gain: float = 0.12
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """A block cut from an example.
+
+    Attributes:
+        image: (1, D, H, W), of the shape asked for.
+        boxes: (m, 6) voxel edges of the crop, clipped to it.
+        kept: (n,) bool, which of the example's boxes these are: all that reach into the crop.
+        ignore: (m,) bool, boxes of which too little is left to ask for them: their centre or half of them is outside.
+    """
+
+    image: Tensor
+    boxes: Tensor
+    kept: Tensor
+    ignore: Tensor
+
+
+@dataclass(frozen=True)
+class _Dice:
+    """All randomness, from one generator; numbers are drawn on its device."""
+
+    generator: Generator
+
+    def throw(self, probability: float) -> bool:
+        return self.number() < probability
+
+    def number(self) -> float:
+        return float(torch.rand((), generator=self.generator, device=self.generator.device))
+
+    def within(self, limit: float) -> float:
+        """Uniform in (-limit, limit)."""
+        return limit * (2 * self.number() - 1)
+
+    def below(self, count: int) -> int:
+        return min(int(self.number() * count), count - 1)
+
+    def normal(self, *shape: int, like: Tensor) -> Tensor:
+        return torch.randn(shape, generator=self.generator, device=self.generator.device).to(like)
+
+
+def augment(
+    image: Tensor, boxes: Tensor, spec: PlaneSpec, config: AugmentConfig, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """A random variation of one example; the same generator state gives the same one.
+
+    Args:
+        image: (1, D, H, W) float32, normalised, in the plane's array order and at its spacing; not changed.
+        boxes: (n, 6) voxel edges of that array: low (slice, row, column), high (slice, row, column).
+        spec: tells which axis runs left-right and how large a pixel is.
+        config: probabilities and ranges.
+        generator: the source of all randomness.
+
+    Returns:
+        Image and boxes of the same shapes; boxes may reach outside the image, `crop` clips them.
+    """
+    dice = _Dice(generator)
+    floor = image.amin()
+    signal = image - floor  # air is 0, so that gains, magnitudes and zero padding mean what they do in a scanner
+    if dice.throw(config.flip_probability):
+        signal, boxes = _flip(signal, boxes, spec.left_right_axis)
+    if dice.throw(config.affine_probability):
+        forward, shift = _draw_affine(spec, config, dice)
+        signal, boxes = _warp(signal, forward, shift), _map_boxes(boxes, forward, shift, signal.shape)
+    return _vary_signal(signal, config, dice) + floor, boxes
+
+
+def crop(image: Tensor, boxes: Tensor, shape: tuple[int, int, int], generator: Generator) -> Crop:
+    """Cut a block of `shape` at random, padding with the image's lowest value where the image is smaller."""
+    dice = _Dice(generator)
+    # Where the image is larger the block moves inside it, where it is smaller the image moves inside the block.
+    spare = [have - want for have, want in zip(image.shape[1:], shape, strict=True)]
+    start = [int(math.copysign(dice.below(abs(n) + 1), n)) for n in spare]
+    pad = [amount for s, n in zip(reversed(start), reversed(spare), strict=True) for amount in (-s, s - n)]
+    return _clip(F.pad(image, pad, value=float(image.amin())), boxes, start)
+
+
+def _clip(image: Tensor, boxes: Tensor, start: list[int]) -> Crop:
+    """Boxes of the whole image on a block of it that begins at `start`."""
+    limits = boxes.new_tensor(image.shape[1:])
+    moved = boxes - boxes.new_tensor(start * 2)
+    low, high = moved[:, :3], moved[:, 3:]
+    center = (low + high) / 2
+    inside = ((center >= 0) & (center < limits)).all(dim=1)
+    cut_low, cut_high = low.clamp(min=0), torch.minimum(high, limits)
+    kept = (cut_high > cut_low).all(dim=1)
+    share = ((cut_high - cut_low).clamp(min=0) / (high - low)).prod(dim=1)
+    ignore = ~inside | (share < 0.5)
+    return Crop(image, torch.cat([cut_low, cut_high], dim=1)[kept], kept, ignore[kept])
+
+
+def _flip(signal: Tensor, boxes: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    flipped = boxes.clone()
+    flipped[:, axis] = signal.shape[1 + axis] - boxes[:, 3 + axis]
+    flipped[:, 3 + axis] = signal.shape[1 + axis] - boxes[:, axis]
+    return signal.flip(1 + axis), flipped
+
+
+def _draw_affine(spec: PlaneSpec, config: AugmentConfig, dice: _Dice) -> tuple[Tensor, Tensor]:
+    """Forward matrix (2, 2) and shift (2,) in (row, column) pixels about the image's middle; rigid in mm."""
+    angle = math.radians(dice.within(config.rotation_degrees))
+    rotate = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    shear = torch.tensor([[1.0, dice.within(config.shear)], [dice.within(config.shear), 1.0]])
+    zoom, stretch = dice.within(config.log_scale), dice.within(config.log_anisotropy)
+    scale = torch.tensor([math.exp(zoom + stretch), math.exp(zoom - stretch)])
+    pixel = torch.tensor(spec.spacing[1:])
+    shift = torch.tensor([dice.within(config.translation_mm), dice.within(config.translation_mm)])
+    return (rotate @ shear * scale) * pixel / pixel[:, None], shift / pixel
+
+
+def _warp(signal: Tensor, forward: Tensor, shift: Tensor) -> Tensor:
+    """The signal carried along the map, every slice alike; 0 comes in from outside."""
+    # Sampling goes from output to input, in (x, y), with -1 and 1 at the outer edges (align_corners=False).
+    inverse = torch.linalg.inv(forward)
+    half = torch.tensor([signal.shape[3] / 2, signal.shape[2] / 2])
+    linear = inverse.flip(0, 1) * half / half[:, None]
+    offset = -(inverse @ shift).flip(0) / half
+    theta = torch.cat([linear, offset[:, None]], dim=1)[None].to(signal)
+    grid = F.affine_grid(theta, [1, 1, signal.shape[2], signal.shape[3]], align_corners=False)
+    return F.grid_sample(signal, grid, padding_mode="zeros", align_corners=False)
+
+
+def _map_boxes(boxes: Tensor, forward: Tensor, shift: Tensor, shape: torch.Size) -> Tensor:
+    """Bounds of each box's inscribed ellipsoid after the map.
+
+    Lesions are round: the hull of a rotated box's corners grows with every turn (by 41 % at 45 degrees) while the
+    lesion in it does not; the bounds of the mapped ellipsoid stay those of the lesion.
+    """
+    forward, shift = forward.to(boxes), shift.to(boxes)
+    middle = boxes.new_tensor([shape[2] / 2, shape[3] / 2])
+    center = (boxes[:, 1:3] + boxes[:, 4:6]) / 2
+    half = (boxes[:, 4:6] - boxes[:, 1:3]) / 2
+    center = (center - middle) @ forward.T + middle + shift
+    half = (half.square() @ forward.square().T).sqrt()
+    return torch.cat([boxes[:, :1], center - half, boxes[:, 3:4], center + half], dim=1)
+
+
+def _vary_signal(signal: Tensor, config: AugmentConfig, dice: _Dice) -> Tensor:
+    """Another scanner's rendering of the same body: tissue, coil, resolution, slices, noise, in that order."""
+    if dice.throw(config.contrast_probability):
+        signal = _recontrast(signal, config, dice)
+    if dice.throw(config.bias_probability):
+        signal = signal * _bias_field(signal, config.bias_log_gain, dice)
+    if dice.throw(config.blur_probability):
+        signal = _soften(signal, 1 + (config.blur_factor - 1) * dice.number())
+    if dice.throw(config.slice_gain_probability):
+        gain = dice.normal(signal.shape[1], like=signal) * config.slice_log_gain / 2
+        signal = signal * gain.exp()[:, None, None]
+    if dice.throw(config.slice_drop_probability):
+        signal = _drop_slice(signal, dice)
+    if dice.throw(config.noise_probability):
+        signal = _magnitude_noise(signal, config.noise_deviation * dice.number(), dice)
+    return signal
+
+
+def _recontrast(signal: Tensor, config: AugmentConfig, dice: _Dice) -> Tensor:
+    """Monotonic, so that bright stays bright: gamma over the range, then gain, then a small lift."""
+    gamma, gain = math.exp(dice.within(config.log_gamma)), math.exp(dice.within(config.log_contrast))
+    top = signal.amax().clamp(min=1e-6)
+    return (signal / top).clamp(min=0).pow(gamma) * (top * gain) + dice.within(config.brightness)
+
+
+def _bias_field(signal: Tensor, log_gain: float, dice: _Dice) -> Tensor:
+    knots = dice.normal(1, 1, *_BIAS_KNOTS, like=signal) * log_gain
+    return F.interpolate(knots, size=signal.shape[1:], mode="trilinear", align_corners=True)[0].exp()
+
+
+def _soften(signal: Tensor, factor: float) -> Tensor:
+    """What a matrix coarser by `factor` in the plane would have shown."""
+    size = [max(1, round(length / factor)) for length in signal.shape[2:]]
+    coarse = F.interpolate(signal, size=size, mode="area")
+    return F.interpolate(coarse, size=signal.shape[2:], mode="bilinear", align_corners=False)
+
+
+def _drop_slice(signal: Tensor, dice: _Dice) -> Tensor:
+    """One slice lost and filled in from its neighbours."""
+    count = signal.shape[1]
+    lost = dice.below(count)
+    filled = signal.clone()
+    filled[:, lost] = (signal[:, max(lost - 1, 0)] + signal[:, min(lost + 1, count - 1)]) / 2
+    return filled
+
+
+def _magnitude_noise(signal: Tensor, deviation: float, dice: _Dice) -> Tensor:
+    """Rician noise: Gaussian in both channels, of which a scanner shows the length."""
+    real, imaginary = dice.normal(2, *signal.shape, like=signal) * deviation
+    return torch.hypot(signal + real, imaginary)
