@@ -116,8 +116,16 @@ def corners(box: Box) -> Array:
 
 
 def same_axes(first: Axes, second: Axes) -> bool:
-    """Whether two frames agree; row order and sign count, so compare canonical frames."""
-    return first is second or bool(np.abs(np.subtract(first, second)).max() <= SAME_AXES_TOLERANCE)
+    """Whether two frames have the same three directions, whatever the order and sign of their rows."""
+    if first == second:
+        return True
+    turn = _unit_rows(first) @ _unit_rows(second).T
+    return bool(np.abs(turn - np.rint(turn)).max() <= SAME_AXES_TOLERANCE)
+
+
+def _unit_rows(axes: Axes) -> Array:
+    rows = np.asarray(axes)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def bounds(boxes: Sequence[Box], axes: Axes = RAS_AXES) -> tuple[Array, Array]:
@@ -133,8 +141,10 @@ def bounds(boxes: Sequence[Box], axes: Axes = RAS_AXES) -> tuple[Array, Array]:
 
 def _limits(box: Box, axes: Axes) -> tuple[Array, Array]:
     frame = np.asarray(axes)
-    center, size = frame @ np.asarray(box.center), np.asarray(box.size)
-    half = (size if same_axes(box.axes, axes) else np.abs(frame @ np.asarray(box.axes).T) @ size) / 2
+    turn = np.abs(frame @ np.asarray(box.axes).T)
+    if same_axes(box.axes, axes):
+        turn = np.rint(turn)
+    center, half = frame @ np.asarray(box.center), turn @ np.asarray(box.size) / 2
     return center - half, center + half
 
 
@@ -165,6 +175,7 @@ def pairwise_iou(low_a: Array, high_a: Array, low_b: Array, high_b: Array) -> Ar
 
 def inside(box: Box, grid: Grid, tolerance_mm: float = 0.5) -> bool:
     """Whether the box's centre and, within the tolerance, all its corners lie in the block the grid covers."""
-    edge = grid.edges(box)
-    slack = tolerance_mm / grid.spacing
-    return bool((edge.low >= -slack).all() and (edge.high <= np.asarray(grid.shape) + slack).all())
+    edge, shape = grid.edges(box), np.asarray(grid.shape)
+    middle, slack = (edge.low + edge.high) / 2, tolerance_mm / grid.spacing
+    centered = (middle >= 0).all() and (middle <= shape).all()
+    return bool(centered and (edge.low >= -slack).all() and (edge.high <= shape + slack).all())

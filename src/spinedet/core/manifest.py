@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_record, write_json
+from spinedet.core.files import read_record, refuse_repeats, write_json
 from spinedet.core.types import Manifest, Study
 
 FORMAT = "spinedet-manifest"
@@ -30,7 +29,7 @@ def read_manifests(paths: Sequence[Path]) -> Manifest:
     """Several manifests as one cohort, checked for leakage across all of them.
 
     Raises:
-        InputError: as `read_manifest`; or no path, regions or categories that do not go together.
+        InputError: as `read_manifest`; or there is no path, or the regions differ.
     """
     if not paths:
         raise InputError("no manifest was given; pass data.manifests=[path/to/manifest.json]")
@@ -53,12 +52,13 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
     content = manifest.model_dump(mode="json")
     for study in content["studies"]:
         for series in study["series"]:
-            series["path"] = os.path.relpath(series["path"], path.parent.absolute())
+            image = Path(series["path"])
+            series["path"] = os.path.relpath(image.parent.resolve() / image.name, path.parent.resolve())
     write_json(path, {"format": FORMAT, "version": 1, "space": "RAS", **content})
 
 
 def _located(study: Study, folder: Path) -> Study:
-    root = folder.absolute()
+    root = folder.resolve()  # a "../" in a path leads out of the real folder, not out of a link to it
     series = tuple(s.model_copy(update={"path": Path(os.path.normpath(root / s.path))}) for s in study.series)
     return study.model_copy(update={"series": series})
 
@@ -66,15 +66,15 @@ def _located(study: Study, folder: Path) -> Study:
 def _validate(manifest: Manifest, source: str) -> None:
     if not manifest.categories:
         raise InputError(f"{source}: categories is empty; name at least one")
-    _refuse_repeats((s.id for s in manifest.studies), f"{source}: study id {{}} appears more than once")
+    refuse_repeats((s.id for s in manifest.studies), source, "study")
     for study in manifest.studies:
         _validate_study(study, set(manifest.categories), f"{source}: study {study.id!r}")
     refuse_leakage(manifest.studies, source)
 
 
 def _validate_study(study: Study, categories: set[str], where: str) -> None:
-    _refuse_repeats((s.id for s in study.series), f"{where}: series id {{}} appears more than once")
-    _refuse_repeats((lesion.id for lesion in study.lesions), f"{where}: lesion id {{}} appears more than once")
+    refuse_repeats((s.id for s in study.series), where, "series")
+    refuse_repeats((lesion.id for lesion in study.lesions), where, "lesion")
     known = {series.id for series in study.series}
     for lesion in study.lesions:
         if lesion.series not in known:
@@ -111,9 +111,3 @@ def refuse_leakage(studies: Iterable[Study], source: str) -> None:
                         f"{source}: studies {before[1]!r} ({before[0]}) and {study.id!r} ({split}) hold the same "
                         "image (equal sha256) in two splits; remove one"
                     )
-
-
-def _refuse_repeats(ids: Iterable[str], message: str) -> None:
-    repeated = [repr(name) for name, count in Counter(ids).items() if count > 1]
-    if repeated:
-        raise InputError(message.format(repeated[0]) + "; give each its own")

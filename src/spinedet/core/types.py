@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -13,19 +14,26 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
+    JsonValue,
     SerializerFunctionWrapHandler,
     StringConstraints,
     model_serializer,
     model_validator,
 )
-from typing_extensions import Self, TypeAliasType
+from typing_extensions import Self
 
 from spinedet.core.anatomy import LEVELS, Plane, Region
 
-FiniteJson = TypeAliasType(
-    "FiniteJson",
-    "bool | int | FiniteFloat | str | list[FiniteJson] | dict[str, FiniteJson] | None",
-)
+
+def _finite(value: JsonValue) -> JsonValue:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("Input should hold finite numbers only")
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _finite(child)
+    return value
+
+
+FiniteJson: TypeAlias = Annotated[JsonValue, AfterValidator(_finite)]
 Name: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
 Vector: TypeAlias = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 Positive: TypeAlias = Annotated[FiniteFloat, Field(gt=0)]
@@ -75,7 +83,7 @@ class Box(Record):
     def _axes_are_a_frame(self) -> Self:
         if self.axes is not RAS_AXES:
             rows = np.asarray(self.axes)
-            if np.abs(rows @ rows.T - np.eye(3)).max() > ORTHONORMAL_TOLERANCE:
+            if not np.abs(rows @ rows.T - np.eye(3)).max() <= ORTHONORMAL_TOLERANCE:  # also refuses an overflow's NaN
                 raise ValueError("box axes must be three orthonormal unit rows")
         return self
 
@@ -127,7 +135,7 @@ class Series(Record):
     plane: Plane
     weighting: Name = "T2"
     path: Annotated[Path, Field(strict=False)]
-    sha256: str | None = None
+    sha256: Annotated[str, StringConstraints(to_lower=True)] | None = None
 
 
 class Study(Record):
