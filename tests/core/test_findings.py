@@ -7,14 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from spinedet.core.errors import InputError
-from spinedet.core.findings import read_findings, write_findings
+from spinedet.core.findings import FindingsTable, read_findings, read_findings_table, tabulate, write_findings
+from spinedet.core.types import Findings
 
 Content = dict[str, Any]
 Write = Callable[[Content], Path]
+Reader = Callable[[Path], Findings | FindingsTable]
 NAN = float("nan")
+TILTED = [[1, 0, 0], [0, 0.8, 0.6], [0, -0.6, 0.8]]
+
+both_readers = pytest.mark.parametrize("reader", [read_findings, read_findings_table], ids=["objects", "columns"])
 
 
 def test_findings_say_what_their_file_says(said: Content, write: Write) -> None:
@@ -40,6 +46,7 @@ def test_findings_survive_writing(said: Content, write: Write, tmp_path: Path) -
     assert read_findings(tmp_path / "out" / "findings.json") == findings
 
 
+@both_readers
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
@@ -52,15 +59,16 @@ def test_findings_survive_writing(said: Content, write: Write, tmp_path: Path) -
         ("extra", [NAN], ": extra: Input should hold finite numbers only"),
     ],
 )
-def test_refused_heads(said: Content, write: Write, key: str, value: Any, words: str) -> None:
+def test_refused_heads(said: Content, write: Write, reader: Reader, key: str, value: Any, words: str) -> None:
     said[key] = value
     path = write(said)
     with pytest.raises(InputError) as caught:
-        read_findings(path)
+        reader(path)
     assert str(caught.value).startswith(str(path))
     assert words in str(caught.value)
 
 
+@both_readers
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
@@ -77,26 +85,98 @@ def test_refused_heads(said: Content, write: Write, key: str, value: Any, words:
         ("note", NAN, "note: Input should hold finite numbers only (found nan)"),
     ],
 )
-def test_refused_findings(said: Content, write: Write, key: str, value: Any, words: str) -> None:
+def test_refused_findings(said: Content, write: Write, reader: Reader, key: str, value: Any, words: str) -> None:
     said["studies"][0]["findings"].insert(0, dict(said["studies"][0]["findings"][0]))
     said["studies"][0]["findings"][1][key] = value
     path = write(said)
     with pytest.raises(InputError) as caught:
-        read_findings(path)
+        reader(path)
     assert str(caught.value).startswith(f"{path}: study 'A-1', finding number 1, {words}")
 
 
-def test_a_study_is_said_once(said: Content, write: Write) -> None:
+@both_readers
+def test_a_study_is_said_once(said: Content, write: Write, reader: Reader) -> None:
     said["studies"][1]["id"] = "A-1"
     with pytest.raises(InputError, match=r"file0\.json: study id 'A-1' appears more than once"):
-        read_findings(write(said))
+        reader(write(said))
 
 
-def test_paths_that_are_no_findings(tmp_path: Path) -> None:
+@both_readers
+def test_paths_that_are_no_findings(tmp_path: Path, reader: Reader) -> None:
     with pytest.raises(InputError, match=r"gone\.json does not exist"):
-        read_findings(tmp_path / "gone.json")
+        reader(tmp_path / "gone.json")
     with pytest.raises(InputError, match="is a folder where a file is needed"):
-        read_findings(tmp_path)
+        reader(tmp_path)
     (tmp_path / "half.json").write_text('{"format": "spinedet-findings", "version": 1, "stud')
     with pytest.raises(InputError, match=r"half\.json is not valid JSON"):
-        read_findings(tmp_path / "half.json")
+        reader(tmp_path / "half.json")
+
+
+# --- columns ---
+
+
+def test_columns_by_hand(said: Content, write: Write) -> None:
+    first = said["studies"][0]["findings"]
+    first.append({"series": "ax", "category": "modic", "score": 1, "level": "L5/S1"})
+    first[1]["box"] = {"center": [1, 2, 3], "size": [4, 5, 6], "axes": TILTED}
+    said["studies"].append({"id": "A-3", "findings": [dict(first[0], score=-2.5)]})
+    table = read_findings_table(write(said))
+    assert table.model == {"name": "other"}
+    assert table.studies == ("A-1", "A-2", "A-3")
+    assert table.study.tolist() == [0, 0, 2]
+    assert table.score.tolist() == [0.91, 1.0, -2.5]
+    assert [table.series_names[row] for row in table.series] == ["sag", "ax", "sag"]
+    assert [table.category_names[row] for row in table.category] == ["bulge", "modic", "bulge"]
+    assert table.level.tolist() == [-1, 0, -1]
+    assert table.level_names == ("L5/S1",)
+    assert table.center.tolist() == [[1.0, -31.6, 110.0], [1, 2, 3], [1.0, -31.6, 110.0]]
+    assert table.size.tolist() == [[15, 11, 9.4], [4, 5, 6], [15, 11, 9.4]]
+    assert table.frame.tolist() == [0, 1, 0]
+    assert table.frames.tolist() == [[[1, 0, 0], [0, 1, 0], [0, 0, 1]], TILTED]
+    assert len(table) == 3
+
+
+@pytest.mark.parametrize("studies", [[], [{"id": "A-1", "findings": []}], [{"id": "A-1"}]])
+def test_columns_of_no_finding(said: Content, write: Write, studies: list[Content]) -> None:
+    said["studies"] = studies
+    table = read_findings_table(write(said))
+    assert len(table) == 0
+    assert table.studies == tuple(study["id"] for study in studies)
+    assert table.center.shape == table.size.shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"note": "NaN in words"},
+        {"findings": [1], "id": "x"},
+        {"box": {"center": [0, 0, 0], "size": [1, 1, 1], "axes": TILTED, "reader": {"id": "R", "findings": []}}},
+    ],
+    ids=["plain", "words", "nested", "axes"],
+)
+def test_columns_hold_what_the_objects_hold(said: Content, write: Write, change: Content) -> None:
+    said["studies"][0]["findings"][0] |= change
+    path = write(said)
+    quick, slow = read_findings_table(path), tabulate(read_findings(path))
+    for name in FindingsTable.__slots__:
+        left, right = getattr(quick, name), getattr(slow, name)
+        assert np.array_equal(left, right) if isinstance(left, np.ndarray) else left == right
+
+
+@both_readers
+@pytest.mark.parametrize("axes", [[["1", 0, 0], [0, 1, 0], [0, 0, 1]], [[True, 0, 0], [0, 1, 0], [0, 0, 1]]])
+def test_axes_are_numbers_even_when_they_read_as_a_known_frame(
+    said: Content, write: Write, reader: Reader, axes: Any
+) -> None:
+    said["studies"][0]["findings"][0]["box"]["axes"] = axes
+    with pytest.raises(InputError, match=r"study 'A-1', finding number 0, box, axes, 0, 0: .*valid number"):
+        reader(write(said))
+
+
+@both_readers
+def test_numbers_beyond_the_largest_are_not_finite(said: Content, tmp_path: Path, reader: Reader) -> None:
+    path = tmp_path / "findings.json"
+    path.write_text(json.dumps(said).replace("0.91", "1e999"))
+    with pytest.raises(InputError, match=r"study 'A-1', finding number 0, score: .*finite.*found inf"):
+        reader(path)

@@ -112,7 +112,7 @@ def test_open_values_are_finite_too(place: str, value: Any) -> None:
 
 
 def test_open_values_may_be_any_json() -> None:
-    values = {"n": None, "b": True, "i": 3, "f": 1.5, "s": "x", "l": [1, "a", [None]], "d": {"e": {}}}
+    values: Content = {"n": None, "b": True, "i": 3, "f": 1.5, "s": "x", "l": [1, "a", [None]], "d": {"e": {}}}
     study = parse(Study, {**STUDY, "attributes": values})
     assert study.attributes == values
     assert study.model_dump(mode="json")["attributes"] == values

@@ -181,6 +181,8 @@ def _leveled(names: _Names, level: Any) -> int:
 
 
 def _framed(names: _Names, axes: Any) -> int:
+    if set(map(type, chain.from_iterable(axes))) - _NUMBERS:
+        raise ValueError(axes)
     first, second, third = (tuple(map(float, row)) for row in axes)
     frame: Any = (first, second, third)
     if frame not in names.frame:
