@@ -148,5 +148,5 @@ def output_folder(config: CommonConfig, command: str, free_bytes: int = 16 << 20
 
 def _moment() -> str:
     now = f"{datetime.now():%Y%m%d-%H%M%S-%f}"
-    number = HydraConfig.get().job.get("num") if HydraConfig.initialized() else None
+    number = OmegaConf.select(HydraConfig.instance().cfg, "hydra.job.num", throw_on_missing=False)
     return now if number is None else f"{now}-{number}"

@@ -1,0 +1,1 @@
+"""The detector: batches, set-prediction models, their losses, and the Lightning module that trains them."""

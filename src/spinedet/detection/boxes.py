@@ -1,0 +1,70 @@
+"""Boxes as tensors: (..., 6) = centre and full size along slice, row, column of the model grid, float32 mm."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def limits(boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Lower and upper limits, two (..., 3) tensors in mm."""
+    center, half = boxes[..., :3], boxes[..., 3:] / 2
+    return center - half, center + half
+
+
+def iou(first: Tensor, second: Tensor) -> Tensor:
+    """Intersection over union; the leading shapes broadcast (so `a[:, None], b[None]` gives every pair)."""
+    shared, union, _ = _overlap(first, second)
+    return shared / union.clamp_min(1e-6)
+
+
+def giou(first: Tensor, second: Tensor) -> Tensor:
+    """Generalised IoU in [-1, 1] (Rezatofighi et al., CVPR 2019); the leading shapes broadcast."""
+    shared, union, hull = _overlap(first, second)
+    union = union.clamp_min(1e-6)
+    return shared / union - (hull - union) / hull.clamp_min(1e-6)
+
+
+def _overlap(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    (low_a, high_a), (low_b, high_b) = limits(first.float()), limits(second.float())
+    shared = (torch.minimum(high_a, high_b) - torch.maximum(low_a, low_b)).clamp_min(0).prod(-1)
+    hull = (torch.maximum(high_a, high_b) - torch.minimum(low_a, low_b)).prod(-1)
+    union = (high_a - low_a).prod(-1) + (high_b - low_b).prod(-1) - shared
+    return shared, union, hull
+
+
+def refine(reference: Tensor, delta: Tensor) -> Tensor:
+    """Move and stretch reference boxes by (..., 6) offsets relative to their size; no offset can leave fp range."""
+    delta = delta.float()
+    center = reference[..., :3] + delta[..., :3] * reference[..., 3:]
+    size = reference[..., 3:] * delta[..., 3:].clamp(-3, 3).exp()
+    return torch.cat([center, size], dim=-1)
+
+
+def distinct(boxes: Tensor, scores: Tensor, overlap: float, count: int) -> Tensor:
+    """Indices of `count` boxes by descending score, those that overlap a better one pushed behind the rest.
+
+    Greedy non-maximum suppression whose suppressed boxes fill the places that are left, so that the result always
+    has `count` rows: the decoder needs distinct queries, but a fixed number of them.
+
+    Args:
+        boxes: (n, 6) mm. scores: (n,). overlap: IoU above which two boxes are the same one.
+
+    Returns:
+        (count,) int64, fewer only when there are fewer boxes.
+    """
+    order = scores.argsort(descending=True)[: max(8 * count, 128)]
+    same = iou(boxes[order][:, None], boxes[order][None]) > overlap
+    kept: list[int] = []
+    suppressed: list[int] = []
+    blocked = torch.zeros(len(order), dtype=torch.bool)
+    rows = same.cpu()
+    for index in range(len(order)):
+        if len(kept) == count:
+            break
+        if blocked[index]:
+            suppressed.append(index)
+        else:
+            kept.append(index)
+            blocked |= rows[index]
+    return order[torch.tensor((kept + suppressed)[:count], device=order.device, dtype=torch.long)]

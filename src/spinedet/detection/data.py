@@ -1,0 +1,206 @@
+"""Scans on the working grid: prepared once into a cache on disk, augmented anew each time they are drawn."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from spinedet.core.errors import InputError
+from spinedet.core.geometry import Grid, inside
+from spinedet.core.types import Lesion, Series, Study
+from spinedet.detection.batch import Batch, Targets
+from spinedet.detection.boxes import limits
+from spinedet.imaging.augment import AugmentConfig, augment, crop
+from spinedet.imaging.planes import PlaneSpec
+from spinedet.imaging.resample import prepare
+from spinedet.imaging.volume import Volume, read_volume
+
+# Boxes may reach this far beyond the image: annotators round, and partial volume blurs the border.
+OUTSIDE_TOLERANCE_MM = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """One prepared series: its place in the study, its working grid, and where its voxels are cached."""
+
+    study: str
+    series: str
+    grid: Grid
+    file: Path
+    lesions: tuple[Lesion, ...]
+
+    def image(self) -> Tensor:
+        """Normalised voxels, float32 (1, slices, rows, columns)."""
+        return torch.from_numpy(np.load(self.file).astype(np.float32))[None]
+
+    def targets(self, categories: Sequence[str]) -> Targets:
+        """The lesions as boxes in mm from the working grid's outer corner."""
+        return targets_on(self.grid, self.lesions, categories)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Scans that are ready, and studies that could not be read with the reason for each."""
+
+    scans: tuple[Scan, ...] = ()
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def targets_on(grid: Grid, lesions: Iterable[Lesion], categories: Sequence[str]) -> Targets:
+    """Lesions as model targets on a working grid."""
+    known = list(lesions)
+    edges = [grid.edges(lesion.box) for lesion in known]
+    boxes = [np.r_[(e.low + e.high) / 2 * grid.spacing, (e.high - e.low) * grid.spacing] for e in edges]
+    return Targets(
+        torch.tensor(np.array(boxes).reshape(-1, 6), dtype=torch.float32),
+        torch.tensor([categories.index(lesion.category) for lesion in known], dtype=torch.long),
+        torch.tensor([lesion.ignore for lesion in known], dtype=torch.bool),
+    )
+
+
+def series_of(study: Study, spec: PlaneSpec) -> tuple[Series, ...]:
+    """The study's T2 series of a plane."""
+    return tuple(s for s in study.series if s.plane is spec.plane and s.weighting == "T2")
+
+
+def read_prepared(study: Study, series: Series, spec: PlaneSpec) -> Volume:
+    """The series on the working grid.
+
+    Raises:
+        InputError: the image cannot be used, or a lesion's box lies outside it.
+    """
+    volume = read_volume(series.path)
+    for lesion in study.lesions:
+        if lesion.series == series.id and not inside(lesion.box, volume.grid, OUTSIDE_TOLERANCE_MM):
+            raise InputError(
+                f"{series.path}: the box of lesion {lesion.id!r} (study {study.id!r}) lies outside the image; "
+                "check that the manifest is in RAS mm and belongs to this image"
+            )
+    return prepare(volume, spec)
+
+
+def prepare_scans(
+    studies: Sequence[Study], spec: PlaneSpec, cache: Path, workers: int, advance: Callable[[], None] = lambda: None
+) -> Prepared:
+    """Read every T2 series of one plane into `cache` (float16, so memory stays bounded whatever the cohort).
+
+    A study that cannot be read is skipped and reported, never raised.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    jobs = [(study, series) for study in studies for series in series_of(study, spec)]
+    scans: list[Scan] = []
+    skipped: dict[str, str] = {}
+    with ThreadPoolExecutor(workers) as pool:
+        results = pool.map(lambda job: _cached(job[0], job[1], spec, cache), jobs)
+        for (study, _), result in zip(jobs, results, strict=True):
+            if isinstance(result, Scan):
+                scans.append(result)
+            else:
+                skipped[study.id] = result
+            advance()
+    return Prepared(tuple(scans), skipped)
+
+
+def _cached(study: Study, series: Series, spec: PlaneSpec, cache: Path) -> Scan | str:
+    try:
+        volume = read_prepared(study, series, spec)
+    except InputError as error:
+        return str(error)
+    name = hashlib.sha256(f"{study.id}\0{series.id}".encode()).hexdigest()[:24]
+    file = cache / f"{name}.npy"
+    np.save(file, volume.array.astype(np.float16))
+    lesions = tuple(lesion for lesion in study.lesions if lesion.series == series.id)
+    return Scan(study.id, series.id, volume.grid, file, lesions)
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Which scan is drawn in which epoch; together with the run's seed it fixes the augmentation."""
+
+    epoch: int
+    index: int
+
+
+class EpochSampler(Sampler[Draw]):
+    """Every scan once per epoch, in an order fixed by seed and epoch: a resumed run goes on as it would have."""
+
+    def __init__(self, scans: int, seed: int) -> None:
+        self.scans, self.seed, self.epoch = scans, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.scans
+
+    def __iter__(self) -> Iterator[Draw]:
+        order = torch.randperm(self.scans, generator=_generator(self.seed, self.epoch))
+        return (Draw(self.epoch, int(index)) for index in order)
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """Random variation of one example and a crop of the plane's field of view, fixed by seed, epoch and index."""
+
+    spec: PlaneSpec
+    config: AugmentConfig
+    seed: int
+
+    def __call__(self, image: Tensor, targets: Targets, draw: Draw) -> tuple[Tensor, Targets]:
+        """Image (1, slices, rows, columns) and targets -> the crop's image and targets, still in mm."""
+        generator = _generator(self.seed, draw.epoch, draw.index)
+        spacing = torch.tensor(self.spec.spacing)
+        low, high = limits(targets.boxes)
+        image, edges = augment(image, torch.cat([low / spacing, high / spacing], 1), self.spec, self.config, generator)
+        cut = crop(image, edges, self.spec.crop_shape, generator)
+        low, high = (cut.boxes.view(-1, 2, 3) * spacing).unbind(1)
+        boxes = torch.cat([(low + high) / 2, high - low], dim=1)
+        return cut.image, Targets(boxes, targets.labels[cut.kept], targets.ignore[cut.kept] | cut.ignore)
+
+
+class TrainingScans(Dataset[tuple[Tensor, Targets]]):
+    """Augmented crops of one plane's training scans."""
+
+    def __init__(self, scans: Sequence[Scan], categories: Sequence[str], augmented: Augmented) -> None:
+        self.scans, self.categories, self.augmented = scans, categories, augmented
+
+    def __len__(self) -> int:
+        return len(self.scans)
+
+    def __getitem__(self, draw: Draw) -> tuple[Tensor, Targets]:
+        scan = self.scans[draw.index]
+        return self.augmented(scan.image(), scan.targets(self.categories), draw)
+
+
+class TuningScans(Dataset[tuple[Tensor, Targets]]):
+    """Whole tuning scans as `predict` would see them."""
+
+    def __init__(self, scans: Sequence[Scan], categories: Sequence[str]) -> None:
+        self.scans, self.categories = scans, categories
+
+    def __len__(self) -> int:
+        return len(self.scans)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Targets]:
+        return self.scans[index].image(), self.scans[index].targets(self.categories)
+
+
+def collate(examples: Sequence[tuple[Tensor, Targets]]) -> Batch:
+    """Examples of one shape as a batch."""
+    images, targets = zip(*examples, strict=True)
+    return Batch(torch.stack(images), targets)
+
+
+def _generator(*key: int) -> torch.Generator:
+    """A random stream of its own for every key."""
+    state = np.random.SeedSequence(key).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))

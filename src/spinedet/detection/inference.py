@@ -1,0 +1,83 @@
+"""Running a stored model over studies: read, detect, report, and go on when one cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import torch
+
+from spinedet.core.anatomy import Plane
+from spinedet.core.errors import InputError
+from spinedet.core.types import Finding, Study, StudyFindings
+from spinedet.detection.data import read_prepared, series_of
+from spinedet.detection.postprocess import findings
+from spinedet.detection.store import Model
+from spinedet.imaging.resample import prepare
+from spinedet.imaging.volume import Volume
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Findings of every study that was read, and why the others were not."""
+
+    studies: tuple[StudyFindings, ...]
+    skipped: dict[str, str]
+
+
+def detect_volume(model: Model, plane: Plane, prepared: Volume, series: str, min_score: float) -> tuple[Finding, ...]:
+    """Findings of one volume on the plane's working grid (see `imaging.prepare`)."""
+    detector = model.detectors[plane]
+    image = torch.from_numpy(prepared.array)[None, None].contiguous(memory_format=torch.channels_last_3d)
+    with torch.inference_mode():
+        found = detector.network.detect(image)[0]
+    return findings(found, prepared.grid, series, detector.card.categories, min_score)
+
+
+def find_in(model: Model, volume: Volume, plane: Plane, series: str, min_score: float) -> tuple[Finding, ...]:
+    """Findings of one volume as it was read."""
+    return detect_volume(model, plane, prepare(volume, model.detectors[plane].spec(plane)), series, min_score)
+
+
+def detect_studies(
+    model: Model,
+    studies: Sequence[Study],
+    min_score: float,
+    workers: int,
+    advance: Callable[[], None] = lambda: None,
+) -> Answers:
+    """Findings in every T2 series of the model's planes; a study that cannot be read is skipped whole."""
+    answered: list[StudyFindings] = []
+    skipped: dict[str, str] = {}
+    for study, volumes in _read_ahead(model, studies, workers):
+        if isinstance(volumes, str):
+            skipped[study.id] = volumes
+        else:
+            found = (f for (p, s), v in volumes.items() for f in detect_volume(model, p, v, s, min_score))
+            answered.append(StudyFindings(id=study.id, findings=tuple(found)))
+        advance()
+    return Answers(tuple(answered), skipped)
+
+
+Volumes = dict[tuple[Plane, str], Volume]
+
+
+def _read_ahead(model: Model, studies: Sequence[Study], workers: int) -> Iterator[tuple[Study, Volumes | str]]:
+    """Studies with their prepared volumes, or with why they cannot be read; a few are read while one is looked at."""
+    ahead = max(2, workers)
+    with ThreadPoolExecutor(ahead) as pool:
+        waiting = [pool.submit(_read, model, study) for study in studies[:ahead]]
+        for index, study in enumerate(studies):
+            volumes = waiting.pop(0).result()
+            if index + ahead < len(studies):
+                waiting.append(pool.submit(_read, model, studies[index + ahead]))
+            yield study, volumes
+
+
+def _read(model: Model, study: Study) -> Volumes | str:
+    specs = [detector.spec(plane) for plane, detector in model.detectors.items()]
+    try:
+        return {(spec.plane, s.id): read_prepared(study, s, spec) for spec in specs for s in series_of(study, spec)}
+    except InputError as error:
+        return str(error)

@@ -1,0 +1,63 @@
+"""Loss terms on boxes in mm and category logits, each a mean per matched lesion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from spinedet.detection.batch import Targets
+from spinedet.detection.boxes import giou, iou
+from spinedet.detection.matcher import Match
+
+WEIGHT_CLASS, WEIGHT_L1, WEIGHT_GIOU = 1.0, 0.4, 2.0
+FOCAL_ALPHA, FOCAL_GAMMA = 0.75, 2.0
+# A positive's class target is its box's IoU, but not less than this, so that a first bad box still says "here".
+LEAST_QUALITY = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Predictions for one scan: `boxes` (q, 6) mm and `logits` (q, categories)."""
+
+    boxes: Tensor
+    logits: Tensor
+
+
+def set_loss(prediction: Prediction, targets: Targets, match: Match) -> Tensor:
+    """Class, L1 and GIoU terms of one scan, (3,), summed over its predictions; weights are applied.
+
+    A scan without lesions still teaches: its class term pushes every prediction down.
+    """
+    certain = targets.certain
+    boxes, wanted = prediction.boxes[match.prediction].float(), certain.boxes[match.target]
+    quality = iou(boxes.detach(), wanted).clamp_min(LEAST_QUALITY)
+    truth = torch.zeros_like(prediction.logits, dtype=torch.float32)
+    truth[match.prediction, certain.labels[match.target]] = quality
+    counted = ~_excused(prediction.boxes.detach(), targets, match)
+    focal = varifocal(prediction.logits.float(), truth) * counted[:, None]
+    relative = (boxes - wanted) / wanted[:, 3:].repeat(1, 2)
+    return torch.stack(
+        [
+            WEIGHT_CLASS * focal.sum(),
+            WEIGHT_L1 * F.smooth_l1_loss(relative, torch.zeros_like(relative), beta=0.1, reduction="sum"),
+            WEIGHT_GIOU * (1 - giou(boxes, wanted)).sum(),
+        ]
+    )
+
+
+def varifocal(logits: Tensor, truth: Tensor) -> Tensor:
+    """Varifocal loss per element: positives weigh their IoU, negatives their score (Zhang et al., CVPR 2021)."""
+    weight = torch.where(truth > 0, truth, FOCAL_ALPHA * logits.detach().sigmoid() ** FOCAL_GAMMA)
+    return weight * F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+
+
+def _excused(boxes: Tensor, targets: Targets, match: Match) -> Tensor:
+    """Unmatched predictions whose centre lies in an ignored lesion: neither right nor wrong, (q,) bool."""
+    ignored = targets.boxes[targets.ignore]
+    away = (boxes[:, None, :3] - ignored[None, :, :3]).abs() / (ignored[None, :, 3:] / 2)
+    excused = (away.amax(-1) <= 1).any(1)
+    excused[match.prediction] = False
+    return excused

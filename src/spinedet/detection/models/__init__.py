@@ -1,0 +1,34 @@
+"""Networks behind one `Detector` protocol."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from spinedet.core.errors import InputError
+from spinedet.detection.models.detector import Card, Detector
+from spinedet.detection.models.set_detector import SetDetector, SetDetectorConfig
+
+ModelConfig: TypeAlias = SetDetectorConfig
+# The choices of `model=`.
+CONFIGS: dict[str, type[ModelConfig]] = {"set": SetDetectorConfig}
+
+__all__ = ["CONFIGS", "Card", "Detector", "ModelConfig", "build", "config_from"]
+
+
+def build(config: ModelConfig, card: Card) -> Detector:
+    """The detector that a config describes."""
+    match config:
+        case SetDetectorConfig():
+            return SetDetector(config, card)
+
+
+def config_from(content: dict[str, object]) -> ModelConfig:
+    """A config from its stored fields.
+
+    Raises:
+        InputError: the model is of a kind, or has a field, that this version does not know.
+    """
+    try:
+        return CONFIGS[str(content["name"])](**content)  # type: ignore[arg-type]  # fields are checked by the call
+    except (KeyError, TypeError):
+        raise InputError(f"unknown model {content}; it was made by another version of spinedet") from None

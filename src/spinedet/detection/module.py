@@ -1,0 +1,90 @@
+"""The thin Lightning module around any detector: one training step, one optimiser."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Timer
+from torch import Tensor
+
+from spinedet.detection.batch import Batch, Detections
+from spinedet.detection.models import Detector
+
+
+@dataclass
+class RecipeConfig:
+    """How a detector is trained.
+
+    Attributes:
+        lr, weight_decay: of AdamW. warmup: the share of the budget over which the rate rises; it then falls as a
+            cosine to nothing at the end of the budget, whether epochs or `trainer.max_time` end it first.
+        clip: largest gradient norm. ema: decay of the averaged weights that are kept. batch: scans per step.
+    """
+
+    lr: float = 1e-3
+    weight_decay: float = 0.02
+    warmup: float = 0.08
+    clip: float = 5.0
+    ema: float = 0.99
+    batch: int = 2
+
+
+class DetectionModule(pl.LightningModule):
+    """Trains `detector` by `recipe`."""
+
+    def __init__(self, detector: Detector, recipe: RecipeConfig) -> None:
+        super().__init__()
+        self.detector, self.recipe = detector, recipe
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        """The sum of the detector's named losses."""
+        losses = self.detector.losses(batch)
+        total = torch.stack(list(losses.values())).sum()
+        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, batch_size=len(batch.images))
+        self.log("loss", total.detach(), prog_bar=True, batch_size=len(batch.images))
+        return total
+
+    def validation_step(self, batch: Batch, index: int) -> dict[str, list[Detections]]:
+        """What is found; `TuningScore` judges it. (Lightning passes on any mapping, whatever its stub says.)"""
+        return {"detections": self.detector.detect(batch.images)}
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; matrices decay, biases, norms and learned fall-offs do not."""
+        weights = [p for p in self.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in weights if p.ndim > 1], "weight_decay": self.recipe.weight_decay},
+            {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=self.recipe.lr)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: rate(spent(self.trainer), self.recipe.warmup))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def rate(progress: float, warmup: float) -> float:
+    """Learning rate as a share of its peak when `progress` of the budget is spent: linear rise, cosine fall."""
+    if progress < warmup:
+        return max(progress / warmup, 0.01)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
+
+
+def spent(trainer: pl.Trainer) -> float:
+    """The share of the training budget that is used up, by steps or by time, whichever is further."""
+    steps = trainer.estimated_stepping_batches
+    shares = [trainer.global_step / steps if math.isfinite(steps) else 0.0]
+    for timer in trainer.callbacks:  # type: ignore[attr-defined]  # Lightning adds `callbacks` through a connector
+        if isinstance(timer, Timer) and timer._duration is not None:
+            shares.append(timer.time_elapsed() / timer._duration)
+    return min(1.0, max(shares))
+
+
+def seconds(duration: str | None) -> timedelta | None:
+    """Parse DD:HH:MM:SS as Lightning writes it; null is no limit."""
+    if duration is None:
+        return None
+    days, hours, minutes, secs = map(int, duration.split(":"))
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=secs)

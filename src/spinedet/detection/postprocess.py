@@ -1,0 +1,41 @@
+"""From a model's boxes on the working grid to findings in RAS millimetres."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from spinedet.core.geometry import EdgeBox, Grid
+from spinedet.core.types import Finding
+from spinedet.detection.batch import Detections
+
+MOST_FINDINGS = 100
+# What sticks out of the image is cut off; a box of which less than this is left (mm) is not a finding.
+THINNEST_MM = 0.5
+
+
+def findings(
+    detections: Detections, grid: Grid, series: str, categories: Sequence[str], min_score: float
+) -> tuple[Finding, ...]:
+    """Findings of one scan by descending score, at most `MOST_FINDINGS`, cut to the image.
+
+    Args:
+        grid: the working grid that the boxes are on, mm from its outer corner.
+    """
+    boxes = detections.boxes.double().cpu().numpy()
+    scores = detections.scores.double().cpu().numpy()
+    low = np.clip(boxes[:, :3] - boxes[:, 3:] / 2, 0, grid.extent)
+    high = np.clip(boxes[:, :3] + boxes[:, 3:] / 2, 0, grid.extent)
+    wanted = (scores >= min_score) & ((high - low).min(axis=1) >= THINNEST_MM)[:, None]
+    rows, columns = np.nonzero(wanted)
+    best = np.argsort(-scores[rows, columns], kind="stable")[:MOST_FINDINGS]
+    return tuple(
+        Finding(
+            series=series,
+            category=categories[column],
+            score=float(scores[row, column]),
+            box=grid.world(EdgeBox(low[row] / grid.spacing, high[row] / grid.spacing)),
+        )
+        for row, column in zip(rows[best], columns[best], strict=True)
+    )
