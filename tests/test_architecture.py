@@ -1,0 +1,179 @@
+"""The floors of CONTRIBUTING.md, read from its own table, and the habits that a machine can check."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SRC = ROOT / "src"
+SOURCES = sorted((SRC / "spinedet").rglob("*.py"))
+EVERYTHING = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))]
+HEAVY = {"torch", "monai", "lightning", "pytorch_lightning", "lightning_fabric", "hydra", "omegaconf"}
+LIGHT = {"core", "scoring", "simulation"}
+TALLEST = 60
+
+
+def floors() -> dict[str, int]:
+    """The height of every named room; 0 is the top, where the commands are."""
+    table = re.search(r"```\n(train .*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert table, "CONTRIBUTING.md lists no floors"
+    width = table[1].index("the commands")
+    rooms = [line[:width].split() for line in table[1].splitlines()]
+    return {room: height for height, names in enumerate(rooms) for room in names if room != "..."}
+
+
+FLOORS = floors()
+
+
+def room_of(module: str) -> str:
+    """`core` of `spinedet.core.types`; empty for the package itself."""
+    return [*module.split("."), ""][1]
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(SRC).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(tree: ast.AST, package: str) -> Iterator[str]:
+    """Every absolute module name that the code imports anywhere, in functions and for type checkers too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            start = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{start}.{alias.name}" for alias in node.names)
+
+
+def faults(module: str, package: str, code: str) -> list[str]:
+    """What the code of this module imports and must not."""
+    here, found = room_of(module), []
+    for name in imports(ast.parse(code), package):
+        top, there = name.split(".")[0], room_of(name)
+        if top == "torchvision":
+            found.append("torchvision")
+        if top == "wandb" and here != "tracking":
+            found.append("wandb outside tracking")
+        if top in HEAVY and here in LIGHT:
+            found.append(f"{top} in {here}")
+        # A name below `spinedet` that is no file or folder is something of the package's own, like its version.
+        room = SRC / "spinedet" / there
+        inside = (
+            top == "spinedet"
+            and there != here
+            and (there in FLOORS or room.is_dir() or room.with_suffix(".py").exists())
+        )
+        if inside and there and FLOORS.get(there, 0) <= FLOORS.get(here, 0):
+            found.append(f"{here or 'spinedet'} -> {there}")
+    return found
+
+
+def tall(code: str) -> list[str]:
+    functions = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [node.name for node in functions if (node.end_lineno or 0) - node.lineno + 1 > TALLEST]
+
+
+def branches_on_plane(code: str) -> list[str]:
+    return [line.strip() for line in code.splitlines() if re.search(r"\bplane\s*(==|!=)", line)]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_the_table_of_floors() -> None:
+    assert FLOORS["train"] == FLOORS["evaluate"] == FLOORS["predict"] == FLOORS["score"] == 0
+    assert FLOORS["scoring"] == FLOORS["imaging"] == FLOORS["simulation"]
+    assert 0 < FLOORS["command"] < FLOORS["report"] < FLOORS["detection"] < FLOORS["scoring"] < FLOORS["core"]
+    assert {module_of(path) for path in SOURCES} >= {"spinedet", "spinedet.core", "spinedet.core.types"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_imports_go_down(path: Path) -> None:
+    module = module_of(path)
+    package = module if path.stem == "__init__" else module.rpartition(".")[0]
+    assert faults(module, package, path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", EVERYTHING, ids=name_of)
+def test_nothing_imports_torchvision(path: Path) -> None:
+    names = imports(ast.parse(path.read_text(encoding="utf-8")), "")
+    assert [name for name in names if name.split(".")[0] == "torchvision"] == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_functions_fit_on_a_screen(path: Path) -> None:
+    assert tall(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_planes_are_values_not_branches(path: Path) -> None:
+    assert branches_on_plane(path.read_text(encoding="utf-8")) == []
+
+
+# --- the checks themselves ---
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "fault"),
+    [
+        ("spinedet.core.types", "from spinedet.scoring.froc import curve", "core -> scoring"),
+        ("spinedet.core.types", "import spinedet.detection", "core -> detection"),
+        ("spinedet.core.types", "from spinedet import imaging", "core -> imaging"),
+        ("spinedet.core.types", "from ..imaging import volume", "core -> imaging"),
+        ("spinedet.core.types", "from .. import imaging", "core -> imaging"),
+        ("spinedet.scoring.froc", "from spinedet.imaging.volume import read", "scoring -> imaging"),
+        ("spinedet.scoring.froc", "def f():\n    from spinedet.simulation import draw", "scoring -> simulation"),
+        ("spinedet.report.page", "if TYPE_CHECKING:\n    import spinedet.tracking", "report -> tracking"),
+        ("spinedet.train", "from spinedet.evaluate import run", "train -> evaluate"),
+        ("spinedet.detection.data", "from spinedet.command import main", "detection -> command"),
+        ("spinedet", "from spinedet.train import main", "spinedet -> train"),
+        ("spinedet.core.types", "import torch.nn", "torch in core"),
+        ("spinedet.scoring.froc", "from monai.data import box_utils", "monai in scoring"),
+        (
+            "spinedet.simulation.draw",
+            "from pytorch_lightning import seed_everything",
+            "pytorch_lightning in simulation",
+        ),
+        ("spinedet.core.types", "def f():\n    import hydra", "hydra in core"),
+        ("spinedet.train", "import wandb", "wandb outside tracking"),
+        ("spinedet.detection.data", "from torchvision.ops import nms", "torchvision"),
+    ],
+)
+def test_a_wrong_import_is_seen(module: str, code: str, fault: str) -> None:
+    assert faults(module, module.rpartition(".")[0], code) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("module", "code"),
+    [
+        ("spinedet.core.manifest", "from spinedet.core.files import read_json"),
+        ("spinedet.core.manifest", "from .files import read_json"),
+        ("spinedet.detection.data", "import torch\nfrom spinedet.imaging.volume import read"),
+        ("spinedet.train", "from spinedet import __version__\nfrom spinedet.detection import module"),
+        ("spinedet.tracking", "import wandb"),
+        ("spinedet.scoring.froc", "import numpy\nimport torchless"),
+    ],
+)
+def test_a_right_import_passes(module: str, code: str) -> None:
+    assert faults(module, module.rpartition(".")[0], code) == []
+
+
+def test_tall_functions_are_seen() -> None:
+    line = "        x = 1\n"
+    assert tall("class A:\n    async def f(self):\n" + line * TALLEST) == ["f"]
+    assert tall("class A:\n    async def f(self):\n" + line * (TALLEST - 1)) == []
+
+
+@pytest.mark.parametrize(
+    "code", ["if plane == Plane.AXIAL:", "if series.plane == 'axial'", "x = plane != y", "plane==1"]
+)
+def test_branches_are_seen(code: str) -> None:
+    assert branches_on_plane(code) == [code]
+    assert branches_on_plane("spec = SPECS[plane]\nairplane == 3\nplane = 2") == []
