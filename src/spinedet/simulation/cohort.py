@@ -1,0 +1,215 @@
+"""Cohorts on disk: studies drawn in parallel, resumable, the same bytes for a seed whatever the number of workers."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from spinedet.core.anatomy import Region
+from spinedet.core.errors import InputError
+from spinedet.core.files import check_writable, sha256, write_json
+from spinedet.core.geometry import Grid
+from spinedet.core.manifest import write_manifest
+from spinedet.core.types import Manifest, Series, Split, Study
+from spinedet.simulation.centers import CENTERS, CenterConfig
+from spinedet.simulation.study import DrawnStudy, draw_study
+from spinedet.simulation.truth import STYLES
+
+# Raised whenever the same seed gives other pictures: finished studies of an older recipe are drawn again.
+RECIPE = 1
+_BYTES_PER_STUDY = 16 << 20
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class GroupConfig:
+    """Studies of one centre that play one part; a centre's studies are numbered on from group to group."""
+
+    center: str = "A"
+    split: str = "train"
+    studies: int = 20
+
+
+@dataclass
+class CohortConfig:
+    """A phantom cohort.
+
+    Attributes:
+        name: of the manifest.
+        region: part of the spine.
+        groups: which centre gives how many studies to which split.
+        seed: of all random numbers.
+        style: what a box covers: `disc`, the whole degenerated disc with the part of the canal that it invades, or
+            `focal`, the protrusion or stenosis alone.
+        coarseness: multiplies the stored in-plane pixels: 1 is a hospital's matrix, more is quicker.
+    """
+
+    name: str = "phantom"
+    region: Region = Region.LUMBAR
+    groups: list[GroupConfig] = field(default_factory=lambda: [GroupConfig()])
+    seed: int = 0
+    style: str = "disc"
+    coarseness: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One study to draw, complete in itself so that any process can do it."""
+
+    center: CenterConfig
+    index: int
+    split: Split | None
+    seed: int
+    style: str
+    coarseness: float
+
+    @property
+    def id(self) -> str:
+        return f"{self.center.name}-{self.index:04d}"
+
+    @property
+    def recipe(self) -> str:
+        """Hash of all that decides the study's pixels and boxes."""
+        content = {"recipe": RECIPE, **asdict(self)}
+        content.pop("split")
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def draw_cohort(config: CohortConfig, folder: Path, workers: int = 1, progress: Progress | None = None) -> Path:
+    """Draw the studies of a cohort that `folder` does not hold yet, and its manifest.
+
+    Args:
+        config: the cohort.
+        folder: made when needed; one folder per study and `manifest.json` go there.
+        workers: processes; the files do not depend on it.
+        progress: called with the number of finished studies and of all, in the calling process.
+
+    Returns:
+        The manifest's path.
+
+    Raises:
+        InputError: the configuration cannot be drawn, or the disk is full or cannot be written.
+    """
+    tasks = _tasks(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [task for task in tasks if not _is_finished(task, folder)]
+    if missing:
+        check_writable(folder, len(missing) * int(_BYTES_PER_STUDY / config.coarseness**2))
+    for done, _ in enumerate(_drawn(missing, folder, workers), start=1 + len(tasks) - len(missing)):
+        if progress:
+            progress(done, len(tasks))
+    path = folder / "manifest.json"
+    studies = tuple(_read_study(task, folder) for task in tasks)
+    write_manifest(
+        path, Manifest(name=config.name, region=Region(config.region), categories=("degeneration",), studies=studies)
+    )
+    return path
+
+
+def _tasks(config: CohortConfig) -> list[_Task]:
+    if config.style not in STYLES:
+        raise InputError(f"style={config.style} is unknown; choose one of {', '.join(STYLES)}")
+    if Region(config.region) is not Region.LUMBAR:
+        raise InputError(f"region={config.region} cannot be drawn yet; choose region=lumbar")
+    tasks = []
+    counted: dict[str, int] = {}
+    for group in config.groups:
+        if group.center not in CENTERS:
+            raise InputError(f"phantom centre {group.center!r} is unknown; choose one of {', '.join(CENTERS)}")
+        if group.studies < 1:
+            raise InputError(f"a group of centre {group.center} has studies={group.studies}; give at least 1")
+        for _ in range(group.studies):
+            counted[group.center] = index = counted.get(group.center, 0) + 1
+            split = Split(group.split) if group.split else None
+            tasks.append(_Task(CENTERS[group.center], index, split, config.seed, config.style, config.coarseness))
+    return tasks
+
+
+def _drawn(tasks: list[_Task], folder: Path, workers: int) -> Iterator[None]:
+    """Yields once per finished study."""
+    if workers <= 1 or len(tasks) <= 1:
+        for task in tasks:
+            _draw_to(task, folder)
+            yield
+        return
+    # A fresh interpreter per worker: forking a process that runs torch's threads can hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
+        for future in as_completed([pool.submit(_draw_to, task, folder) for task in tasks]):
+            future.result()
+            yield
+
+
+def _draw_to(task: _Task, folder: Path) -> None:
+    """Draw one study; its `study.json` is written last, so a study without it is not finished."""
+    home = folder / task.id
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    study = draw_study(task.center, task.index, task.seed, style=task.style, coarseness=task.coarseness)
+    series = []
+    for stack, image in zip(study.stacks, study.images, strict=True):
+        path = home / f"{stack.id}.nii.gz"
+        _write_nifti(path, image, stack.grid)
+        series.append(Series(id=stack.id, plane=stack.plane, path=Path(path.name), sha256=sha256(path)))
+    record = _record(task, study, tuple(series))
+    write_json(home / "study.json", {"recipe": task.recipe, **record.model_dump(mode="json")})
+
+
+def _record(task: _Task, study: DrawnStudy, series: tuple[Series, ...]) -> Study:
+    return Study(
+        id=task.id,
+        patient=f"{task.center.name}-p{task.index:04d}",
+        center=task.center.name,
+        split=task.split,
+        attributes={"vendor": task.center.vendor, **study.attributes},
+        series=series,
+        lesions=study.lesions,
+    )
+
+
+def _write_nifti(path: Path, image: NDArray[np.int16], grid: Grid) -> None:
+    """int16 NIfTI in a gzip stream without name and time: equal content gives equal bytes."""
+    header = nib.Nifti1Header()
+    header.set_xyzt_units("mm")
+    picture = nib.Nifti1Image(image, grid.affine, header)
+    picture.set_qform(grid.affine, 1)
+    picture.set_sform(grid.affine, 1)
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, compresslevel=1, mtime=0) as stream:
+        stream.write(picture.to_bytes())
+    path.write_bytes(buffer.getvalue())
+
+
+def _is_finished(task: _Task, folder: Path) -> bool:
+    """Whether the study lies there, of the same recipe and with the bytes it was written with."""
+    try:
+        content = json.loads((folder / task.id / "study.json").read_text())
+        return content["recipe"] == task.recipe and all(
+            sha256(folder / task.id / series["path"]) == series["sha256"] for series in content["series"]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _read_study(task: _Task, folder: Path) -> Study:
+    """The finished study with the split that this cohort gives it and paths that can be opened from here."""
+    content = json.loads((folder / task.id / "study.json").read_text())
+    content.pop("recipe")
+    content["split"] = task.split.value if task.split else None
+    for series in content["series"]:
+        series["path"] = os.fspath((folder / task.id / series["path"]).absolute())
+    return Study.model_validate_json(json.dumps(content))

@@ -1,0 +1,45 @@
+"""Random fields fixed in the patient, so that every slice through a place shows the same grain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from spinedet.simulation.anatomy import Vector
+from spinedet.simulation.canvas import Canvas, Field, Window
+
+_SIDE = 64
+_AXES: tuple[Vector, Vector, Vector] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Texture:
+    """A periodic Gaussian field of mean 0 and deviation 1, (64, 64, 64) over R, A, S, `pitch` mm per sample."""
+
+    values: NDArray[np.float32]
+    pitch: float
+
+    def over(self, canvas: Canvas, window: Window) -> Field:
+        """The field at every pixel of a window."""
+        index: NDArray[np.int32] = np.zeros((1, 1), np.int32)
+        for axis, stride in zip(_AXES, (_SIDE * _SIDE, _SIDE, 1), strict=True):
+            place = canvas.coordinate(window, (0.0, 0.0, 0.0), axis) * np.float32(1 / self.pitch)
+            index = index + (np.floor(place).astype(np.int32) & (_SIDE - 1)) * np.int32(stride)
+        return self.values.reshape(-1)[index]
+
+
+def draw_texture(pitch: float, grain: tuple[float, float, float], rng: np.random.Generator) -> Texture:
+    """White noise smoothed to a grain of the given size (mm along R, A, S)."""
+    noise = rng.standard_normal((_SIDE, _SIDE, _SIDE), dtype=np.float32)
+    spectrum = fft.rfftn(noise, workers=1)
+    for axis, size in enumerate(grain):
+        frequency = fft.rfftfreq(_SIDE, pitch) if axis == 2 else fft.fftfreq(_SIDE, pitch)
+        shape = [1, 1, 1]
+        shape[axis] = -1
+        # A rational low-pass: exponentials differ in their last bit between machines.
+        spectrum /= (1 + (4 * frequency * size) ** 4).astype(np.float32).reshape(shape)
+    smooth = fft.irfftn(spectrum, s=noise.shape, workers=1)
+    return Texture((smooth / np.float32(round(float(smooth.std()), 5))).astype(np.float32), pitch)
