@@ -159,7 +159,7 @@ def test_columns_hold_what_the_objects_hold(said: Content, write: Write, change:
     said["studies"][0]["findings"][0] |= change
     path = write(said)
     quick, slow = read_findings_table(path), tabulate(read_findings(path))
-    for name in FindingsTable.__slots__:
+    for name in set(FindingsTable.__slots__) - {"source"}:
         left, right = getattr(quick, name), getattr(slow, name)
         assert np.array_equal(left, right) if isinstance(left, np.ndarray) else left == right
 
