@@ -107,7 +107,9 @@ def find_series(folder: Path) -> tuple[DicomSeries, ...]:
         header = _header(file) if file.is_file() else None
         if header is not None:
             studies.add(str(header.get("StudyInstanceUID", "")))
-            groups[_number(header), str(header.get("SeriesInstanceUID", ""))].append(_slice(file, header))
+            groups[_whole(header, "SeriesNumber"), str(header.get("SeriesInstanceUID", ""))].append(
+                _slice(file, header)
+            )
     if len(studies) > 1:
         raise InputError(f"{folder} holds DICOM files of {len(studies)} studies; give one study's folder at a time")
     return tuple(
@@ -143,7 +145,8 @@ def read_series(series: DicomSeries) -> tuple[NDArray[np.float32], Array]:
     where = f"{series.folder}, {series.id}"
     _refuse_images(series.slices, where)
     _refuse_frames(series.slices, where)
-    stack = sorted(series.slices, key=_height)
+    normal = series.slices[0].directions[2]
+    stack = sorted(series.slices, key=lambda piece: float(normal @ np.array(piece.position)))
     pitch = _pitch(stack, where)
     rows, columns = stack[0].shape
     array = np.empty((len(stack), rows, columns), dtype=np.float32)
@@ -158,19 +161,29 @@ def read_series(series: DicomSeries) -> tuple[NDArray[np.float32], Array]:
 
 def _header(file: Path) -> Dataset | None:
     """The tags of one image; None for a file that is no DICOM or holds no image (a report, a directory)."""
+    header = Dataset()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             header = dcmread(file, stop_before_pixels=True, specific_tags=_HEADER_TAGS)
-    except (InvalidDicomError, EOFError):
-        return None
-    except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror}); check its permissions") from None
-    return header if header.get("Rows") and header.get("Columns") else None
+        damaged = "SeriesInstanceUID" not in header and file.name != "DICOMDIR"
+    except PermissionError:
+        raise InputError(f"{file} cannot be read; check its permissions") from None
+    except InvalidDicomError:
+        damaged = file.suffix.lower() == ".dcm"
+    except (OSError, EOFError, ValueError, KeyError, NotImplementedError):
+        damaged = True
+    if damaged:
+        warnings.warn(f"{file} is damaged DICOM and is passed over; export the series again", stacklevel=2)
+    return header if _whole(header, "Rows") and _whole(header, "Columns") else None
 
 
-def _number(header: Dataset) -> int:
-    return int(header.get("SeriesNumber") or 0)
+def _whole(header: Dataset, keyword: str) -> int:
+    """The number of a tag; 0 when it is absent or is none."""
+    try:
+        return int(header.get(keyword) or 0)
+    except (TypeError, ValueError):
+        return 0
 
 
 def _id(number: int, uid: str, groups: dict[tuple[int, str], list[Slice]]) -> str:
@@ -181,10 +194,10 @@ def _id(number: int, uid: str, groups: dict[tuple[int, str], list[Slice]]) -> st
 def _slice(file: Path, header: Dataset) -> Slice:
     return Slice(
         path=file,
-        shape=(int(header.Rows), int(header.Columns)),
-        samples=int(header.get("SamplesPerPixel") or 1),
+        shape=(_whole(header, "Rows"), _whole(header, "Columns")),
+        samples=_whole(header, "SamplesPerPixel"),
         photometric=str(header.get("PhotometricInterpretation", _GREY)),
-        frames=int(header.get("NumberOfFrames") or 1),
+        frames=_whole(header, "NumberOfFrames"),
         spacing=_floats(header, "PixelSpacing"),
         orientation=_floats(header, "ImageOrientationPatient"),
         position=_floats(header, "ImagePositionPatient"),
@@ -202,8 +215,9 @@ def _floats(header: Dataset, keyword: str) -> tuple[float, ...]:
 
 def _refuse_images(slices: Sequence[Slice], where: str) -> None:
     """Every file must be one grey, placed image of the same matrix."""
-    if any(s.samples > 1 or s.photometric != _GREY for s in slices):
-        raise InputError(f"{where} holds colour or inverted images ({slices[0].photometric}); give the original series")
+    strange = next((s.photometric for s in slices if s.samples > 1 or s.photometric != _GREY), None)
+    if strange:
+        raise InputError(f"{where} holds colour or inverted images ({strange}); give the original series")
     if any(s.frames > 1 for s in slices):
         raise InputError(f"{where} is multi-frame DICOM; convert it to NIfTI first, for example with dcm2niix")
     if not all(s.placed for s in slices):
@@ -233,15 +247,11 @@ def _refuse_frames(slices: Sequence[Slice], where: str) -> None:
         raise InputError(f"{where} holds slices in two orientations; give each stack its own folder")
 
 
-def _height(piece: Slice) -> float:
-    return float(piece.directions[2] @ np.array(piece.position))
-
-
 def _pitch(stack: Sequence[Slice], where: str) -> float:
     """Distance between the centres of neighbouring slices, mm, when it is the same throughout."""
-    normal = stack[0].directions[2]
     positions = np.array([s.position for s in stack])
-    steps = np.diff(positions @ normal)
+    heights = (positions - positions[0]) @ stack[0].directions[2]
+    steps = np.diff(heights)
     if steps.min() < _SAME_POSITION_MM:
         _refuse_repeats(stack, steps, where)
     pitch = float(np.median(steps))
@@ -250,7 +260,7 @@ def _pitch(stack: Sequence[Slice], where: str) -> float:
         raise InputError(f"{where}: {lost} slice(s) are missing between the others; export the whole series again")
     if np.abs(steps - pitch).max() > _EVEN_PITCH * pitch:
         raise InputError(f"{where}: the slices are unevenly spaced ({steps.min():.2f} to {steps.max():.2f} mm)")
-    sideways = positions - positions[0] - np.outer((positions - positions[0]) @ normal, normal)
+    sideways = positions - positions[0] - np.outer(heights, stack[0].directions[2])
     if np.linalg.norm(sideways, axis=1).max() > _SIDEWAYS_MM:
         raise InputError(f"{where}: the slices are shifted sideways against each other; resample the stack first")
     return float(steps.mean())

@@ -10,6 +10,7 @@ import nibabel as nib
 import numpy as np
 import SimpleITK
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from spinedet.core.errors import InputError
@@ -19,12 +20,12 @@ from spinedet.imaging.dicom import LPS_TO_RAS
 _NIFTI = (".nii.gz", ".nii")
 _ITK = (".mha", ".mhd", ".nrrd")
 SUFFIXES = (*_NIFTI, *_ITK)
-_NIFTI_FAULTS = (OSError, EOFError, zlib.error, ValueError, ImageFileError, MemoryError)
+_NIFTI_FAULTS = (OSError, EOFError, zlib.error, ValueError, MemoryError, ImageFileError, HeaderDataError)
 # A field that a writer leaves out when it does not know how the image lies; ITK then silently assumes identity.
 _DIRECTION_FIELDS = {
-    ".mha": (b"transformmatrix", b"rotation", b"orientation ="),
-    ".mhd": (b"transformmatrix", b"rotation", b"orientation ="),
-    ".nrrd": (b"space directions:",),
+    ".mha": (b"\ntransformmatrix", b"\nrotation", b"\norientation"),
+    ".mhd": (b"\ntransformmatrix", b"\nrotation", b"\norientation"),
+    ".nrrd": (b"\nspace directions:",),
 }
 _HEADER_BYTES = 1 << 14
 # Beyond this, two descriptions of where one image lies are two different places.
@@ -69,8 +70,10 @@ def _nifti_affine(path: Path, image: nib.Nifti1Image) -> Array:
 
     An image with neither is refused: which side is left and which end is the head would be a guess.
     """
-    qform, qcode = image.get_qform(coded=True)
-    sform, scode = image.get_sform(coded=True)
+    try:
+        (qform, qcode), (sform, scode) = image.get_qform(coded=True), image.get_sform(coded=True)
+    except HeaderDataError as error:
+        raise _damaged(path, error) from None
     if qcode == 0 and scode == 0:
         raise InputError(
             f"{path} does not say how it lies in the patient (qform_code and sform_code are 0); "

@@ -72,8 +72,9 @@ def normalise(array: Voxels) -> Voxels:
     contrast to air: the lower limit is that of the whole image, the upper that of the body.
     """
     seen = array[array > array.min()]  # padding is one value, the lowest
-    floor = np.percentile(seen, _PERCENTILES[0])
-    bright = seen[seen > seen.mean()].mean() if seen.size > 1 else floor
+    floor, top = np.percentile(seen, _PERCENTILES)
+    seen = np.clip(seen, floor, top)
+    bright = seen[seen >= min(seen.mean(), top)].mean()
     body = seen[seen >= floor + _BODY_LEVEL * (bright - floor)]
     ceiling = np.percentile(body, _PERCENTILES[1])
     body = np.clip(body, floor, ceiling)
