@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.loggers import Logger
+from torch import nn
 from torch.utils.data import DataLoader
 
 from spinedet.core.errors import InputError
@@ -63,7 +64,7 @@ class PlanePlan:
     folder: Path
     seed: int = 0
     loggers: Sequence[Logger] = ()
-    initial: dict[str, torch.Tensor] = field(default_factory=dict)
+    initial: dict[str, torch.Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,21 @@ def train_plane(plan: PlanePlan, settings: Settings) -> PlaneDetector:
     pl.seed_everything(plan.seed, verbose=False)
     card = card_of(plan)
     network = build(settings.model, card)
-    network.load_state_dict(plan.initial, strict=not plan.initial)
+    if plan.initial is not None:
+        take_over(network, plan.initial)
     module = DetectionModule(network, settings.recipe).to(memory_format=torch.channels_last_3d)
     last = plan.folder / LAST
     trainer = _trainer(plan, settings)
     trainer.fit(module, *_loaders(plan, settings), ckpt_path=last if last.exists() else None, weights_only=True)
     return PlaneDetector(settings.model, card, module.detector.cpu().eval())
+
+
+def take_over(network: nn.Module, weights: dict[str, torch.Tensor]) -> list[str]:
+    """Copy every weight whose name and shape fit; returns the names that start anew."""
+    own = network.state_dict()
+    fitting = {n: t for n, t in weights.items() if n in own and own[n].shape == t.shape}
+    network.load_state_dict(fitting, strict=False)
+    return sorted(set(own) - set(fitting))
 
 
 def card_of(plan: PlanePlan) -> Card:
