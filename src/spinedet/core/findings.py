@@ -27,6 +27,7 @@ class FindingsTable:
     """The same content as `Findings` in columns, one row per finding in file order: a million rows are seven arrays.
 
     Attributes:
+        source: the file, for messages.
         model: what the file says of the detector.
         studies: ids of the studies that were read, findings or none.
         study: (n,) row of `studies`.
@@ -37,6 +38,7 @@ class FindingsTable:
         frames: (k, 3, 3) orthonormal rows.
     """
 
+    source: str
     model: dict[str, Any]
     studies: tuple[str, ...]
     study: NDArray[np.int32]
@@ -92,15 +94,15 @@ def read_findings_table(path: Path) -> FindingsTable:
     studies, model = raw.get("studies"), raw.get("model")
     plain = isinstance(studies, list) and all(isinstance(part, _Part) for part in studies)
     if not plain or not isinstance(model, dict) or b"NaN" in content or b"Infinity" in content:
-        return tabulate(read_findings(path))
+        return tabulate(read_findings(path), str(path))
     refuse_repeats((part.id for part in studies), str(path), "study")
-    return _assemble(model, studies, names)
+    return _assemble(str(path), model, studies, names)
 
 
-def tabulate(findings: Findings) -> FindingsTable:
+def tabulate(findings: Findings, source: str = "findings") -> FindingsTable:
     """The columns of findings that are already in memory."""
     names = _Names()
-    return _assemble(dict(findings.model), [_part(study, names) for study in findings.studies], names)
+    return _assemble(source, dict(findings.model), [_part(study, names) for study in findings.studies], names)
 
 
 class _Names:
@@ -205,13 +207,14 @@ def _part(study: StudyFindings, names: _Names) -> _Part:
     )
 
 
-def _assemble(model: dict[str, Any], parts: Sequence[_Part], names: _Names) -> FindingsTable:
+def _assemble(source: str, model: dict[str, Any], parts: Sequence[_Part], names: _Names) -> FindingsTable:
     def whole(column: str, dtype: type) -> NDArray[Any]:
         joined = b"".join(getattr(part, column).tobytes() for part in parts)
         return np.frombuffer(joined, dtype=dtype)
 
     counts = [len(part.score) for part in parts]
     return FindingsTable(
+        source=source,
         model=model,
         studies=tuple(part.id for part in parts),
         study=np.repeat(np.arange(len(parts), dtype=np.int32), counts),

@@ -1,0 +1,182 @@
+"""FROC and precision-recall curves, exact at tied scores, for many weightings of the patients at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from spinedet.scoring.pairs import Floats, Ints
+
+# The rates of LUNA16's competition performance metric.
+RATES: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ledger:
+    """Hits and false positives by score and patient: all that a curve needs, whatever the patients weigh.
+
+    Every curve turns only where a lesion is hit, so there is one row for each distinct score of a hit (K of them,
+    highest first); row j holds what lies at or above its score and below the row before.
+
+    Attributes:
+        threshold: (K,) scores.
+        hits, false: (K, P) counts.
+        lesions, scans: (P,) of each patient.
+    """
+
+    threshold: Floats
+    hits: sparse.csr_array
+    false: sparse.csr_array
+    lesions: Ints
+    scans: Ints
+
+    def weigh(self, weights: NDArray[np.integer]) -> Curve:
+        """The curve in which patient p counts `weights[p, b]` times, for each column b of (P, B)."""
+        weights = weights.astype(np.float64)
+        return Curve(
+            tp=np.cumsum(self.hits @ weights, axis=0),
+            fp=np.cumsum(self.false @ weights, axis=0),
+            lesions=self.lesions @ weights,
+            scans=self.scans @ weights,
+        )
+
+    def curve(self) -> Curve:
+        """The curve of the patients as they are (B = 1)."""
+        return self.weigh(np.ones((len(self.lesions), 1), dtype=np.int64))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdicts:
+    """Judged findings (n,): score, whether each is a hit, and its patient. Absorbed findings are left out."""
+
+    score: Floats
+    hit: NDArray[np.bool_]
+    patient: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Hits and false positives at or above a score."""
+
+    tp: int
+    fp: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Staircase:
+    """Every operating point there is: the distinct scores (D,), highest first, with hits and false positives (D,)."""
+
+    score: Floats
+    tp: Ints
+    fp: Ints
+
+    def at(self, threshold: float) -> Step:
+        """The counts at a frozen threshold."""
+        row = int(np.searchsorted(-self.score, -threshold, side="right")) - 1
+        return Step(int(self.tp[row]), int(self.fp[row])) if row >= 0 else Step(0, 0)
+
+
+def staircase(verdicts: Verdicts) -> Staircase:
+    """Operating points of judged findings; equal scores move together."""
+    order = np.argsort(-verdicts.score, kind="stable")
+    score, hit = verdicts.score[order], verdicts.hit[order]
+    last = np.flatnonzero(np.append(np.diff(score) != 0, True))[: len(score)]
+    hits: Ints = np.cumsum(hit, dtype=np.int64)[last]
+    return Staircase(score[last], hits, last + 1 - hits)
+
+
+def ledger(verdicts: Verdicts, lesions: Ints, scans: Ints) -> Ledger:
+    """Count hits and false positives between neighbouring scores of hits.
+
+    Args:
+        verdicts: the findings.
+        lesions, scans: (P,) of each patient; ignored lesions left out.
+    """
+    rising = np.unique(verdicts.score[verdicts.hit])
+    row = len(rising) - np.searchsorted(rising, verdicts.score, side="right")
+    shape = (len(rising), len(lesions))
+
+    def count(keep: NDArray[np.bool_]) -> sparse.csr_array:
+        places = (row[keep], verdicts.patient[keep])
+        return sparse.coo_array((np.ones(len(places[0])), places), shape=shape).tocsr()
+
+    reached = row < len(rising)  # what scores below the last hit changes no curve
+    return Ledger(rising[::-1], count(verdicts.hit), count(reached & ~verdicts.hit), lesions, scans)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Cumulated hits and false positives (K, B) from the highest score down, of (B,) lesions and scans.
+
+    Counts are whole numbers in float64. Undefined values come back as NaN: no lesion, or no scan.
+    """
+
+    tp: Floats
+    fp: Floats
+    lesions: Floats
+    scans: Floats
+
+    def sensitivity(self, rates: tuple[float, ...] = RATES) -> Floats:
+        """FROC: the highest sensitivity with at most `rate` false positives per scan, a step function, (R, B)."""
+        allowed = np.asarray(rates)[:, None] * self.scans
+        last = _first_at_least(self.fp, np.nextafter(allowed, np.inf)) - 1
+        found = np.where(last >= 0, _pick(self.tp, np.maximum(last, 0)), 0.0)
+        return np.where(self.scans > 0, ratio(found, self.lesions), np.nan)
+
+    def cpm(self) -> Floats:
+        """Mean sensitivity over the seven rates, (B,)."""
+        return np.asarray(self.sensitivity().mean(axis=0))
+
+    def precision(self) -> Floats:
+        """(K, B); 0 where nothing is counted yet."""
+        total = self.tp + self.fp
+        return np.divide(self.tp, total, out=np.zeros_like(total), where=total > 0)
+
+    def average_precision(self) -> Floats:
+        """101-point interpolated average precision with recall compared in whole numbers, (B,)."""
+        best = np.maximum.accumulate(self.precision()[::-1], axis=0)[::-1]
+        # recall >= k / 100 if and only if tp >= ceil(k * lesions / 100)
+        needed = np.ceil(np.arange(101)[:, None] * self.lesions / 100)
+        first = _first_at_least(self.tp, needed)
+        reached = np.where(first < len(best), _pick(best, np.minimum(first, len(best) - 1)), 0.0)
+        return np.where(self.lesions > 0, reached.mean(axis=0), np.nan)
+
+    def average_precision_step(self) -> Floats:
+        """Average precision without interpolation: precision summed over the steps of recall, (B,)."""
+        gained = np.diff(self.tp, axis=0, prepend=np.zeros((1, self.tp.shape[1])))
+        return ratio((gained * self.precision()).sum(axis=0), self.lesions)
+
+    def f1(self) -> Floats:
+        """F1 at each score, (K, B)."""
+        return ratio(2 * self.tp, self.tp + self.fp + self.lesions)
+
+    def f1_max(self) -> Floats:
+        """The best F1 over all thresholds, (B,): what no frozen threshold can beat."""
+        best = self.f1().max(axis=0, initial=0.0)
+        return np.where(self.lesions > 0, best, np.nan)
+
+
+def ratio(above: Floats, below: Floats) -> Floats:
+    """above / below, NaN where there is nothing below."""
+    below = np.broadcast_to(below, above.shape)
+    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+
+
+def _pick(columns: Floats, rows: Ints) -> Floats:
+    """columns[rows[q, b], b] for (K, B) and (Q, B); zeros when there is no row at all."""
+    return np.take_along_axis(columns, rows, axis=0) if len(columns) else np.zeros(rows.shape)
+
+
+def _first_at_least(rising: Floats, target: Floats) -> Ints:
+    """For each column b the first row of `rising` (K, B) that is >= target (Q, B); K when none is. Bisection."""
+    low = np.zeros(target.shape, dtype=np.int64)
+    high = np.full(target.shape, len(rising), dtype=np.int64)
+    while (low < high).any():
+        middle = (low + high) // 2
+        enough = (low >= high) | (_pick(rising, np.minimum(middle, len(rising) - 1)) >= target)
+        high = np.where(enough, np.minimum(high, middle), high)
+        low = np.where(enough, low, middle + 1)
+    return low

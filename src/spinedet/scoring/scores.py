@@ -1,0 +1,126 @@
+"""The records of `scores.json`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import FiniteFloat, SerializerFunctionWrapHandler, model_serializer
+
+from spinedet.core.files import read_record, write_json
+from spinedet.core.types import FiniteJson, Record
+
+FORMAT = "spinedet-scores"
+
+
+class Estimate(Record):
+    """A number with its interval; an undefined one is null and says why.
+
+    Attributes:
+        undefined_replicates: how many bootstrap replicates had no value; the interval rests on the others.
+        degenerate: all replicates equal the value, so the interval says nothing of the uncertainty.
+    """
+
+    value: FiniteFloat | None = None
+    low: FiniteFloat | None = None
+    high: FiniteFloat | None = None
+    reason: str | None = None
+    undefined_replicates: int = 0
+    degenerate: bool = False
+
+    @model_serializer(mode="wrap")
+    def _brief(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = dump(self)
+        silent = {"reason": None, "undefined_replicates": 0, "degenerate": False}
+        return {key: value for key, value in content.items() if key not in silent or value != silent[key]}
+
+
+class FrocPoint(Record):
+    """Sensitivity at one rate of false positives per scan."""
+
+    fp_per_scan: FiniteFloat
+    sensitivity: Estimate
+
+
+class BestF1(Estimate):
+    """The highest F1 over all thresholds: an upper bound that describes, never a result."""
+
+    threshold: FiniteFloat | None = None
+
+
+class Counts(Record):
+    """What a group holds; a series is a scan. Lesions to be ignored are not among the lesions."""
+
+    patients: int
+    studies: int
+    series: int
+    lesions: int
+    findings: int
+    ignored_lesions: int = 0
+    absorbed_findings: int = 0
+    lesion_free_series: int = 0
+
+
+class Performance(Record):
+    """All numbers of some findings under one criterion."""
+
+    tp: int
+    fp: int
+    fn: int
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    f1_max: BestF1
+    fp_per_scan: Estimate
+    fp_per_lesion_free_scan: Estimate
+    froc: tuple[FrocPoint, ...]
+    cpm: Estimate
+    ap: Estimate
+    ap_step: Estimate
+    ap_categories: int
+
+
+class Group(Performance):
+    """One part of the cohort; `by` names only what it fixes."""
+
+    by: dict[str, FiniteJson]
+    n: Counts
+    interval: str
+
+
+class Scores(Record):
+    """What `scores.json` holds."""
+
+    name: str = ""
+    model: dict[str, FiniteJson]
+    criterion: dict[str, FiniteJson]
+    threshold: dict[str, FiniteJson]
+    bootstrap: dict[str, FiniteJson]
+    groups: tuple[Group, ...]
+    not_read: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def group(self, **by: str) -> Group:
+        """The group that fixes exactly this.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for group in self.groups:
+            if group.by == by:
+                return group
+        raise KeyError(f"no group {by}")
+
+
+def read_scores(path: Path) -> Scores:
+    """Read `scores.json`.
+
+    Raises:
+        InputError: the file breaks the format.
+    """
+    return read_record(path, Scores, FORMAT)
+
+
+def write_scores(path: Path, scores: Scores) -> None:
+    """Write `scores.json` atomically."""
+    write_json(path, {"format": FORMAT, "version": 1, "space": "RAS", **scores.model_dump(mode="json")})
