@@ -56,6 +56,10 @@ class Canal:
 
     def paint(self, canvas: Canvas, lane: Lane) -> None:
         """Everything in the canal, from the outside in."""
+        near = lane.within(16, (-4, 30))
+        if near is None:
+            return
+        lane = near
         aside, behind = lane.aside, lane.behind
         sac_half = lane.take(self.sac_depth) / 2
         wide = np.maximum(lane.take(self.half_width), 0.5)
@@ -76,12 +80,12 @@ class Canal:
     def _paint_strands(self, canvas: Canvas, lane: Lane, u: Field, v: Field) -> None:
         """Rootlets: thin, so each covers its pixels only in part."""
         half = lane.take(self.half_width)
+        nearest = np.full((1, 1), 9.0, np.float32)
         for aside, behind in self.strands:
             across = (u - lane.take(aside)) * half
             along = (v - lane.take(behind)) * half
-            near = np.clip(1.25 - np.sqrt(across * across + along * along), 0, 1)
-            if near.any():
-                canvas.paint(lane.window, 0.85 * near * (lane.take(aside) > -5), ROOT)
+            nearest = np.minimum(nearest, across * across + along * along)
+        canvas.paint(lane.window, 0.85 * np.clip(1.25 - np.sqrt(nearest), 0, 1), ROOT)
 
 
 def draw_canal(spine: Spine, states: dict[str, DiscState], rng: np.random.Generator) -> Canal:

@@ -64,6 +64,10 @@ class Canvas:
         """A picture of air."""
         return cls(raster, palette, np.zeros(raster.shape, np.float32), np.zeros(raster.shape, np.float32))
 
+    def on(self, raster: Raster) -> Canvas:
+        """A copy of this picture to be painted on where another raster lies."""
+        return Canvas(raster, self.palette, self.water.copy(), self.fat.copy())
+
     @property
     def whole(self) -> Window:
         """The window that is all of the picture."""

@@ -184,6 +184,7 @@ def _record(task: _Task, study: DrawnStudy, series: tuple[Series, ...]) -> Study
 def _write_nifti(path: Path, image: NDArray[np.int16], grid: Grid) -> None:
     """int16 NIfTI in a gzip stream without name and time: equal content gives equal bytes."""
     header = nib.Nifti1Header()
+    header.set_data_dtype(np.int16)
     header.set_xyzt_units("mm")
     picture = nib.Nifti1Image(image, grid.affine, header)
     picture.set_qform(grid.affine, 1)

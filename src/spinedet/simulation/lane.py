@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,37 @@ class Lane:
     def take(self, table: Array) -> Field:
         """A table over the curve's entries, at every pixel."""
         return table.astype(np.float32)[self.entry]
+
+    def within(self, aside: float, behind: tuple[float, float]) -> Lane | None:
+        """The smallest window that holds all pixels no farther aside and no farther before or behind than given."""
+        inside = (np.abs(self.aside) <= aside) & (self.behind >= behind[0]) & (self.behind <= behind[1])
+        rows, columns = (_span(inside, axis, count) for axis, count in ((1, self._size(0)), (0, self._size(1))))
+        if rows is None or columns is None:
+            return None
+        window = Window(_shifted(rows, self.window.rows), _shifted(columns, self.window.columns))
+        return Lane(window, *(_cut(part, rows, columns) for part in (self.aside, self.behind, self.entry)))
+
+    def _size(self, axis: int) -> int:
+        span = (self.window.rows, self.window.columns)[axis]
+        return int(span.stop - span.start)
+
+
+def _span(inside: NDArray[np.bool_], axis: int, count: int) -> slice | None:
+    """First to last true place along the other axis; a broadcast dimension is true everywhere or nowhere."""
+    hit = np.flatnonzero(inside.any(axis=axis))
+    if not len(hit):
+        return None
+    whole = inside.shape[1 - axis] == 1
+    return slice(0, count) if whole else slice(int(hit[0]), int(hit[-1]) + 1)
+
+
+def _shifted(span: slice, base: slice) -> slice:
+    return slice(base.start + span.start, base.start + span.stop)
+
+
+def _cut(part: Any, rows: slice, columns: slice) -> Any:
+    """The window's share of an array that may broadcast along rows or columns."""
+    return part[rows if part.shape[0] > 1 else slice(None), columns if part.shape[1] > 1 else slice(None)]
 
 
 def lane_of(canvas: Canvas, window: Window, curve: Curve) -> Lane:

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from spinedet.core.geometry import Grid
+from spinedet.core.types import RAS_AXES
 from spinedet.simulation.anatomy import Vector
 from spinedet.simulation.canvas import Canvas, Field, Palette, Raster
+from spinedet.simulation.lane import lane_of
 from spinedet.simulation.scene import Scene
 from spinedet.simulation.tissue import CSF, Sequence
 
@@ -58,24 +60,28 @@ def acquire(scene: Scene, grid: Grid, scan: Scan, rng: np.random.Generator) -> N
     stored = np.empty(grid.shape, np.int16)
     for k in range(grid.shape[2]):
         water, fat, raster = _slice(scene, grid, k, scan, palette)
-        gain = _gain(scene, raster, scan, palette)
-        clean = (water + _shifted(fat, scan.fat_shift)) * gain
-        image = _sampled(clean, grid, scan, noise, rng)
-        image = image * _evened(gain, scan.levelling)
+        gain = _gain(raster, scan, palette, float(scene.spine.curve.y.min()))
+        clean = (water + _shifted(fat, scan.fat_shift)) * gain * _band(scene, raster, scan, palette)
+        image = _sampled(clean, grid, scan, noise, rng) * _evened(gain, scan.levelling)
         stored[:, :, k] = np.minimum(np.rint(image * scale), 32767)
     return stored
 
 
 def _slice(scene: Scene, grid: Grid, k: int, scan: Scan, palette: Palette) -> tuple[Field, Field, Raster]:
-    """Water and fat through the slice's profile, and its middle raster."""
-    water = np.zeros(grid.shape[:2], np.float32)
-    fat = np.zeros(grid.shape[:2], np.float32)
+    """Water and fat through the slice's profile, and its middle raster.
+
+    Only the spine is drawn at every position of the profile; the trunk varies too little through a slice.
+    """
+    raster = _raster(grid, k)
+    trunk = Canvas.blank(raster, palette)
+    scene.paint_trunk(trunk)
+    water, fat = np.zeros_like(trunk.water), np.zeros_like(trunk.fat)
     for position, weight in _PROFILE:
-        canvas = Canvas.blank(_raster(grid, k + position * scan.thickness / float(grid.spacing[2])), palette)
-        scene.paint(canvas)
+        canvas = trunk.on(_raster(grid, k + position * scan.thickness / float(grid.spacing[2])))
+        scene.paint_spine(canvas)
         water += np.float32(weight) * canvas.water
         fat += np.float32(weight) * canvas.fat
-    return water, fat, _raster(grid, k)
+    return water, fat, raster
 
 
 def _raster(grid: Grid, k: float) -> Raster:
@@ -90,20 +96,21 @@ def _raster(grid: Grid, k: float) -> Raster:
     )
 
 
-def _gain(scene: Scene, raster: Raster, scan: Scan, palette: Palette) -> Field:
-    """Coil sensitivity, saturation band and unevenness at every pixel."""
+def _gain(raster: Raster, scan: Scan, palette: Palette, rearmost: float) -> Field:
+    """Sensitivity of a coil in the table, and unevenness, at every pixel; the spine's rearmost y is given."""
     canvas = Canvas(raster, palette, np.empty((0, 0), np.float32), np.empty((0, 0), np.float32))
-    curve = scene.spine.curve
-    place = [canvas.coordinate(canvas.whole, (0.0, 0.0, 0.0), axis) for axis in ((1.0, 0, 0), (0, 1.0, 0), (0, 0, 1.0))]
-    table_y = float(np.min(curve.y)) - 50.0
-    deep = np.maximum(place[1] - table_y, 0) * (1 / scan.coil_depth)
-    gain = 1.25 / (1 + 0.5 * deep * deep * 0.5 + 0.35 * deep)
+    place = [canvas.coordinate(canvas.whole, (0.0, 0.0, 0.0), axis) for axis in RAS_AXES]
+    deep = np.maximum(place[1] - (rearmost - 50), 0) * (1 / scan.coil_depth)
+    gain = 1.25 / (1 + 0.25 * deep * deep + 0.35 * deep)
     wave = sum(_wave(p * (1 / 150) + phase) for p, phase in zip(place, scan.bias_phase, strict=True))
-    gain = gain * (1 + scan.bias * wave / 3)
-    if scan.band < 1:
-        front = np.interp(place[2], curve.z, curve.y + 55).astype(np.float32)
-        gain = gain * (1 - (1 - scan.band) * np.clip((place[1] - front) / 12, 0, 1))
-    return np.broadcast_to(gain.astype(np.float32), raster.shape)
+    return np.broadcast_to(gain * (1 + scan.bias / 3 * wave), raster.shape)
+
+
+def _band(scene: Scene, raster: Raster, scan: Scan, palette: Palette) -> Field:
+    """What the saturation band before the spine leaves of the signal."""
+    canvas = Canvas(raster, palette, np.empty((0, 0), np.float32), np.empty((0, 0), np.float32))
+    lane = lane_of(canvas, canvas.whole, scene.spine.curve)
+    return 1 - (1 - scan.band) * np.clip((-lane.behind - 55) / 12, 0, 1)
 
 
 def _wave(x: Field) -> Field:
@@ -114,7 +121,7 @@ def _wave(x: Field) -> Field:
 
 def _evened(gain: Field, share: float) -> Field:
     """Factor that takes out part of the coil's fall-off."""
-    return (1 / (1 - share + share * gain)).astype(np.float32)
+    return 1 / (1 - share + share * gain)
 
 
 def _shifted(fat: Field, pixels: float) -> Field:

@@ -39,10 +39,13 @@ class Scene:
     pads: tuple[Pad, ...]
     bodies: tuple[Part, ...]
 
-    def paint(self, canvas: Canvas) -> None:
-        """Paint the whole body where the canvas's plane cuts it."""
+    def paint_trunk(self, canvas: Canvas) -> None:
+        """Paint what lies around the spine."""
+        self.trunk.paint(canvas, lane_of(canvas, canvas.whole, self.spine.curve))
+
+    def paint_spine(self, canvas: Canvas) -> None:
+        """Paint bones, canal and discs over the trunk."""
         lane = lane_of(canvas, canvas.whole, self.spine.curve)
-        self.trunk.paint(canvas, lane)
         for part in self.arches:
             part.paint(canvas)
         self.canal.paint(canvas, lane)

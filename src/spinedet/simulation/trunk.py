@@ -69,9 +69,9 @@ class Trunk:
         canvas.paint(lane.window, canvas.cover(skin), SKIN)
         septa = 1 - 0.35 * np.clip(fine - 1.3, 0, 1)
         canvas.paint(lane.window, canvas.cover(skin + 2.0), FAT, septa)
-        self._paint_back(canvas, lane, skin)
-        self._paint_belly(canvas, lane, skin, fine)
-        self._paint_psoas(canvas, lane, fine)
+        self._paint_back(canvas, lane)
+        self._paint_belly(canvas, lane)
+        self._paint_psoas(canvas, lane)
         self._paint_vessels(canvas, lane)
 
     def _skin(self, lane: Lane) -> Field:
@@ -80,8 +80,12 @@ class Trunk:
         back = lane.behind - lane.take(self.tip + self.fat) + 0.006 * flank * flank - 4 * np.minimum(wide / 30, 1)
         return np.maximum(np.maximum(back, -lane.behind - self.front), wide - self.half_width)
 
-    def _paint_back(self, canvas: Canvas, lane: Lane, skin: Field) -> None:
+    def _paint_back(self, canvas: Canvas, lane: Lane) -> None:
         """Erector spinae and multifidus under their fascia, streaked with fat; ligaments in the midline."""
+        near = lane.within(90, (-self.front, 70))
+        if near is None:
+            return
+        lane, skin = near, self._skin(near)
         behind, wide = lane.behind, np.abs(lane.aside)
         tip = lane.take(self.tip)
         swell = 7 * self.bulk * np.clip(wide / 18, 0, 1) * np.clip((tip - 20) / 25, 0, 1)
@@ -100,21 +104,29 @@ class Trunk:
         string = np.maximum(wide - 4, np.abs(behind - tip - 2) - 1.6)
         canvas.paint(lane.window, canvas.cover(string), LIGAMENT)
 
-    def _paint_belly(self, canvas: Canvas, lane: Lane, skin: Field, fine: Field) -> None:
+    def _paint_belly(self, canvas: Canvas, lane: Lane) -> None:
         """Muscular wall, then loops of bowel with gas in fat, well before the spine."""
+        near = lane.within(self.half_width, (-self.front, 12))
+        if near is None:
+            return
+        lane, skin = near, self._skin(near)
         before, wide = -lane.behind, np.abs(lane.aside)
         inner = np.maximum(skin + 22, -(before + 12) + 0.18 * np.minimum(wide, 60))
         wall = np.maximum(skin + 14, -(before + 10))
         canvas.paint(lane.window, canvas.cover(wall), MUSCLE, 0.9)
         canvas.paint(lane.window, canvas.cover(inner), FAT, 0.8)
-        loops = self.coarse.over(canvas, lane.window)
+        loops, fine = self.coarse.over(canvas, lane.window), self.fine.over(canvas, lane.window)
         far = canvas.cover(np.maximum(inner + 3, 50 - before)) * np.clip((before - 48) / 10, 0, 1)
         canvas.paint(lane.window, far * np.clip((loops + 0.35) * 4, 0, 1), MUSCLE)
         canvas.paint(lane.window, far * np.clip((loops - 0.2) * 4, 0, 1), BOWEL, np.maximum(0.8 + 0.25 * fine, 0.2))
         canvas.paint(lane.window, far * np.clip((loops - 1.25) * 4, 0, 1), AIR)
 
-    def _paint_psoas(self, canvas: Canvas, lane: Lane, fine: Field) -> None:
+    def _paint_psoas(self, canvas: Canvas, lane: Lane) -> None:
         """Psoas grows downwards from L1 beside the bodies; quadratus lumborum lies behind it."""
+        near = lane.within(90, (-60, 14))
+        if near is None:
+            return
+        lane, fine = near, self.fine.over(canvas, near.window)
         down = lane.take(np.clip((self.fork + 110 - self.z) / 120, 0.0, 1.4))
         wide = np.abs(lane.aside)
         gain = 1 + 0.12 * np.clip(fine, -2, 2)
@@ -127,6 +139,10 @@ class Trunk:
 
     def _paint_vessels(self, canvas: Canvas, lane: Lane) -> None:
         """Aorta to the left and vena cava to the right, parting into the iliacs below the fork."""
+        near = lane.within(70, (-65, 0))
+        if near is None:
+            return
+        lane = near
         part = lane.take(np.clip((self.fork - self.z) / 60, 0, 1.5))
         for aside, before, radius in self.vessels:
             for side in (-1.0, 1.0):
