@@ -2,7 +2,7 @@
 
 from spinedet.scoring.bootstrap import BootstrapSettings
 from spinedet.scoring.cohort import Selection
-from spinedet.scoring.criteria import CenterCriterion, Criterion, DistanceCriterion, IouCriterion
+from spinedet.scoring.criteria import CRITERIA, CenterCriterion, Criterion, DistanceCriterion, IouCriterion
 from spinedet.scoring.operating import (
     OperatingPoint,
     Threshold,
@@ -15,6 +15,7 @@ from spinedet.scoring.scorer import ScoreSettings, score
 from spinedet.scoring.scores import Estimate, Group, Scores, read_scores, write_scores
 
 __all__ = [
+    "CRITERIA",
     "BootstrapSettings",
     "CenterCriterion",
     "Criterion",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 from spinedet.core.errors import InputError
 from spinedet.scoring.pairs import Floats, Ints
@@ -19,6 +19,7 @@ Weights: TypeAlias = NDArray[np.integer]
 Measure: TypeAlias = Callable[[Weights], dict[str, Floats]]
 
 FEW_PATIENTS = 50
+_NORMAL = NormalDist()
 _BATCH = 16  # replicates at once: the working set of a 10,000-scan curve stays in the processor's cache
 
 
@@ -102,11 +103,11 @@ def bca_limits(value: float, replicates: Floats, left_out: Floats, confidence: f
         confidence: of the interval.
     """
     below = ((replicates < value).mean() + (replicates <= value).mean()) / 2
-    bias = ndtri(np.clip(below, 0.5 / len(replicates), 1 - 0.5 / len(replicates)))
+    bias = _NORMAL.inv_cdf(float(np.clip(below, 0.5 / len(replicates), 1 - 0.5 / len(replicates))))
     pull = left_out.mean() - left_out if len(left_out) else np.zeros(1)
-    spread = (pull**2).sum() ** 1.5
-    acceleration = (pull**3).sum() / (6 * spread) if spread > 0 else 0.0
-    z = ndtri(np.array([(1 - confidence) / 2, (1 + confidence) / 2]))
-    shares = ndtr(bias + (bias + z) / (1 - acceleration * (bias + z)))
-    low, high = np.percentile(replicates, 100 * shares)
+    spread = float((pull**2).sum()) ** 1.5
+    acceleration = float((pull**3).sum()) / (6 * spread) if spread > 0 else 0.0
+    reach = [bias + _NORMAL.inv_cdf(tail) for tail in ((1 - confidence) / 2, (1 + confidence) / 2)]
+    shares = [_NORMAL.cdf(bias + z / (1 - acceleration * z)) for z in reach]
+    low, high = np.percentile(replicates, np.multiply(shares, 100))
     return float(low), float(high)

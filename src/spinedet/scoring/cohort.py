@@ -43,6 +43,10 @@ class Scans:
     plane: Ints
     patient: Ints
 
+    def of_plane(self, plane: int) -> NDArray[np.bool_]:
+        """The scans of one plane, (s,)."""
+        return np.equal(self.plane, plane)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lesions:
@@ -269,7 +273,7 @@ def _ties(score: Floats) -> list[str]:
 def _silent_planes(scans: Scans, marks: Marks) -> list[str]:
     heard = set(scans.plane[marks.scan].tolist())
     return [
-        f"no finding in any of the {int((scans.plane == plane).sum())} {PLANES[plane]} scans, which count all the "
+        f"no finding in any of the {int(scans.of_plane(plane).sum())} {PLANES[plane]} scans, which count all the "
         f"same; if the detector does not read them, name the planes that it reads (planes=)"
         for plane in np.unique(scans.plane).tolist()
         if plane not in heard and heard

@@ -60,6 +60,7 @@ class DistanceCriterion:
 
 
 Criterion: TypeAlias = IouCriterion | CenterCriterion | DistanceCriterion
+CRITERIA: dict[str, type] = {"iou": IouCriterion, "center": CenterCriterion, "distance": DistanceCriterion}
 
 
 def criterion_record(criterion: Criterion) -> dict[str, str | float]:

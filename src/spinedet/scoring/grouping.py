@@ -25,7 +25,7 @@ def groups(cohort: Cohort) -> list[Named]:
     every = np.ones(len(cohort.categories), bool)
     found = [Named({}, Part(cohort, np.ones(len(cohort.scans.series), bool), every))]
     for plane in np.unique(cohort.scans.plane).tolist():
-        scans, by = cohort.scans.plane == plane, {"plane": PLANES[plane]}
+        scans, by = cohort.scans.of_plane(plane), {"plane": PLANES[plane]}
         found.append(Named({**by}, Part(cohort, scans, every)))
         for row, center in enumerate(cohort.centers):
             there = scans & _of_center(cohort, row)

@@ -163,7 +163,7 @@ def _text(point: OperatingPoint) -> str:
 
 def _threshold(judgement: Judgement, plane: int, categories: NDArray[np.bool_], rule: Rule) -> Threshold:
     cohort = judgement.cohort
-    part = Part(cohort, cohort.scans.plane == plane, categories)
+    part = Part(cohort, cohort.scans.of_plane(plane), categories)
     steps = staircase(judgement.verdicts(part))
     lesions, scans = int(part.lesions_per_patient.sum()), int(part.scans_per_patient.sum())
     choice = _choose(steps, lesions, scans, rule)
