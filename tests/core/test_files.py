@@ -52,6 +52,16 @@ def test_the_hash_of_a_folder_depends_on_names_and_contents_alone(tmp_path: Path
     assert len({sha256(one), sha256(renamed), sha256(altered)}) == 3
 
 
+def test_the_hash_of_a_folder_does_not_depend_on_the_file_systems_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_of(tmp_path / "dicom", {"1.dcm": b"first", "sub/2.dcm": b"second", "3.dcm": b"third"})
+    before, listed = sha256(folder), list(folder.rglob("*"))
+    for order in (listed, listed[::-1]):
+        monkeypatch.setattr(Path, "rglob", lambda *_, order=order: iter(order))
+        assert sha256(folder) == before
+
+
 # --- writing ---
 
 

@@ -172,7 +172,7 @@ def test_corners_by_hand() -> None:
 
 @pytest.mark.parametrize(("order", "signs"), ORIENTATIONS)
 def test_one_box_is_written_in_one_way(order: tuple[int, ...], signs: tuple[int, ...]) -> None:
-    rows = np.array(TILT)[list(order)] * np.array(signs)[:, None]
+    rows = np.array(TILT)[list(order)] * np.array(signs)[:, None] + 0.0  # every zero is positive
     box = canonical(np.array([1.0, 2.0, 3.0]), np.array([10.0, 20.0, 30.0])[list(order)], rows)
     assert box.center == (1.0, 2.0, 3.0)
     assert box.size == (10.0, 20.0, 30.0)
@@ -207,6 +207,8 @@ def test_frames_rounded_to_four_digits_agree_and_half_a_degree_does_not() -> Non
 def test_a_frame_agrees_with_itself_even_when_carelessly_rounded() -> None:
     careless: Axes = ((1.0, 0.0, 0.0), (0.0, 0.9399, 0.3417), (0.0, -0.3424, 0.9396))
     assert same_axes(careless, careless)
+    low, high = bounds([ras((5, -30, 110), (8, 20, 4), careless)], careless)
+    np.testing.assert_allclose(high - low, [[8, 20, 4]], rtol=1e-12)
 
 
 # --- overlap ---

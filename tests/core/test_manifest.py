@@ -146,6 +146,7 @@ def test_what_must_be_there(reference: Content, write: Write, place: str, words:
         read_manifest(path)
     assert str(caught.value).startswith(str(path))
     assert words in str(caught.value)
+    assert "found" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"spinedet-manifest"', "\ufeff nope"])
