@@ -24,9 +24,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def hashes(manifest: Path) -> dict[str, str]:
-    return {
-        path.name + path.parent.name: sha256(path) for path in sorted(manifest.parent.rglob("*.*")) if path.is_file()
-    }
+    root = manifest.parent
+    return {str(path.relative_to(root)): sha256(path) for path in sorted(root.rglob("*.*")) if path.is_file()}
 
 
 def test_manifest_and_images_agree(tiny: Path) -> None:
