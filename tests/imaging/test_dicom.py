@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 from pydicom.uid import generate_uid
 
 from spinedet.core.errors import InputError
@@ -52,6 +53,20 @@ def test_a_tilted_axial_stack_keeps_its_tilt(write_slice: WriteSlice, folder: Pa
     assert grid.spacing == pytest.approx([0.8, 0.5, 4.4])
     assert grid.axes[2] == pytest.approx(normal * [-1, -1, 1])
     assert grid.affine[:3, 3] == pytest.approx([-5, -6, 7])
+
+
+def test_simpleitk_reads_the_same_stack(write_slice: WriteSlice, folder: Path, tmp_path: Path) -> None:
+    along_columns, along_rows, normal = (tilted(20) @ np.array([[0.6, 0.8, 0], [-0.8, 0.6, 0], [0, 0, 1]])).T
+    for index in (2, 0, 1):
+        position = tuple(np.array([5.0, 6.0, 7.0]) + 4.4 * index * normal)
+        tags = {"ImageOrientationPatient": [*along_columns, *along_rows], "RescaleSlope": 2, "RescaleIntercept": 3}
+        write_slice(f"{index}.dcm", PIXELS + 50 * index, position, **tags)
+    reader = SimpleITK.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+    SimpleITK.WriteImage(reader.Execute(), tmp_path / "theirs.mha")
+    ours, theirs = read_volume(folder), read_volume(tmp_path / "theirs.mha")
+    assert np.array_equal(ours.array, theirs.array)
+    assert ours.grid.affine == pytest.approx(theirs.grid.affine, abs=1e-5)
 
 
 def test_slope_and_intercept_of_each_slice_are_applied(write_slice: WriteSlice, folder: Path) -> None:

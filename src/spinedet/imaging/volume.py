@@ -50,8 +50,8 @@ class ImageSource:
             InputError: as `read_volume`.
         """
         if self.series is None:
-            return _checked(*read_file(self.path), self.path)
-        return _checked(*read_series(self.series), self.path)
+            return _checked(*read_file(self.path), str(self.path))
+        return _checked(*read_series(self.series), f"{self.path}, {self.id}")
 
 
 def read_volume(path: Path) -> Volume:
@@ -63,7 +63,8 @@ def read_volume(path: Path) -> Volume:
     """
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path")
-    return ImageSource(path.name, path, only_series(path) if path.is_dir() else None).read()
+    series = only_series(path) if path.is_dir() else None
+    return ImageSource(series.id if series else path.name, path, series).read()
 
 
 def find_images(path: Path) -> tuple[ImageSource, ...]:
@@ -107,20 +108,20 @@ def _name(file: Path, root: Path) -> str:
     return "-".join((*relative.parts[:-1], file.name[: len(file.name) - len(suffix)]))
 
 
-def _checked(array: Voxels, affine: Array, path: Path) -> Volume:
+def _checked(array: Voxels, affine: Array, where: str) -> Volume:
     """The door for every format: one 3D volume of finite, varying values on a usable grid."""
     if array.ndim != 3 or min(array.shape) < 2:
         raise InputError(
-            f"{path} holds no 3D volume (its shape is {array.shape}); give one volume of several slices, "
+            f"{where} holds no 3D volume (its shape is {array.shape}); give one volume of several slices, "
             "one channel and one time point"
         )
     # One number tells: a sum over NaN or infinity is not finite, and needs no second array.
     if not np.isfinite(array.sum(dtype=np.float64)):
-        raise InputError(f"{path} holds NaN or infinite voxels; write the image again with finite values")
+        raise InputError(f"{where} holds NaN or infinite voxels; write the image again with finite values")
     if array.min() == array.max():
-        raise InputError(f"{path} is constant (every voxel is {array.flat[0]:g}); it shows nothing, export it again")
+        raise InputError(f"{where} is constant (every voxel is {array.flat[0]:g}); it shows nothing, export it again")
     try:
         grid = Grid((array.shape[0], array.shape[1], array.shape[2]), affine)
     except InputError as error:
-        raise InputError(f"{path}: {error}; convert the image again from its DICOM files") from None
+        raise InputError(f"{where}: {error}; convert the image again from its DICOM files") from None
     return Volume(array, grid)
