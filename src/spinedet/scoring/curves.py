@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from spinedet.scoring.pairs import Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 # The rates of LUNA16's competition performance metric.
 RATES: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -28,8 +31,8 @@ class Ledger:
     """
 
     threshold: Floats
-    hits: sparse.csr_array
-    false: sparse.csr_array
+    hits: csr_array
+    false: csr_array
     lesions: Ints
     scans: Ints
 
@@ -95,13 +98,15 @@ def ledger(verdicts: Verdicts, lesions: Ints, scans: Ints) -> Ledger:
         verdicts: the findings.
         lesions, scans: (P,) of each patient; ignored lesions left out.
     """
+    from scipy.sparse import coo_array  # half of the package's start-up time, and only needed once there is work
+
     rising = np.unique(verdicts.score[verdicts.hit])
     row = len(rising) - np.searchsorted(rising, verdicts.score, side="right")
     shape = (len(rising), len(lesions))
 
-    def count(keep: NDArray[np.bool_]) -> sparse.csr_array:
+    def count(keep: NDArray[np.bool_]) -> csr_array:
         places = (row[keep], verdicts.patient[keep])
-        return sparse.coo_array((np.ones(len(places[0])), places), shape=shape).tocsr()
+        return coo_array((np.ones(len(places[0])), places), shape=shape).tocsr()
 
     reached = row < len(rising)  # what scores below the last hit changes no curve
     return Ledger(rising[::-1], count(verdicts.hit), count(reached & ~verdicts.hit), lesions, scans)
