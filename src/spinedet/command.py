@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -51,6 +52,11 @@ class CommonConfig:
     seed: int = 0
     workers: int | None = None
 
+    @property
+    def processes(self) -> int:
+        """`workers`, or one for each core that this process may use."""
+        return self.workers or len(os.sched_getaffinity(0))
+
 
 @dataclass(frozen=True)
 class Skipped:
@@ -74,7 +80,7 @@ def conf_folder() -> Path:
     return shipped if shipped.is_dir() else Path(__file__).parents[2] / "conf"
 
 
-def register(schema: type, name: str, groups: dict[str, dict[str, type]] | None = None) -> None:
+def register(schema: type, name: str, groups: Mapping[str, Mapping[str, Any]] | None = None) -> None:
     """Make a command's typed config, and the choices of its config groups, known to Hydra."""
     store = ConfigStore.instance()
     store.store(name=f"{name}_schema", node=schema)
@@ -134,13 +140,18 @@ def _escaped(text: str) -> str:
     return text.replace("[", r"\[")
 
 
-def output_folder(config: CommonConfig, command: str, free_bytes: int = 16 << 20) -> Path:
-    """Claim `out`, or a new folder under runs/, and say where it is.
+def output_folder(config: CommonConfig, command: str) -> Path:
+    """`out`, or a new folder under runs/; claimed by nobody yet."""
+    return Path(config.out) if config.out else Path("runs") / command / _moment()
+
+
+def claim_output(config: CommonConfig, command: str, free_bytes: int = 16 << 20) -> Path:
+    """Make the output folder this command's own and say where it is.
 
     Raises:
         InputError: the folder holds another run, cannot be written, or its disk is nearly full.
     """
-    folder = Path(config.out) if config.out else Path("runs") / command / _moment()
+    folder = output_folder(config, command)
     claim_folder(folder, free_bytes)
     console.print(f"writing to [bold]{_escaped(str(folder))}[/]")
     return folder
@@ -148,5 +159,6 @@ def output_folder(config: CommonConfig, command: str, free_bytes: int = 16 << 20
 
 def _moment() -> str:
     now = f"{datetime.now():%Y%m%d-%H%M%S-%f}"
-    number = OmegaConf.select(HydraConfig.instance().cfg, "hydra.job.num", throw_on_missing=False)
+    job = OmegaConf.create({"job": HydraConfig.get().job})
+    number = OmegaConf.select(job, "job.num", throw_on_missing=False)
     return now if number is None else f"{now}-{number}"

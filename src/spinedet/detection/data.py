@@ -27,6 +27,14 @@ from spinedet.imaging.volume import Volume, read_volume
 OUTSIDE_TOLERANCE_MM = 5.0
 
 
+# Called with how many are done and how many there are.
+Progress = Callable[[int, int], None]
+
+
+def silent(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
 @dataclass(frozen=True, eq=False)
 class Scan:
     """One prepared series: its place in the study, its working grid, and where its voxels are cached."""
@@ -88,7 +96,7 @@ def read_prepared(study: Study, series: Series, spec: PlaneSpec) -> Volume:
 
 
 def prepare_scans(
-    studies: Sequence[Study], spec: PlaneSpec, cache: Path, workers: int, advance: Callable[[], None] = lambda: None
+    studies: Sequence[Study], spec: PlaneSpec, cache: Path, workers: int, progress: Progress = silent
 ) -> Prepared:
     """Read every T2 series of one plane into `cache` (float16, so memory stays bounded whatever the cohort).
 
@@ -100,12 +108,12 @@ def prepare_scans(
     skipped: dict[str, str] = {}
     with ThreadPoolExecutor(workers) as pool:
         results = pool.map(lambda job: _cached(job[0], job[1], spec, cache), jobs)
-        for (study, _), result in zip(jobs, results, strict=True):
+        for done, ((study, _), result) in enumerate(zip(jobs, results, strict=True), start=1):
             if isinstance(result, Scan):
                 scans.append(result)
             else:
                 skipped[study.id] = result
-            advance()
+            progress(done, len(jobs))
     return Prepared(tuple(scans), skipped)
 
 

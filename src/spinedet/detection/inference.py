@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ import torch
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.types import Finding, Study, StudyFindings
-from spinedet.detection.data import read_prepared, series_of
+from spinedet.detection.data import Progress, read_prepared, series_of, silent
 from spinedet.detection.postprocess import findings
 from spinedet.detection.store import Model
 from spinedet.imaging.resample import prepare
@@ -45,18 +45,18 @@ def detect_studies(
     studies: Sequence[Study],
     min_score: float,
     workers: int,
-    advance: Callable[[], None] = lambda: None,
+    progress: Progress = silent,
 ) -> Answers:
     """Findings in every T2 series of the model's planes; a study that cannot be read is skipped whole."""
     answered: list[StudyFindings] = []
     skipped: dict[str, str] = {}
-    for study, volumes in _read_ahead(model, studies, workers):
+    for done, (study, volumes) in enumerate(_read_ahead(model, studies, workers), start=1):
         if isinstance(volumes, str):
             skipped[study.id] = volumes
         else:
             found = (f for (p, s), v in volumes.items() for f in detect_volume(model, p, v, s, min_score))
             answered.append(StudyFindings(id=study.id, findings=tuple(found)))
-        advance()
+        progress(done, len(studies))
     return Answers(tuple(answered), skipped)
 
 

@@ -107,8 +107,8 @@ class Decoder(nn.Module):
         self.deltas, self.scores = nn.ModuleList(deltas), nn.ModuleList(scores)
         # Each layer starts as "the proposal is right", with weights just large enough to pass gradients on.
         for head in (*scores, *(delta[-1] for delta in deltas)):
-            nn.init.normal_(head.weight, std=1e-3)
-            nn.init.zeros_(head.bias)
+            for parameter in head.parameters():
+                nn.init.normal_(parameter, std=1e-3)
 
     def forward(self, queries: Queries, tokens: Tokens, blocked: Tensor | None) -> list[tuple[Tensor, Tensor]]:
         """Boxes (b, q, 6) and logits (b, q, k) after each layer."""

@@ -1,0 +1,168 @@
+"""`python -m spinedet.predict run=RUN input=PATH`: findings and pictures of images that nobody has annotated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import MISSING
+from rich.table import Table
+
+from spinedet.command import CommonConfig, Skipped, Status, claim_output, console, register, results, run_command
+from spinedet.core.anatomy import Plane, Region
+from spinedet.core.errors import InputError
+from spinedet.core.files import write_bytes
+from spinedet.core.findings import write_findings
+from spinedet.core.manifest import read_manifest
+from spinedet.core.types import Finding, Findings, FiniteJson, StudyFindings
+from spinedet.detection.inference import find_in
+from spinedet.imaging.planes import SPECS, plane_of
+from spinedet.imaging.volume import ImageSource, Volume, find_images
+from spinedet.progress import progress_bar
+from spinedet.report.pictures import Mark, draw_series
+from spinedet.runs import FinishedRun, open_run
+
+
+@dataclass
+class PredictConfig(CommonConfig):
+    """A look at images.
+
+    Attributes:
+        run: folder of a finished run. input: an image file, a DICOM folder, a folder of images, or a manifest.
+        plane: of the images; told from their geometry when null. region: that of the run when null.
+        min_score: findings below it are not written. pictures: draw one for each series.
+    """
+
+    run: str = MISSING
+    input: str = MISSING
+    plane: str | None = None
+    region: str | None = None
+    min_score: float = 0.01
+    pictures: bool = True
+
+    def __post_init__(self) -> None:
+        for name, value, choices in (("plane", self.plane, Plane), ("region", self.region, Region)):
+            known = [choice.value for choice in choices]
+            if value not in (None, *known):
+                raise InputError(f"{name}={value}: use one of {known}, or leave it out")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One series to look at, and where it belongs."""
+
+    study: str
+    series: str
+    source: ImageSource
+    plane: Plane | None
+
+    @property
+    def name(self) -> str:
+        """Study and series as part of a file name."""
+        return re.sub(r"[^\w.-]+", "_", self.study if self.study == self.series else f"{self.study}_{self.series}")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found in one series."""
+
+    task: Task
+    plane: Plane
+    findings: tuple[Finding, ...]
+
+
+def predict(config: PredictConfig) -> Status:
+    """Look at every series, write what is found, go on when one cannot be read."""
+    finished = open_run(config.run)
+    tasks = list(list_tasks(Path(config.input), Plane(config.plane) if config.plane else None))
+    folder = claim_output(config, "predict")
+    if config.region not in (None, finished.model.region.value):
+        console.print(f"[yellow]note:[/] this run learned on the {finished.model.region.value} spine")
+    looks: list[Look] = []
+    skipped: dict[str, str] = {}
+    with progress_bar("looking for findings") as progress:
+        for done, task in enumerate(tasks, start=1):
+            try:
+                looks.append(look(task, finished, config, folder))
+            except InputError as error:
+                skipped[f"{task.study}/{task.series}"] = str(error)
+            progress(done, len(tasks))
+    if not looks:
+        raise InputError(next(iter(skipped.values())))
+    _write(folder, finished, looks)
+    return Skipped(skipped).report(folder)
+
+
+def list_tasks(path: Path, plane: Plane | None) -> Iterator[Task]:
+    """Every series under a path: an image file is a study of its own, DICOM series of a folder are one study.
+
+    Raises:
+        InputError: there is no such path, or nothing in it.
+    """
+    if path.suffix == ".json":
+        manifest = read_manifest(path)
+        for study in manifest.studies:
+            for series in study.series if study.excluded is None else ():
+                if series.weighting == "T2":
+                    yield Task(study.id, series.id, ImageSource(series.id, series.path), series.plane)
+        return
+    for source in find_images(path):
+        yield Task("study" if source.series else source.id, source.id, source, plane)
+
+
+def look(task: Task, finished: FinishedRun, config: PredictConfig, folder: Path) -> Look:
+    """Findings of one series, with a picture of those above the operating point.
+
+    Raises:
+        InputError: the image cannot be used, or the run does not know its plane.
+    """
+    volume = task.source.read()
+    plane = task.plane or plane_of(volume.grid)
+    if plane not in finished.model.detectors:
+        raise InputError(
+            f"{task.series} is {plane.value} and the run has no {plane.value} detector; set plane= or run="
+        )
+    thresholds = finished.operating_point.values
+    found = tuple(
+        f.model_copy(update={"above_operating_point": f.score >= thresholds[plane.value, f.category]})
+        for f in find_in(finished.model, volume, plane, task.series, config.min_score)
+    )
+    if config.pictures:
+        _draw(task, volume, plane, found, folder / "pictures")
+    return Look(task, plane, found)
+
+
+def _draw(task: Task, volume: Volume, plane: Plane, found: tuple[Finding, ...], folder: Path) -> None:
+    marks = [Mark(f.box, f.score, f.category) for f in found if getattr(f, "above_operating_point", False)]
+    write_bytes(folder / f"{task.name}.png", draw_series(volume, SPECS[plane], [], marks))
+
+
+def _write(folder: Path, finished: FinishedRun, looks: list[Look]) -> None:
+    """`findings.json` and a table of the series."""
+    studies: dict[str, tuple[Finding, ...]] = {}
+    table = Table("study", "series", "plane", "findings", "highest score", title="findings above the operating point")
+    for each in looks:
+        studies[each.task.study] = studies.get(each.task.study, ()) + each.findings
+        above = [f.score for f in each.findings if getattr(f, "above_operating_point", False)]
+        best = f"{max(above):.2f}" if above else "–"
+        table.add_row(each.task.study, each.task.series, each.plane.value, str(len(above)), best)
+    answers = tuple(StudyFindings(id=name, findings=found) for name, found in studies.items())
+    model: dict[str, FiniteJson] = {
+        "name": finished.model.name,
+        "operating_point_sha256": finished.operating_point.sha256,
+    }
+    write_findings(folder / "findings.json", Findings(model=model, studies=answers))
+    results.print(table)
+    console.print(f"findings: {folder / 'findings.json'}")
+
+
+def main() -> None:
+    """Entry point."""
+    register(PredictConfig, "predict")
+    run_command("predict", predict)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""The studies a command works on: manifests as they are, or a phantom cohort drawn on first use, split by patient."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from spinedet.command import console
+from spinedet.core.errors import InputError
+from spinedet.core.manifest import read_manifests
+from spinedet.core.types import Manifest, Origin, Split, Study
+from spinedet.progress import progress_bar
+from spinedet.simulation import DEMO, SMOKE, CohortConfig, draw_cohort
+
+
+@dataclass
+class DataConfig:
+    """Which studies.
+
+    Attributes:
+        manifests: manifest files; none means the phantom cohort.
+        cohort: the phantom cohort to draw when no manifest is given.
+        folder: where that cohort lies or will be drawn; `cohort` in the run's own folder when null.
+        tune_fraction: share of the training patients that become the tuning split when the manifests name none.
+    """
+
+    manifests: list[str] = field(default_factory=list)
+    cohort: CohortConfig = field(default_factory=CohortConfig)
+    folder: str | None = None
+    tune_fraction: float = 0.2
+
+
+# The choices of `data=`.
+COHORTS = {"demo": DataConfig(cohort=DEMO), "smoke": DataConfig(cohort=SMOKE)}
+
+
+def load_manifest(config: DataConfig, out: Path, workers: int) -> Manifest:
+    """The manifests as one, or the phantom cohort's, drawn if it is not there yet.
+
+    Raises:
+        InputError: as `read_manifests`.
+    """
+    if config.manifests:
+        return read_manifests([Path(path) for path in config.manifests])
+    folder = Path(config.folder) if config.folder else out / "cohort"
+    console.print("no data.manifests given: drawing the phantom cohort (no patients, nothing clinical)")
+    with progress_bar("drawing phantoms") as advance:
+        return read_manifests([draw_cohort(config.cohort, folder, workers, advance)])
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Studies by the part they play; excluded ones play none."""
+
+    train: tuple[Study, ...]
+    tune: tuple[Study, ...]
+    test: tuple[Study, ...]
+
+    @property
+    def record(self) -> dict[str, list[str]]:
+        """Study ids per split."""
+        return {name: [s.id for s in getattr(self, name)] for name in ("train", "tune", "test")}
+
+
+def split_studies(manifest: Manifest, tune_fraction: float, seed: int) -> Splits:
+    """Split for training: null counts as train; without a tuning split one is carved out of train by patient.
+
+    Raises:
+        InputError: fewer than two training patients, so that nothing can be tuned on.
+    """
+    used = [study for study in manifest.studies if study.excluded is None]
+    train = [s for s in used if s.split in (None, Split.TRAIN)]
+    tune = [s for s in used if s.split is Split.TUNE]
+    if not tune:
+        chosen = _carve(train, tune_fraction, seed)
+        tune = [s for s in train if s.patient in chosen]
+        train = [s for s in train if s.patient not in chosen]
+    if not train or not tune:
+        raise InputError(
+            f"manifest {manifest.name!r} leaves {len(train)} studies to train on and {len(tune)} to tune on; "
+            "training needs at least two patients whose split is train or null"
+        )
+    return Splits(tuple(train), tuple(tune), tuple(s for s in used if s.split is Split.TEST))
+
+
+def _carve(studies: list[Study], fraction: float, seed: int) -> set[str]:
+    """Patients for the tuning split, spread over the centres, the same whatever the order of the studies."""
+    chosen: set[str] = set()
+    for center in sorted({s.center for s in studies}):
+        patients = sorted({s.patient for s in studies if s.center == center})
+        rng = np.random.default_rng(np.random.SeedSequence([seed, *center.encode()]))
+        count = min(max(1, round(fraction * len(patients))), len(patients) - 1)
+        chosen.update(rng.permutation(patients)[:count].tolist())
+    return chosen
+
+
+def phantom_note(manifest: Manifest) -> tuple[str, ...]:
+    """The plain line that a phantom cohort's reports begin with; nothing for patients."""
+    lesions = (lesion for study in manifest.studies for lesion in study.lesions)
+    if not any(lesion.origin is Origin.PHANTOM for lesion in lesions):
+        return ()
+    return ("These are phantoms drawn by software, not patients: nothing here is a clinical result.",)
+
+
+def only(manifest: Manifest, studies: Iterable[Study]) -> Manifest:
+    """The manifest with just these studies."""
+    return manifest.model_copy(update={"studies": tuple(studies)})
+
+
+def data_hash(studies: Iterable[Study]) -> str:
+    """A digest of ids, splits, images and lesions: the same data gives the same digest wherever it lies."""
+    digest = hashlib.sha256()
+    for study in sorted(studies, key=lambda s: s.id):
+        lean = study.model_copy(update={"series": tuple(s.model_copy(update={"path": ""}) for s in study.series)})
+        digest.update(lean.model_dump_json().encode())
+    return digest.hexdigest()

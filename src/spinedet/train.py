@@ -1,0 +1,201 @@
+"""`python -m spinedet.train +experiment=lumbar`: train, fix the operating point, test internally, report."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from spinedet import tracking
+from spinedet.command import CommonConfig, Skipped, Status, console, output_folder, register, run_command
+from spinedet.core.anatomy import Plane
+from spinedet.core.errors import InputError
+from spinedet.core.types import Finding, Findings, Manifest, StudyFindings
+from spinedet.detection.batch import Detections
+from spinedet.detection.data import Prepared, Scan, prepare_scans
+from spinedet.detection.models import CONFIGS
+from spinedet.detection.models.set_detector import SetDetectorConfig
+from spinedet.detection.module import RecipeConfig
+from spinedet.detection.postprocess import findings
+from spinedet.detection.store import Model, PlaneDetector, save_model
+from spinedet.detection.training import PlanePlan, Settings, TrainerConfig, train_plane
+from spinedet.imaging.augment import AugmentConfig
+from spinedet.imaging.planes import SPECS
+from spinedet.progress import progress_bar
+from spinedet.runs import (
+    RunFolder,
+    Stopwatch,
+    claim_run,
+    open_run,
+    refuse_other_config,
+    write_config,
+    write_record,
+)
+from spinedet.scoring import CRITERIA, IouCriterion, choose_operating_point, max_f1, write_operating_point
+from spinedet.studies import COHORTS, DataConfig, Splits, data_hash, load_manifest, only, phantom_note, split_studies
+from spinedet.tables import show_scores
+from spinedet.testing import TestConfig, Trial, as_findings, ask, test_and_report
+
+
+@dataclass
+class TrainConfig(CommonConfig):
+    """Everything a training run can be told.
+
+    Attributes:
+        planes: one detector is trained for each. rule: how the operating point is chosen on the tuning split.
+        init: a finished run whose weights are the start. resume: go on with the unfinished run in `out`.
+    """
+
+    name: str = "spinedet"
+    planes: list[str] = field(default_factory=lambda: [plane.value for plane in Plane])
+    data: DataConfig = field(default_factory=DataConfig)
+    model: Any = field(default_factory=SetDetectorConfig)
+    recipe: RecipeConfig = field(default_factory=RecipeConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    criterion: Any = field(default_factory=IouCriterion)
+    rule: str = "max_f1"
+    test: TestConfig = field(default_factory=TestConfig)
+    logger: Any = field(default_factory=tracking.NoLoggerConfig)
+    init: str | None = None
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        known = [plane.value for plane in Plane]
+        if not self.planes or set(self.planes) - set(known) or len(set(self.planes)) < len(self.planes):
+            raise InputError(f"planes={self.planes}: name some of {known}, each once")
+
+
+def train(config: TrainConfig) -> Status:
+    """The main job, from manifests to a report."""
+    watch = Stopwatch()
+    run = claim_run(output_folder(config, "train"), config.resume)
+    if run.report.exists():
+        console.print(f"the run in {run.root} is finished; there is nothing to resume")
+        return Status.DONE
+    refuse_other_config(run, config)
+    initial = open_run(config.init).model if config.init else None
+    write_config(run, config)
+    manifest = load_manifest(config.data, run.root, config.processes)
+    splits = split_studies(manifest, config.data.tune_fraction, config.seed)
+    watch.lap("data")
+
+    job = Job(config, run, manifest, splits, initial)
+    trained = {Plane(plane): job.train(Plane(plane)) for plane in config.planes}
+    model = Model(config.name, manifest.region, {plane: detector for plane, (detector, _) in trained.items()})
+    save_model(run.model, model)
+    watch.lap("training")
+
+    tuned = ask(model, splits.tune, config.test.min_score, config.processes)
+    read = {study.id for study in tuned.studies}
+    reference = only(manifest, (study for study in splits.tune if study.id in read))
+    point = choose_operating_point(reference, as_findings(model, tuned), config.criterion, config.rule)
+    write_operating_point(run.operating_point, point)
+    watch.lap("tuning")
+
+    tested = ask(model, splits.test, config.test.min_score, config.processes) if splits.test else tuned
+    trial = Trial(model, point, f"{config.name}: internal test", _notes(manifest, splits))
+    scores = test_and_report(trial, manifest, tested, config.test, run)
+    watch.lap("testing")
+
+    skipped = {study: why for _, prepared in trained.values() for study, why in prepared.skipped.items()}
+    status = Skipped(skipped | tuned.skipped | tested.skipped).report(run.root)
+    write_record(run, watch, _facts(config, manifest, splits))
+    shutil.rmtree(run.cache, ignore_errors=True)
+    show_scores(scores)
+    console.print(f"report: {run.report}")
+    return status
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the planes' trainings have in common."""
+
+    config: TrainConfig
+    run: RunFolder
+    manifest: Manifest
+    splits: Splits
+    initial: Model | None
+
+    def train(self, plane: Plane) -> tuple[PlaneDetector, Prepared]:
+        """One plane's detector, and what could not be read for it."""
+        config, spec, cache = self.config, SPECS[plane], self.run.cache / plane.value
+        with progress_bar(f"preparing {plane.value} scans") as progress:
+            studies = (*self.splits.train, *self.splits.tune)
+            prepared = prepare_scans(studies, spec, cache, config.processes, progress)
+        tuning = {study.id for study in self.splits.tune}
+        tune = [scan for scan in prepared.scans if scan.study in tuning]
+        plan = PlanePlan(
+            spec=spec,
+            categories=self.manifest.categories,
+            train=[scan for scan in prepared.scans if scan.study not in tuning],
+            tune=tune,
+            score=self._tuning_score(plane, tune),
+            folder=self.run.checkpoints / plane.value,
+            seed=config.seed,
+            loggers=tracking.make_loggers(config.logger, self.run.root, plane.value),
+            initial=self._initial(plane),
+        )
+        settings = Settings(config.model, config.recipe, config.augment, config.trainer)
+        console.print(f"training the {plane.value} detector on {len(plan.train)} scans, tuning on {len(tune)}")
+        return train_plane(plan, settings), prepared
+
+    def _initial(self, plane: Plane) -> dict[str, torch.Tensor] | None:
+        if self.initial is None:
+            return None
+        source = self.initial.detectors.get(plane) or next(iter(self.initial.detectors.values()))
+        return source.network.state_dict()
+
+    def _tuning_score(self, plane: Plane, scans: Sequence[Scan]) -> Callable[[list[Detections]], float]:
+        """The best F1 that the detections of these scans reach."""
+        names = {scan.study for scan in scans}
+        reference = only(self.manifest, (study for study in self.splits.tune if study.id in names))
+        config, categories = self.config, self.manifest.categories
+
+        def score(detections: list[Detections]) -> float:
+            found: dict[str, tuple[Finding, ...]] = dict.fromkeys(names, ())
+            for scan, each in zip(scans, detections, strict=True):
+                found[scan.study] += findings(each, scan.grid, scan.series, categories, config.test.min_score)
+            answers = [StudyFindings(id=name, findings=each) for name, each in found.items()]
+            best = max_f1(
+                reference, Findings(model={"planes": [plane.value]}, studies=tuple(answers)), config.criterion
+            )[plane.value]
+            return best.f1 or 0.0
+
+        return score
+
+
+def _notes(manifest: Manifest, splits: Splits) -> tuple[str, ...]:
+    if splits.test:
+        return phantom_note(manifest)
+    untested = "There were no test studies: these numbers are of the tuning split, on which the threshold was chosen."
+    return (*phantom_note(manifest), untested)
+
+
+def _facts(config: TrainConfig, manifest: Manifest, splits: Splits) -> dict[str, Any]:
+    return {
+        "command": "train",
+        "seed": config.seed,
+        "data": {"name": manifest.name, "sha256": data_hash(manifest.studies)},
+        "splits": splits.record,
+        "excluded": {s.id: s.excluded for s in manifest.studies if s.excluded is not None},
+    }
+
+
+def main() -> None:
+    """Entry point."""
+    groups: dict[str, Mapping[str, Any]] = {
+        "model": CONFIGS,
+        "data": COHORTS,
+        "criterion": CRITERIA,
+        "logger": tracking.CONFIGS,
+    }
+    register(TrainConfig, "train", groups)
+    run_command("train", train)
+
+
+if __name__ == "__main__":
+    main()
