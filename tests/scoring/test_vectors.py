@@ -126,7 +126,7 @@ def test_replicates_under_stored_weights(vectors: Path) -> None:
     assert cohort.patients == tuple(stored["patients"])
     above = cohort.marks.score >= expected["frozen_threshold"]["A"]
     counted = tally(judge(cohort, IouCriterion(iou=expected["iou"])), whole(cohort), above)
-    found = replicate(counted.measure, stored["weights"].T)
+    found = replicate(counted.measure, stored["weights"].T, counted.batch)
     names = {
         "ap_coco101": "ap",
         "ap_step": "ap_step",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TypeAlias
@@ -15,12 +17,11 @@ from spinedet.core.errors import InputError
 from spinedet.scoring.pairs import Floats, Ints
 
 Weights: TypeAlias = NDArray[np.integer]
-# From patient weights (P, B) to named statistics (B,); an undefined one is NaN.
-Measure: TypeAlias = Callable[[Weights], dict[str, Floats]]
+# From patient weights (P, B), whole numbers as float64, to named statistics (B,); an undefined one is NaN.
+Measure: TypeAlias = Callable[[Floats], dict[str, Floats]]
 
 FEW_PATIENTS = 50
 _NORMAL = NormalDist()
-_BATCH = 16  # replicates at once: the working set of a 10,000-scan curve stays in the processor's cache
 
 
 @dataclass
@@ -76,10 +77,19 @@ def draw(stratum: Ints, names: tuple[str, ...], settings: BootstrapSettings) -> 
     return np.ascontiguousarray(counts.T)
 
 
-def replicate(measure: Measure, weights: Weights) -> dict[str, Floats]:
-    """Each statistic in each replicate, (B,), some replicates at a time."""
-    parts = [measure(weights[:, start : start + _BATCH]) for start in range(0, weights.shape[1], _BATCH)]
+def replicate(measure: Measure, weights: Weights, batch: int) -> dict[str, Floats]:
+    """Each statistic in each replicate, (B,), `batch` replicates at a time, on all cores.
+
+    numpy and scipy let go of the interpreter while they count, so threads are enough.
+    """
+    starts = range(0, weights.shape[1], batch)
+    with ThreadPoolExecutor(_cores()) as pool:
+        parts = list(pool.map(lambda start: measure(weights[:, start : start + batch].astype(np.float64)), starts))
     return {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else ())}
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def leave_one_out(patients: int) -> Weights:

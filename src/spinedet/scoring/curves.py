@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,8 @@ class Ledger:
     lesions: Ints
     scans: Ints
 
-    def weigh(self, weights: NDArray[np.integer]) -> Curve:
+    def weigh(self, weights: Floats) -> Curve:
         """The curve in which patient p counts `weights[p, b]` times, for each column b of (P, B)."""
-        weights = weights.astype(np.float64)
         return Curve(
             tp=np.cumsum(self.hits @ weights, axis=0),
             fp=np.cumsum(self.false @ weights, axis=0),
@@ -48,7 +47,7 @@ class Ledger:
 
     def curve(self) -> Curve:
         """The curve of the patients as they are (B = 1)."""
-        return self.weigh(np.ones((len(self.lesions), 1), dtype=np.int64))
+        return self.weigh(np.ones((len(self.lesions), 1)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,18 +97,23 @@ def ledger(verdicts: Verdicts, lesions: Ints, scans: Ints) -> Ledger:
         verdicts: the findings.
         lesions, scans: (P,) of each patient; ignored lesions left out.
     """
+    rising = np.unique(verdicts.score[verdicts.hit])
+    # What scores below the last hit changes no curve.
+    false = ~verdicts.hit & (verdicts.score >= rising[0] if len(rising) else False)
+    hits = rows_of_hits(verdicts, verdicts.hit, len(lesions))
+    return Ledger(rising[::-1], hits, _rows(rising, verdicts, false, len(lesions)), lesions, scans)
+
+
+def rows_of_hits(verdicts: Verdicts, some: NDArray[np.bool_], patients: int) -> csr_array:
+    """Some of the hits by row of the ledger that all hits make, (K, P)."""
+    return _rows(np.unique(verdicts.score[verdicts.hit]), verdicts, some, patients)
+
+
+def _rows(rising: Floats, verdicts: Verdicts, some: NDArray[np.bool_], patients: int) -> csr_array:
     from scipy.sparse import coo_array  # half of the package's start-up time, and only needed once there is work
 
-    rising = np.unique(verdicts.score[verdicts.hit])
-    row = len(rising) - np.searchsorted(rising, verdicts.score, side="right")
-    shape = (len(rising), len(lesions))
-
-    def count(keep: NDArray[np.bool_]) -> csr_array:
-        places = (row[keep], verdicts.patient[keep])
-        return coo_array((np.ones(len(places[0])), places), shape=shape).tocsr()
-
-    reached = row < len(rising)  # what scores below the last hit changes no curve
-    return Ledger(rising[::-1], count(verdicts.hit), count(reached & ~verdicts.hit), lesions, scans)
+    row = len(rising) - np.searchsorted(rising, verdicts.score[some], side="right")
+    return coo_array((np.ones(len(row)), (row, verdicts.patient[some])), shape=(len(rising), patients)).tocsr()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,16 +128,15 @@ class Curve:
     lesions: Floats
     scans: Floats
 
-    def sensitivity(self, rates: tuple[float, ...] = RATES) -> Floats:
-        """FROC: the highest sensitivity with at most `rate` false positives per scan, a step function, (R, B)."""
+    def reached(self, counts: Floats, rates: tuple[float, ...] = RATES) -> Floats:
+        """Counts (K, B), cumulated along this curve, where it has at most `rate` false positives per scan, (R, B)."""
         allowed = np.asarray(rates)[:, None] * self.scans
         last = _first_at_least(self.fp, np.nextafter(allowed, np.inf)) - 1
-        found = np.where(last >= 0, _pick(self.tp, np.maximum(last, 0)), 0.0)
-        return np.where(self.scans > 0, ratio(found, self.lesions), np.nan)
+        return np.where(last >= 0, _pick(counts, np.maximum(last, 0)), 0.0)
 
-    def cpm(self) -> Floats:
-        """Mean sensitivity over the seven rates, (B,)."""
-        return np.asarray(self.sensitivity().mean(axis=0))
+    def sensitivity(self, rates: tuple[float, ...] = RATES) -> Floats:
+        """FROC: the highest sensitivity with at most `rate` false positives per scan, a step function, (R, B)."""
+        return np.where(self.scans > 0, ratio(self.reached(self.tp, rates), self.lesions), np.nan)
 
     def precision(self) -> Floats:
         """(K, B); 0 where nothing is counted yet."""
@@ -164,7 +167,7 @@ class Curve:
         return np.where(self.lesions > 0, best, np.nan)
 
 
-def ratio(above: Floats, below: Floats) -> Floats:
+def ratio(above: NDArray[Any], below: NDArray[Any]) -> Floats:
     """above / below, NaN where there is nothing below."""
     below = np.broadcast_to(below, above.shape)
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)

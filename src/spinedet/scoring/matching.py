@@ -20,10 +20,12 @@ class Matches:
     Attributes:
         lesion: (n,) the lesion that each finding hit; -1 is a false positive, -2 lies on an ignored lesion.
         finding: (m,) the finding that hit each lesion; -1 is a miss or an ignored lesion.
+        duplicate: (n,) false positives that touch a lesion which a better finding took.
     """
 
     lesion: Ints
     finding: Ints
+    duplicate: NDArray[np.bool_]
 
 
 def match(pairs: Pairs, score: NDArray[np.float64], ignore: NDArray[np.bool_]) -> Matches:
@@ -47,9 +49,11 @@ def match(pairs: Pairs, score: NDArray[np.float64], ignore: NDArray[np.bool_]) -
     if hits:
         rows, columns = np.array(list(hits.items())).T
         lesion[rows], finding[columns] = columns, rows
-    touched = np.unique(pairs.finding[~free])
-    lesion[touched[lesion[touched] == MISSED]] = ABSORBED
-    return Matches(lesion, finding)
+    absorbed = pairs.finding[~free]
+    lesion[absorbed[lesion[absorbed] == MISSED]] = ABSORBED
+    duplicate = np.zeros(len(score), bool)
+    duplicate[pairs.finding[free]] = True
+    return Matches(lesion, finding, duplicate & (lesion == MISSED))
 
 
 def _greedy(findings: list[int], lesions: list[int]) -> dict[int, int]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinedet.scoring.bootstrap import (
     BootstrapSettings,
@@ -15,17 +16,30 @@ from spinedet.scoring.bootstrap import (
     percentile_limits,
     replicate,
 )
+from spinedet.scoring.criteria import criterion_record
 from spinedet.scoring.curves import RATES
-from spinedet.scoring.judgement import Part
+from spinedet.scoring.judgement import Judgement, Part
 from spinedet.scoring.matching import ABSORBED
 from spinedet.scoring.pairs import Floats, Ints
-from spinedet.scoring.scores import BestF1, Counts, Estimate, FrocPoint, Performance
-from spinedet.scoring.tally import Tally, froc_name, lesion_free
+from spinedet.scoring.scores import (
+    BestF1,
+    Counts,
+    Estimate,
+    FrocPoint,
+    MacroMicro,
+    PatientLevel,
+    Performance,
+    StratumScore,
+)
+from spinedet.scoring.tally import MACRO, Tally, froc_name, lesion_free
 
+_PLAIN = ("precision", "recall", "f1", "fp_per_scan", "fp_per_lesion_free_scan", "cpm", "ap", "ap_step")
 _REASONS = {
     "precision": "no finding at or above the threshold",
-    "fp_per_scan": "no scan",
+    "macro precision": "no finding at or above the threshold",
     "fp_per_lesion_free_scan": "no lesion-free scan",
+    "patient specificity": "no patient without lesions",
+    "patient auc": "needs patients with and without lesions",
 }
 _NO_LESION = "no lesion"
 
@@ -71,56 +85,90 @@ def statistics(counted: Tally, weights: Weights, settings: BootstrapSettings) ->
         weights: (P, B) of all the cohort's patients.
         settings: how intervals are made.
     """
-    members = counted.part.members
+    members, measure, batch = counted.part.members, counted.measure, counted.batch
     method = settings.method_for(len(members))
-    single = counted.measure(np.ones((len(members), 1), dtype=np.int64))
-    values = {name: float(column[0]) for name, column in single.items()}
+    values = {name: float(column[0]) for name, column in measure(np.ones((len(members), 1))).items()}
     # One patient resampled is always the same patient: that is no interval.
     enough = settings.samples > 0 and len(members) > 1
     return Statistics(
         values=values,
-        replicates=replicate(counted.measure, weights[members]) if enough else {},
-        left_out=replicate(counted.measure, leave_one_out(len(members))) if enough and method == "bca" else {},
+        replicates=replicate(measure, weights[members], batch) if enough else {},
+        left_out=replicate(measure, leave_one_out(len(members)), batch) if enough and method == "bca" else {},
         settings=settings,
         method=method if enough else "none",
     )
 
 
-def performance(counted: Tally, numbers: Statistics) -> Performance:
+def performance(counted: Tally, numbers: Statistics, judgement: Judgement, above: NDArray[np.bool_]) -> Performance:
     """The record of one part under one criterion."""
-    decisions = counted.decisions
-    best = numbers.estimate("f1_max")
+    decisions, part = counted.decisions, counted.part
     tp, lesions = int(decisions.tp.sum()), int(decisions.lesions.sum())
     return Performance(
+        criterion=dict(criterion_record(judgement.criterion)),
         tp=tp,
         fp=int(decisions.fp.sum()),
         fn=lesions - tp,
-        f1_max=BestF1(**best.model_dump(), threshold=_best_threshold(counted)),
-        froc=tuple(FrocPoint(fp_per_scan=r, sensitivity=numbers.estimate(froc_name(r))) for r in RATES),
-        ap_categories=sum(bool(book.lesions.any()) for book in counted.by_category),
-        **{
-            name: numbers.estimate(name)
-            for name in ("precision", "recall", "f1", "fp_per_scan", "fp_per_lesion_free_scan", "cpm", "ap", "ap_step")
-        },
+        duplicates=int((judgement.matches.duplicate & above & part.marks).sum()),
+        f1_max=BestF1(**dict(numbers.estimate("f1_max")), threshold=_best_threshold(counted)),
+        froc=_froc(numbers, froc_name),
+        ap_categories=sum(bool(book.lesions.any()) for book, _ in counted.categories),
+        **{name: numbers.estimate(name) for name in _PLAIN},
     )
+
+
+def patient_level(counted: Tally, numbers: Statistics) -> PatientLevel:
+    """The record of what is said of each patient."""
+    table = counted.patients
+    return PatientLevel(
+        diseased=int(table.diseased.sum()),
+        healthy=int(table.healthy.sum()),
+        **{name: numbers.estimate(f"patient {name}") for name in ("sensitivity", "specificity", "auc")},
+    )
+
+
+def over_categories(counted: Tally, numbers: Statistics) -> MacroMicro | None:
+    """The record of several categories together; None for a single one."""
+    if counted.part.categories.sum() == 1:
+        return None
+    macro = {f"macro_{name}": numbers.estimate(f"macro {name}") for name in MACRO}
+    return MacroMicro(**macro, micro_ap=numbers.estimate("micro ap"))
+
+
+def strata_scores(counted: Tally, numbers: Statistics) -> tuple[StratumScore, ...]:
+    """The records of the kinds of lesions."""
+    return tuple(
+        StratumScore(
+            by={one.key: one.value},
+            lesions=int(one.lesions.sum()),
+            tp=int(one.tp.sum()),
+            recall=numbers.estimate(one.statistic("recall")),
+            froc=_froc(numbers, lambda rate, one=one: one.statistic(froc_name(rate))),  # type: ignore[misc]
+        )
+        for one in counted.strata
+    )
+
+
+def counts(part: Part, lesion: Ints) -> Counts:
+    """What the part holds; `lesion` (n,) is the outcome of each of the cohort's findings."""
+    cohort, series = part.cohort, int(part.scans.sum())
+    lesions = int(part.lesions_per_patient.sum())
+    return Counts(
+        patients=len(part.members),
+        studies=len(np.unique(cohort.scans.study[part.scans])),
+        series=series,
+        lesions=lesions,
+        findings=int(part.marks.sum()),
+        ignored_lesions=int((part.lesions & cohort.lesions.ignore).sum()),
+        absorbed_findings=int((lesion[part.marks] == ABSORBED).sum()),
+        lesion_free_series=int(lesion_free(part).sum()),
+        lesions_per_scan=lesions / series,
+    )
+
+
+def _froc(numbers: Statistics, name: Callable[[float], str]) -> tuple[FrocPoint, ...]:
+    return tuple(FrocPoint(fp_per_scan=rate, sensitivity=numbers.estimate(name(rate))) for rate in RATES)
 
 
 def _best_threshold(counted: Tally) -> float | None:
     f1 = counted.book.curve().f1()[:, 0]
     return float(counted.book.threshold[np.argmax(f1)]) if len(f1) and not np.isnan(f1).all() else None
-
-
-def counts(part: Part, lesion: Ints) -> Counts:
-    """What the part holds; `lesion` (n,) is the outcome of each of the cohort's findings."""
-    cohort = part.cohort
-    inside = part.lesions
-    return Counts(
-        patients=len(part.members),
-        studies=len(np.unique(cohort.scans.study[part.scans])),
-        series=int(part.scans.sum()),
-        lesions=int((inside & ~cohort.lesions.ignore).sum()),
-        findings=int(part.marks.sum()),
-        ignored_lesions=int((inside & cohort.lesions.ignore).sum()),
-        absorbed_findings=int((lesion[part.marks] == ABSORBED).sum()),
-        lesion_free_series=int(lesion_free(part).sum()),
-    )

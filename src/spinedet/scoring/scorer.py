@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,11 +15,20 @@ from spinedet.scoring.bootstrap import FEW_PATIENTS, BootstrapSettings, Weights,
 from spinedet.scoring.cohort import Cohort, Selection, as_table, gather
 from spinedet.scoring.criteria import Criterion, IouCriterion, criterion_from, criterion_record
 from spinedet.scoring.grouping import Named, groups
-from spinedet.scoring.judgement import Judgement, above, judge
+from spinedet.scoring.judgement import Judgement, above, judge, judge_overlaps
 from spinedet.scoring.operating import OperatingPoint
-from spinedet.scoring.reckoning import counts, performance, statistics
-from spinedet.scoring.scores import Group, Scores
-from spinedet.scoring.tally import tally
+from spinedet.scoring.reckoning import (
+    Statistics,
+    counts,
+    over_categories,
+    patient_level,
+    performance,
+    statistics,
+    strata_scores,
+)
+from spinedet.scoring.scores import Group, Performance, Scores
+from spinedet.scoring.strata import Labels, stratify, usual_strata
+from spinedet.scoring.tally import Tally, tally
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,10 @@ class ScoreSettings:
         threshold: one frozen threshold for all; or
         operating_point: frozen thresholds per plane and category. With neither, every finding counts.
         bootstrap: how intervals are made.
+        by: further groups, see `grouping.groups`.
+        strata: kinds of lesions, see `strata.stratify`; None takes size, and level and side where stated.
+        size_edges: mm between the bins of size; terciles when empty.
+        secondary: IoU thresholds reported beside the criterion.
     """
 
     criterion: Criterion | None = None
@@ -38,62 +52,125 @@ class ScoreSettings:
     threshold: float | None = None
     operating_point: OperatingPoint | None = None
     bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
+    by: tuple[str, ...] = ()
+    strata: tuple[str, ...] | None = None
+    size_edges: tuple[float, ...] = ()
+    secondary: tuple[float, ...] = (0.1, 0.25, 0.5)
 
 
-def score(manifest: Manifest, findings: Findings | FindingsTable, settings: ScoreSettings | None = None) -> Scores:
-    """Score findings against a reference.
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """A cohort, judged, with what every number and picture is made of.
+
+    Attributes:
+        reached: (n,) which findings are at or above their frozen threshold.
+        weights: (P, B) of the patients in each replicate.
+    """
+
+    cohort: Cohort
+    settings: ScoreSettings
+    judgement: Judgement
+    secondary: tuple[Judgement, ...]
+    reached: NDArray[np.bool_]
+    weights: Weights
+
+    @property
+    def groups(self) -> list[Named]:
+        """The parts that are reported."""
+        return groups(self.cohort, self.settings.by)
+
+    def tally(self, named: Named) -> Tally:
+        """The counts of one part; with strata where it is everything or a plane."""
+        return tally(self.judgement, named.part, self.reached, self._strata() if set(named.by) <= {"plane"} else ())
+
+    def statistics(self, counted: Tally) -> Statistics:
+        """The numbers of a tally with their replicates."""
+        return statistics(counted, self.weights, self.settings.bootstrap)
+
+    def beside(self, named: Named) -> Iterator[Performance]:
+        """The same part under the secondary criteria."""
+        for judgement in self.secondary:
+            counted = tally(judgement, named.part, self.reached)
+            yield performance(counted, self.statistics(counted), judgement, self.reached)
+
+    def _strata(self) -> list[tuple[str, Labels]]:
+        keys = usual_strata(self.cohort.lesions.records) if self.settings.strata is None else self.settings.strata
+        return [(key, stratify(self.cohort.lesions, key, self.settings.size_edges)) for key in keys]
+
+
+def examine(
+    manifest: Manifest, findings: Findings | FindingsTable, settings: ScoreSettings | None = None
+) -> Examination:
+    """Judge findings against a reference.
 
     Raises:
         InputError: findings that do not go with the manifest, or thresholds that do not go with either.
     """
     settings = settings or ScoreSettings()
     cohort = gather(manifest, as_table(findings), _selection(settings))
-    judgement = judge(cohort, _criterion(settings))
-    weights = draw(cohort.patient_center, cohort.centers, settings.bootstrap)
-    reckoned = _Groups(judgement, reaching(cohort, settings), weights, settings.bootstrap)
+    criterion = _criterion(settings)
+    overlaps = tuple(iou for iou in settings.secondary if criterion != IouCriterion(iou=iou))
+    return Examination(
+        cohort=cohort,
+        settings=settings,
+        judgement=judge(cohort, criterion),
+        secondary=judge_overlaps(cohort, overlaps),
+        reached=_reaching(cohort, settings),
+        weights=draw(cohort.patient_center, cohort.centers, settings.bootstrap),
+    )
+
+
+def score(manifest: Manifest, findings: Findings | FindingsTable, settings: ScoreSettings | None = None) -> Scores:
+    """Score findings against a reference.
+
+    Raises:
+        InputError: as `examine`.
+    """
+    return report(manifest.name, examine(manifest, findings, settings))
+
+
+def report(name: str, examination: Examination) -> Scores:
+    """The numbers of an examination; parts with the same scans and categories are reckoned once."""
+    cohort, settings = examination.cohort, examination.settings
+    known: dict[tuple[bytes, bytes], dict[str, Any]] = {}
+    records = []
+    for named in examination.groups:
+        key = (named.part.scans.tobytes(), named.part.categories.tobytes())
+        if key not in known:
+            known[key] = _content(examination, named)
+        records.append(Group(by=named.by, **known[key]))
     return Scores(
-        name=manifest.name,
+        name=name,
         model=cohort.table.model,
-        criterion=dict(criterion_record(judgement.criterion)),
+        criterion=dict(criterion_record(examination.judgement.criterion)),
         threshold=_threshold_block(settings),
         bootstrap=_bootstrap_block(settings.bootstrap),
-        groups=tuple(reckoned.record(named) for named in groups(cohort)),
+        groups=tuple(records),
         not_read=cohort.not_read,
         notes=(*cohort.notes, *_notes(cohort, settings)),
     )
 
 
-def reaching(cohort: Cohort, settings: ScoreSettings) -> NDArray[np.bool_]:
-    """Which findings count at the frozen threshold, (n,)."""
+def _content(examination: Examination, named: Named) -> dict[str, Any]:
+    counted = examination.tally(named)
+    numbers = examination.statistics(counted)
+    judgement = examination.judgement
+    return {
+        **dict(performance(counted, numbers, judgement, examination.reached)),
+        "n": counts(named.part, judgement.matches.lesion),
+        "interval": numbers.method,
+        "patient": patient_level(counted, numbers),
+        "categories": over_categories(counted, numbers),
+        "secondary": tuple(examination.beside(named)),
+        "strata": strata_scores(counted, numbers),
+    }
+
+
+def _reaching(cohort: Cohort, settings: ScoreSettings) -> NDArray[np.bool_]:
     if settings.operating_point is not None:
         return above(cohort, settings.operating_point.values)
     limit = -np.inf if settings.threshold is None else settings.threshold
     return np.greater_equal(cohort.marks.score, limit)
-
-
-class _Groups:
-    """Makes the groups' records; parts with the same scans and categories are reckoned once."""
-
-    def __init__(
-        self, judgement: Judgement, reached: NDArray[np.bool_], weights: Weights, settings: BootstrapSettings
-    ) -> None:
-        self._judgement = judgement
-        self._reached = reached
-        self._weights = weights
-        self._settings = settings
-        self._known: dict[tuple[bytes, bytes], dict[str, Any]] = {}
-
-    def record(self, named: Named) -> Group:
-        key = (named.part.scans.tobytes(), named.part.categories.tobytes())
-        if key not in self._known:
-            self._known[key] = self._reckon(named)
-        return Group(by=named.by, **self._known[key])
-
-    def _reckon(self, named: Named) -> dict[str, Any]:
-        counted = tally(self._judgement, named.part, self._reached)
-        numbers = statistics(counted, self._weights, self._settings)
-        held = counts(named.part, self._judgement.matches.lesion)
-        return {"n": held, "interval": numbers.method, **dict(performance(counted, numbers))}
 
 
 def _selection(settings: ScoreSettings) -> Selection:

@@ -56,17 +56,26 @@ class Counts(Record):
     series: int
     lesions: int
     findings: int
-    ignored_lesions: int = 0
-    absorbed_findings: int = 0
-    lesion_free_series: int = 0
+    ignored_lesions: int
+    absorbed_findings: int
+    lesion_free_series: int
+    lesions_per_scan: FiniteFloat
 
 
 class Performance(Record):
-    """All numbers of some findings under one criterion."""
+    """All numbers of some findings under one criterion.
 
+    Attributes:
+        tp, fp, fn, precision, recall, f1, fp_per_scan: at the frozen threshold.
+        duplicates: those of the false positives that touch a lesion which a better finding took.
+        ap: 101-point average precision, the mean over the `ap_categories` categories that have lesions.
+    """
+
+    criterion: dict[str, FiniteJson]
     tp: int
     fp: int
     fn: int
+    duplicates: int
     precision: Estimate
     recall: Estimate
     f1: Estimate
@@ -80,12 +89,52 @@ class Performance(Record):
     ap_categories: int
 
 
+class PatientLevel(Record):
+    """Has this patient any lesion? Patients whose only lesions are to be ignored are left out."""
+
+    diseased: int
+    healthy: int
+    sensitivity: Estimate
+    specificity: Estimate
+    auc: Estimate
+
+
+class MacroMicro(Record):
+    """Several categories together: means over those with lesions, and the average precision of all pooled."""
+
+    macro_precision: Estimate
+    macro_recall: Estimate
+    macro_f1: Estimate
+    macro_cpm: Estimate
+    micro_ap: Estimate
+
+
+class StratumScore(Record):
+    """Sensitivity for one kind of lesion, at the thresholds that are common to all kinds."""
+
+    by: dict[str, FiniteJson]
+    lesions: int
+    tp: int
+    recall: Estimate
+    froc: tuple[FrocPoint, ...]
+
+
 class Group(Performance):
-    """One part of the cohort; `by` names only what it fixes."""
+    """One part of the cohort; `by` names only what it fixes.
+
+    Attributes:
+        interval: `percentile`, `bca`, or `none`.
+        secondary: the same under other criteria.
+        strata: kinds of lesions; given for everything and for every plane.
+    """
 
     by: dict[str, FiniteJson]
     n: Counts
     interval: str
+    patient: PatientLevel
+    categories: MacroMicro | None = None
+    secondary: tuple[Performance, ...] = ()
+    strata: tuple[StratumScore, ...] = ()
 
 
 class Scores(Record):

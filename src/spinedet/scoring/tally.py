@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinedet.scoring.bootstrap import Weights
-from spinedet.scoring.curves import RATES, Ledger, ratio
+from spinedet.scoring.curves import RATES, Curve, Ledger, Verdicts, ratio, rows_of_hits
 from spinedet.scoring.judgement import Judgement, Part, one_category
 from spinedet.scoring.matching import ABSORBED
 from spinedet.scoring.pairs import Floats, Ints
+from spinedet.scoring.patients import PatientTable, patient_table
+from spinedet.scoring.strata import Labels
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+_WORKING_SET = 1 << 19  # cells of a curve matrix that stay in a processor's cache
+MACRO = ("precision", "recall", "f1", "cpm")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,27 +34,10 @@ class Decisions:
     scans: Ints
     lesion_free: Ints
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Tally:
-    """A part of the cohort, counted: `book` pools the categories, `by_category` holds those that have lesions."""
-
-    part: Part
-    decisions: Decisions
-    book: Ledger
-    by_category: tuple[Ledger, ...]
-
-    def measure(self, weights: Weights) -> dict[str, Floats]:
-        """Every statistic by name, (B,), for patient weights (P, B)."""
-        return {**self.decided(weights), **self.curves(weights)}
-
-    def decided(self, weights: Weights) -> dict[str, Floats]:
+    def measure(self, weights: Floats) -> dict[str, Floats]:
         """What holds at the frozen threshold."""
-        counts = self.decisions
-        table = np.stack(
-            [counts.tp, counts.fp, counts.fp_lesion_free, counts.lesions, counts.scans, counts.lesion_free]
-        )
-        tp, fp, fp_free, lesions, scans, free = table.astype(np.float64) @ weights
+        table = np.stack([self.tp, self.fp, self.fp_lesion_free, self.lesions, self.scans, self.lesion_free])
+        tp, fp, fp_free, lesions, scans, free = table @ weights
         return {
             "precision": ratio(tp, tp + fp),
             "recall": ratio(tp, lesions),
@@ -54,18 +46,75 @@ class Tally:
             "fp_per_lesion_free_scan": ratio(fp_free, free),
         }
 
-    def curves(self, weights: Weights) -> dict[str, Floats]:
-        """What the curves give; average precision is the mean over categories that have lesions."""
-        pooled = self.book.weigh(weights)
-        curves = [book.weigh(weights) for book in self.by_category] if len(self.by_category) > 1 else [pooled]
-        sensitivity = pooled.sensitivity()
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stratum:
+    """Lesions of one kind: their hits by row of the part's ledger (K, P), how many there are and were hit (P,)."""
+
+    key: str
+    value: str
+    hits: csr_array
+    lesions: Ints
+    tp: Ints
+
+    def measure(self, weights: Floats, pooled: Curve) -> dict[str, Floats]:
+        """Recall at the frozen threshold, and sensitivity at the thresholds that give the whole part its rates."""
+        lesions = self.lesions @ weights
+        tp = np.cumsum(self.hits @ weights, axis=0)
+        found = pooled.reached(tp)
         return {
-            **{froc_name(rate): row for rate, row in zip(RATES, sensitivity, strict=True)},
-            "cpm": sensitivity.mean(axis=0),
-            "f1_max": pooled.f1_max(),
-            "ap": _mean_defined([curve.average_precision() for curve in curves]),
-            "ap_step": _mean_defined([curve.average_precision_step() for curve in curves]),
+            self.statistic("recall"): ratio(self.tp @ weights, lesions),
+            **{self.statistic(froc_name(rate)): row for rate, row in zip(RATES, ratio(found, lesions), strict=True)},
         }
+
+    def statistic(self, name: str) -> str:
+        """The name of a statistic of this stratum."""
+        return f"{self.key}={self.value}: {name}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """A part of the cohort, counted.
+
+    Attributes:
+        book, decisions: all categories pooled.
+        categories: the same for each category that has lesions, where the part has several categories.
+        patients: what is said of each patient.
+        strata: kinds of lesions.
+    """
+
+    part: Part
+    book: Ledger
+    decisions: Decisions
+    categories: tuple[tuple[Ledger, Decisions], ...]
+    patients: PatientTable
+    strata: tuple[Stratum, ...]
+
+    @property
+    def batch(self) -> int:
+        """How many replicates to take at once."""
+        return int(np.clip(_WORKING_SET // (len(self.book.threshold) + 1), 16, 1024))
+
+    def measure(self, weights: Floats) -> dict[str, Floats]:
+        """Every statistic by name, (B,), for patient weights (P, B)."""
+        pooled = self.book.weigh(weights)
+        found = {**self.decisions.measure(weights), **self.patients.measure(weights), **_curve(pooled)}
+        for stratum in self.strata:
+            found |= stratum.measure(weights, pooled)
+        if self.part.categories.sum() > 1:
+            found |= {"micro ap": found["ap"], **self._over_categories(weights)}
+        return found
+
+    def _over_categories(self, weights: Floats) -> dict[str, Floats]:
+        """Means over the categories that have a lesion in the replicate."""
+        single = [{**_curve(book.weigh(weights)), **counts.measure(weights)} for book, counts in self.categories]
+
+        def mean(name: str) -> Floats:
+            table = np.array([np.where(np.isnan(one["recall"]), np.nan, one[name]) for one in single])
+            defined = ~np.isnan(table.reshape(-1, weights.shape[1]))
+            return ratio(np.where(defined, table, 0.0).sum(axis=0), defined.sum(axis=0).astype(np.float64))
+
+        return {"ap": mean("ap"), "ap_step": mean("ap_step"), **{f"macro {name}": mean(name) for name in MACRO}}
 
 
 def froc_name(rate: float) -> str:
@@ -73,21 +122,39 @@ def froc_name(rate: float) -> str:
     return f"sensitivity at {rate:g} false positives per scan"
 
 
-def tally(judgement: Judgement, part: Part, above: NDArray[np.bool_]) -> Tally:
+def _curve(curve: Curve) -> dict[str, Floats]:
+    sensitivity = curve.sensitivity()
+    return {
+        **{froc_name(rate): row for rate, row in zip(RATES, sensitivity, strict=True)},
+        "cpm": sensitivity.mean(axis=0),
+        "f1_max": curve.f1_max(),
+        "ap": curve.average_precision(),
+        "ap_step": curve.average_precision_step(),
+    }
+
+
+def tally(
+    judgement: Judgement, part: Part, above: NDArray[np.bool_], strata: Sequence[tuple[str, Labels]] = ()
+) -> Tally:
     """Count a part of a judged cohort; `above` (n,) tells which findings reach the frozen threshold."""
-    by_category = [
-        Part(judgement.cohort, part.scans, one_category(judgement.cohort, category))
-        for category in np.flatnonzero(part.categories).tolist()
+    book, decided = judgement.ledger(part), _decisions(judgement, part, above)
+    names = np.flatnonzero(part.categories).tolist()
+    single = [Part(part.cohort, part.scans, one_category(part.cohort, row)) for row in names] if len(names) > 1 else []
+    categories = [
+        (judgement.ledger(one), _decisions(judgement, one, above)) for one in single if one.lesions_per_patient.any()
     ]
-    with_lesions = [one for one in by_category if one.lesions_per_patient.any()]
-    book = judgement.ledger(part)
-    books = tuple(judgement.ledger(one) for one in with_lesions) if len(by_category) > 1 else (book,)
-    return Tally(part, _decisions(judgement, part, above), book, books)
+    return Tally(
+        part=part,
+        book=book,
+        decisions=decided,
+        categories=tuple(categories) if single else ((book, decided),),
+        patients=patient_table(judgement, part, above),
+        strata=tuple(one for key, labels in strata for one in _strata(judgement, part, above, (key, labels))),
+    )
 
 
 def _decisions(judgement: Judgement, part: Part, above: NDArray[np.bool_]) -> Decisions:
-    cohort, lesion = judgement.cohort, judgement.matches.lesion
-    scan = cohort.marks.scan
+    lesion, scan = judgement.matches.lesion, judgement.cohort.marks.scan
     counted = part.marks & above
     hit, false = counted & (lesion >= 0), counted & (lesion < 0) & (lesion != ABSORBED)
     free = lesion_free(part)
@@ -108,8 +175,20 @@ def lesion_free(part: Part) -> NDArray[np.bool_]:
     return free
 
 
-def _mean_defined(values: list[Floats]) -> Floats:
-    """The mean over categories of what is defined, (B,)."""
-    table = np.stack(values)
-    defined = ~np.isnan(table)
-    return ratio(np.where(defined, table, 0.0).sum(axis=0), defined.sum(axis=0).astype(np.float64))
+def _strata(judgement: Judgement, part: Part, above: NDArray[np.bool_], named: tuple[str, Labels]) -> Iterator[Stratum]:
+    key, labels = named
+    lesions, marks = part.cohort.lesions, part.cohort.marks
+    inside = part.lesions & ~lesions.ignore
+    hits = np.flatnonzero(part.marks & (judgement.matches.lesion >= 0))
+    kind = labels.code[judgement.matches.lesion[hits]]
+    verdicts = Verdicts(marks.score[hits], np.ones(len(hits), bool), part.scan_member[marks.scan[hits]])
+    for row, value in enumerate(labels.names):
+        own = inside & labels.of(row)
+        if own.any():
+            yield Stratum(
+                key=key,
+                value=value,
+                hits=rows_of_hits(verdicts, np.equal(kind, row), len(part.members)),
+                lesions=part.per_patient(lesions.scan[own]),
+                tp=part.per_patient(marks.scan[hits[np.equal(kind, row) & above[hits]]]),
+            )
