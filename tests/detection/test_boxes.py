@@ -1,0 +1,57 @@
+"""Box arithmetic on tensors, against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from spinedet.detection.boxes import distinct, giou, iou, limits, refine
+
+# Centre and size; the two share 5 x 10 x 10 of 2 x 1000 - 500 mm3.
+LEFT = torch.tensor([5.0, 5.0, 5.0, 10.0, 10.0, 10.0])
+RIGHT = torch.tensor([10.0, 5.0, 5.0, 10.0, 10.0, 10.0])
+FAR = torch.tensor([25.0, 5.0, 5.0, 10.0, 10.0, 10.0])
+
+
+def test_limits_are_half_a_size_from_the_centre() -> None:
+    low, high = limits(LEFT)
+    assert low.tolist() == [0, 0, 0]
+    assert high.tolist() == [10, 10, 10]
+
+
+def test_iou_of_half_overlapping_boxes_is_a_third() -> None:
+    assert iou(LEFT, RIGHT).item() == pytest.approx(1 / 3)
+    assert iou(LEFT, LEFT).item() == 1
+    assert iou(LEFT, FAR).item() == 0
+
+
+def test_giou_charges_the_empty_part_of_the_hull() -> None:
+    # Hull 30 x 10 x 10, union 2000: 0 - 1000 / 3000.
+    assert giou(LEFT, FAR).item() == pytest.approx(-1 / 3)
+    assert giou(LEFT, LEFT).item() == 1
+
+
+def test_iou_broadcasts_to_every_pair() -> None:
+    boxes = torch.stack([LEFT, RIGHT, FAR])
+    assert iou(boxes[:, None], boxes[None]).shape == (3, 3)
+
+
+def test_half_precision_input_is_computed_in_full() -> None:
+    assert iou(LEFT.bfloat16(), RIGHT.bfloat16()).dtype == torch.float32
+
+
+def test_refine_moves_by_the_reference_size() -> None:
+    assert torch.equal(refine(LEFT, torch.zeros(6)), LEFT)
+    moved = refine(LEFT, torch.tensor([0.5, 0, 0, 0, 0, 0.0]))
+    assert moved.tolist() == [10, 5, 5, 10, 10, 10]
+    assert torch.isfinite(refine(LEFT, torch.full((6,), 1e4))).all()
+
+
+def test_distinct_pushes_overlapping_boxes_behind_the_others() -> None:
+    boxes = torch.stack([LEFT, LEFT + 0.1, FAR])
+    scores = torch.tensor([0.9, 0.8, 0.1])
+    assert distinct(boxes, scores, 0.5, 2).tolist() == [0, 2]
+    assert distinct(boxes, scores, 0.5, 3).tolist() == [0, 2, 1]
+
+
+def test_distinct_gives_all_there_is_when_asked_for_more() -> None:
+    assert len(distinct(LEFT[None], torch.tensor([0.5]), 0.5, 24)) == 1

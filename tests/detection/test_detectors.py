@@ -1,0 +1,108 @@
+"""The contract that every detector keeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from spinedet.detection.batch import Batch, Targets
+from spinedet.detection.models import CONFIGS, Card, Detector, build
+from torch import Tensor
+
+CARD = Card(categories=("bulge", "stenosis"), spacing=(4.0, 1.6, 1.6), mean_size=(40.0, 12.0, 35.0))
+SHAPE = (8, 48, 32)
+SMALL = {"set": {"width": 4, "channels": 24, "heads": 2, "decoder_layers": 2, "queries": 6}}
+
+
+@pytest.fixture(params=sorted(CONFIGS))
+def detector(request: pytest.FixtureRequest) -> Detector:
+    torch.manual_seed(0)
+    return build(replace(CONFIGS[request.param](), **SMALL[request.param]), CARD)
+
+
+def lesions(count: int, ignored: int = 0) -> Targets:
+    boxes = torch.tensor([[16.0, 20.0 + 12 * n, 25.0, 20.0, 10.0, 20.0] for n in range(count)]).reshape(-1, 6)
+    ignore = torch.tensor([n < ignored for n in range(count)], dtype=torch.bool)
+    return Targets(boxes, torch.arange(count) % 2, ignore)
+
+
+def batch(*targets: Targets) -> Batch:
+    torch.manual_seed(1)
+    return Batch(torch.randn(len(targets), 1, *SHAPE), targets)
+
+
+def total(losses: dict[str, Tensor]) -> Tensor:
+    return torch.stack(list(losses.values())).sum()
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        (lesions(3), lesions(1)),
+        (lesions(2), lesions(0)),
+        (lesions(0), lesions(0)),
+        (lesions(2, ignored=2), lesions(1)),
+    ],
+    ids=["several", "one lesion-free", "all lesion-free", "ignored"],
+)
+def test_losses_are_finite_and_reach_every_parameter(detector: Detector, targets: tuple[Targets, ...]) -> None:
+    losses = detector.losses(batch(*targets))
+    assert all(torch.isfinite(value) for value in losses.values())
+    total(losses).backward()
+    unreached = [name for name, p in detector.named_parameters() if p.grad is None]
+    assert unreached == []
+
+
+def test_with_lesions_no_gradient_is_all_zero(detector: Detector) -> None:
+    total(detector.losses(batch(lesions(3), lesions(2)))).backward()
+    silent = [name for name, p in detector.named_parameters() if not p.grad.abs().sum() > 0]
+    # Keys' biases shift every logit alike, so softmax cannot feel them.
+    assert [name for name in silent if "key.bias" not in name] == []
+
+
+def test_the_names_of_the_losses_do_not_depend_on_the_batch(detector: Detector) -> None:
+    assert detector.losses(batch(lesions(3))).keys() == detector.losses(batch(lesions(0))).keys()
+
+
+def test_a_few_steps_lower_the_loss(detector: Detector) -> None:
+    example = batch(lesions(3), lesions(1))
+    optimiser = torch.optim.AdamW(detector.parameters(), lr=2e-3)
+    values = []
+    for _ in range(30):
+        loss = total(detector.losses(example))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        values.append(loss.item())
+    assert sum(values[-3:]) < 0.7 * sum(values[:3])
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (5, 61, 37), (2, 24, 24), (20, 48, 96)])
+def test_any_volume_can_be_looked_at(detector: Detector, shape: tuple[int, int, int]) -> None:
+    found = detector.eval().detect(torch.randn(1, 1, *shape))[0]
+    assert found.boxes.shape == (len(found.scores), 6)
+    assert found.scores.shape[1] == len(CARD.categories)
+    assert torch.isfinite(found.boxes).all()
+    assert (found.boxes[:, 3:] > 0).all()
+    assert ((found.scores >= 0) & (found.scores <= 1)).all()
+
+
+def test_looking_twice_gives_the_same(detector: Detector) -> None:
+    image = torch.randn(1, 1, *SHAPE)
+    detector.eval()
+    first, second = detector.detect(image)[0], detector.detect(image)[0]
+    assert torch.equal(first.boxes, second.boxes)
+    assert torch.equal(first.scores, second.scores)
+
+
+def test_a_scan_is_judged_alone_whatever_else_is_in_the_batch(detector: Detector) -> None:
+    images = torch.randn(2, 1, *SHAPE)
+    detector.eval()
+    alone, together = detector.detect(images[:1])[0], detector.detect(images)[0]
+    assert torch.allclose(alone.scores, together.scores, atol=1e-4)
+
+
+def test_targets_refuse_boxes_of_no_size() -> None:
+    with pytest.raises(ValueError, match="size above 0"):
+        Targets(torch.tensor([[1.0, 1, 1, 0, 2, 2]]), torch.zeros(1, dtype=torch.long), torch.zeros(1, dtype=torch.bool))

@@ -1,0 +1,53 @@
+"""Loss terms on cases small enough to work out."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from spinedet.detection.batch import Targets
+from spinedet.detection.losses import LEAST_QUALITY, WEIGHT_GIOU, Prediction, set_loss, varifocal
+from spinedet.detection.matcher import Match
+
+BOX = torch.tensor([[10.0, 10.0, 10.0, 8.0, 8.0, 8.0]])
+NONE = torch.empty(0, dtype=torch.long)
+
+
+def lesion(ignore: bool = False) -> Targets:
+    return Targets(BOX, torch.zeros(1, dtype=torch.long), torch.tensor([ignore]))
+
+
+def test_a_perfect_box_costs_only_its_doubt() -> None:
+    match = Match(torch.tensor([0]), torch.tensor([0]))
+    terms = set_loss(Prediction(BOX, torch.zeros(1, 1)), lesion(), match)
+    assert terms.tolist() == pytest.approx([math.log(2), 0, 0], abs=1e-6)
+
+
+def test_a_box_next_to_the_lesion_costs_its_hull() -> None:
+    beside = BOX + torch.tensor([8.0, 0, 0, 0, 0, 0])
+    terms = set_loss(Prediction(beside, torch.zeros(1, 1)), lesion(), Match(torch.tensor([0]), torch.tensor([0])))
+    assert terms[2].item() == pytest.approx(WEIGHT_GIOU)  # they touch: IoU 0, no empty hull
+
+
+def test_varifocal_weighs_negatives_by_their_score() -> None:
+    sure, unsure = varifocal(torch.tensor([2.0, -2.0]), torch.zeros(2)).tolist()
+    chance = 1 / (1 + math.exp(-2.0))
+    assert sure == pytest.approx(0.75 * chance**2 * -math.log(1 - chance), rel=1e-5)
+    assert unsure < sure / 100
+
+
+def test_a_positive_is_asked_for_its_iou_but_not_less_than_the_least() -> None:
+    elsewhere = BOX + torch.tensor([80.0, 0, 0, 0, 0, 0])
+    match = Match(torch.tensor([0]), torch.tensor([0]))
+    logit = torch.tensor([[math.log(LEAST_QUALITY / (1 - LEAST_QUALITY))]], requires_grad=True)
+    set_loss(Prediction(elsewhere, logit), lesion(), match)[0].backward()
+    assert logit.grad is not None
+    assert logit.grad.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_prediction_in_an_ignored_lesion_is_neither_right_nor_wrong() -> None:
+    free = Match(NONE, NONE)
+    confident = torch.full((1, 1), 3.0)
+    assert set_loss(Prediction(BOX, confident), lesion(ignore=True), free).tolist() == [0, 0, 0]
+    assert set_loss(Prediction(BOX + 100, confident), lesion(ignore=True), free)[0] > 1
