@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from spinedet.detection.boxes import distinct, giou, iou, limits, refine
 
 # Centre and size; the two share 5 x 10 x 10 of 2 x 1000 - 500 mm3.

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
+
 from spinedet.detection.batch import Batch, Targets
 from spinedet.detection.models import CONFIGS, Card, Detector, build
-from torch import Tensor
 
 CARD = Card(categories=("bulge", "stenosis"), spacing=(4.0, 1.6, 1.6), mean_size=(40.0, 12.0, 35.0))
 SHAPE = (8, 48, 32)
@@ -105,4 +106,6 @@ def test_a_scan_is_judged_alone_whatever_else_is_in_the_batch(detector: Detector
 
 def test_targets_refuse_boxes_of_no_size() -> None:
     with pytest.raises(ValueError, match="size above 0"):
-        Targets(torch.tensor([[1.0, 1, 1, 0, 2, 2]]), torch.zeros(1, dtype=torch.long), torch.zeros(1, dtype=torch.bool))
+        Targets(
+            torch.tensor([[1.0, 1, 1, 0, 2, 2]]), torch.zeros(1, dtype=torch.long), torch.zeros(1, dtype=torch.bool)
+        )

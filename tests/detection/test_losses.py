@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+
 from spinedet.detection.batch import Targets
 from spinedet.detection.losses import LEAST_QUALITY, WEIGHT_GIOU, Prediction, set_loss, varifocal
 from spinedet.detection.matcher import Match

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+
 from spinedet.detection.batch import Targets
 from spinedet.detection.matcher import hungarian, nearest_tokens
 

@@ -1,0 +1,108 @@
+"""Prepared scans, their targets in mm, and the order in which they are drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.detection.conftest import MakeStudy
+
+from spinedet.core.errors import InputError
+from spinedet.core.geometry import EdgeBox, Grid
+from spinedet.core.types import Lesion
+from spinedet.detection.data import (
+    Augmented,
+    Draw,
+    EpochSampler,
+    TrainingScans,
+    TuningScans,
+    collate,
+    prepare_scans,
+    read_prepared,
+    targets_on,
+)
+from spinedet.imaging.augment import AugmentConfig
+from spinedet.imaging.planes import AXIAL, SAGITTAL
+
+CATEGORIES = ("degeneration",)
+
+
+def test_targets_are_mm_from_the_outer_corner() -> None:
+    # Voxels of 4 x 2 x 1 mm; a box over voxels 1..2, 3..6, 5..9 covers edges 4-12, 6-14, 5-10 mm.
+    grid = Grid((10, 20, 30), np.diag([4.0, 2.0, 1.0, 1.0]))
+    box = grid.world(EdgeBox(np.array([1.0, 3, 5]), np.array([3.0, 7, 10])))
+    lesion = Lesion(id="1", series="s", category="degeneration", box=box)
+    assert targets_on(grid, [lesion], CATEGORIES).boxes.tolist() == [[8, 10, 7.5, 8, 8, 5]]
+
+
+def test_no_lesion_gives_empty_targets() -> None:
+    targets = targets_on(Grid((2, 2, 2), np.eye(4)), [], CATEGORIES)
+    assert targets.boxes.shape == (0, 6)
+
+
+def test_a_prepared_scan_shows_the_lesion_where_its_target_is(make_study: MakeStudy, tmp_path: Path) -> None:
+    scan = prepare_scans([make_study("a")], SAGITTAL, tmp_path / "cache", 1).scans[0]
+    image, target = scan.image()[0], scan.targets(CATEGORIES).boxes[0]
+    spacing = torch.tensor(SAGITTAL.spacing)
+    low, high = (
+        ((target[:3] - target[3:] / 2) / spacing).round().int(),
+        ((target[:3] + target[3:] / 2) / spacing).round().int(),
+    )
+    inside = image[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))]
+    assert inside.numel() == 15 * 8 * 4
+    assert inside.mean() > image.mean() + 2
+    assert image.numel() == 40 * 60 * 8
+
+
+def test_a_broken_study_is_skipped_with_its_reason(make_study: MakeStudy, tmp_path: Path) -> None:
+    good, bad = make_study("good"), make_study("bad")
+    bad.series[0].path.write_bytes(b"no image")
+    prepared = prepare_scans([bad, good], SAGITTAL, tmp_path / "cache", 2)
+    assert [scan.study for scan in prepared.scans] == ["good"]
+    assert str(bad.series[0].path) in prepared.skipped["bad"]
+
+
+def test_a_box_outside_its_image_is_refused(make_study: MakeStudy) -> None:
+    study = make_study("a")
+    lesion = study.lesions[0]
+    away = lesion.model_copy(update={"box": lesion.box.model_copy(update={"center": (500.0, 0.0, 0.0)})})
+    with pytest.raises(InputError, match=r"lesion '0' \(study 'a'\) lies outside the image"):
+        read_prepared(study.model_copy(update={"lesions": (away,)}), study.series[0], SAGITTAL)
+
+
+def test_series_of_other_planes_and_weightings_are_left_alone(make_study: MakeStudy, tmp_path: Path) -> None:
+    study = make_study("a")
+    t1 = study.model_copy(update={"series": (study.series[0].model_copy(update={"weighting": "T1"}),)})
+    assert prepare_scans([study], AXIAL, tmp_path / "cache", 1).scans == ()
+    assert prepare_scans([t1], SAGITTAL, tmp_path / "cache", 1).scans == ()
+
+
+def test_an_epoch_draws_every_scan_once_in_an_order_of_its_own() -> None:
+    sampler = EpochSampler(20, seed=3)
+    first = list(sampler)
+    sampler.set_epoch(1)
+    second = list(sampler)
+    assert sorted(draw.index for draw in first) == list(range(20))
+    assert [d.index for d in first] != [d.index for d in second]
+    again = EpochSampler(20, seed=3)
+    again.set_epoch(1)
+    assert list(again) == second
+
+
+def test_an_example_is_fixed_by_seed_epoch_and_index(make_study: MakeStudy, tmp_path: Path) -> None:
+    scans = prepare_scans([make_study("a")], SAGITTAL, tmp_path / "cache", 1).scans
+    examples = TrainingScans(scans, CATEGORIES, Augmented(SAGITTAL, AugmentConfig(), seed=1))
+    one, same, other = examples[Draw(0, 0)], examples[Draw(0, 0)], examples[Draw(1, 0)]
+    assert torch.equal(one[0], same[0])
+    assert torch.equal(one[1].boxes, same[1].boxes)
+    assert not torch.equal(one[0], other[0])
+    assert one[0].shape == (1, *SAGITTAL.crop_shape)
+
+
+def test_tuning_scans_are_whole_and_unchanged(make_study: MakeStudy, tmp_path: Path) -> None:
+    scans = prepare_scans([make_study("a")], SAGITTAL, tmp_path / "cache", 1).scans
+    batch = collate([TuningScans(scans, CATEGORIES)[0]])
+    assert torch.equal(batch.images[0], scans[0].image())
+    assert len(batch.targets[0].boxes) == 1
