@@ -21,13 +21,15 @@ class PatientTable:
         diseased: has a lesion that counts.
         healthy: has no lesion at all. Who has none but lesions to be ignored is neither.
         called: has a finding at or above the threshold; absorbed findings do not count.
-        rank: of the highest score among the distinct ones, 0 for no finding.
+        rising: patients by their highest score, lowest first; who has no finding comes before all.
+        start: where among them a new score begins.
     """
 
     diseased: NDArray[np.bool_]
     healthy: NDArray[np.bool_]
     called: NDArray[np.bool_]
-    rank: Ints
+    rising: Ints
+    start: Ints
 
     def measure(self, weights: Floats) -> dict[str, Floats]:
         """Sensitivity, specificity and the area under the ROC curve, (B,), for patient weights (P, B)."""
@@ -40,10 +42,9 @@ class PatientTable:
 
     def _wins(self, weights: Floats) -> Floats:
         """Pairs in which the diseased patient scores higher, ties by half, (B,)."""
-        order = np.argsort(self.rank, kind="stable")
-        start = np.flatnonzero(np.diff(self.rank[order], prepend=-1))
-        ill = np.add.reduceat((weights * self.diseased[:, None])[order], start, axis=0)
-        well = np.add.reduceat((weights * self.healthy[:, None])[order], start, axis=0)
+        ordered = weights[self.rising]
+        ill = np.add.reduceat(ordered * self.diseased[self.rising, None], self.start, axis=0)
+        well = np.add.reduceat(ordered * self.healthy[self.rising, None], self.start, axis=0)
         return np.asarray((ill * (np.cumsum(well, axis=0) - well / 2)).sum(axis=0))
 
 
@@ -58,4 +59,6 @@ def patient_table(judgement: Judgement, part: Part, above: NDArray[np.bool_]) ->
     _, place = np.unique(cohort.marks.score[kept], return_inverse=True)
     np.maximum.at(rank, patient[kept], place + 1)
     called = part.per_patient(cohort.marks.scan[kept & above]) > 0
-    return PatientTable(diseased, ~touched, called, rank)
+    rising = np.argsort(rank, kind="stable")
+    start = np.flatnonzero(np.diff(rank[rising], prepend=-1))
+    return PatientTable(diseased, ~touched, called, rising, start)

@@ -88,10 +88,13 @@ class Examination:
         return statistics(counted, self.weights, self.settings.bootstrap)
 
     def beside(self, named: Named) -> Iterator[Performance]:
-        """The same part under the secondary criteria."""
+        """The same part under the secondary criteria; with intervals where it is everything or a plane."""
+        settings = (
+            self.settings.bootstrap if set(named.by) <= {"plane"} else replace(self.settings.bootstrap, samples=0)
+        )
         for judgement in self.secondary:
             counted = tally(judgement, named.part, self.reached)
-            yield performance(counted, self.statistics(counted), judgement, self.reached)
+            yield performance(counted, statistics(counted, self.weights, settings), judgement, self.reached)
 
     def _strata(self) -> list[tuple[str, Labels]]:
         keys = usual_strata(self.cohort.lesions.records) if self.settings.strata is None else self.settings.strata

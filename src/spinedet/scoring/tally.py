@@ -123,13 +123,13 @@ def froc_name(rate: float) -> str:
 
 
 def _curve(curve: Curve) -> dict[str, Floats]:
-    sensitivity = curve.sensitivity()
+    sensitivity, precision = curve.sensitivity(), curve.average_precision()
     return {
         **{froc_name(rate): row for rate, row in zip(RATES, sensitivity, strict=True)},
         "cpm": sensitivity.mean(axis=0),
         "f1_max": curve.f1_max(),
-        "ap": curve.average_precision(),
-        "ap_step": curve.average_precision_step(),
+        "ap": precision.interpolated,
+        "ap_step": precision.step,
     }
 
 
