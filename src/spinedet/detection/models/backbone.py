@@ -15,11 +15,13 @@ POOL_STRIDE = (1, 2, 2)
 STAGE_STRIDES = {"layer2": (1, 2, 2), "layer3": (2, 2, 2)}
 FINE_STRIDE = (1, 8, 8)
 COARSE_STRIDE = (2, 16, 16)
+DETAIL_STRIDE = (1, 4, 4)
 
 
 class Features(NamedTuple):
-    """Feature maps (b, channels, d, h, w) at `FINE_STRIDE` and `COARSE_STRIDE`."""
+    """Feature maps (b, channels, d, h, w) at `DETAIL_STRIDE`, `FINE_STRIDE` and `COARSE_STRIDE`."""
 
+    detail: Tensor
     fine: Tensor
     coarse: Tensor
 
@@ -53,14 +55,15 @@ class Backbone(nn.Module):
             first = getattr(net, name)[0]
             first.conv1.stride = first.downsample[0].stride = stride
         self.net = net
-        self.channels = (2 * width, 4 * width)
+        self.channels = (width, 2 * width, 4 * width)
 
     def forward(self, images: Tensor) -> Features:
         """Features of images (b, 1, slices, rows, columns)."""
         net = self.net
         x = net.maxpool(net.act(net.bn1(net.conv1(images))))
-        fine = net.layer2(net.layer1(x))
-        return Features(fine, net.layer3(fine))
+        detail = net.layer1(x)
+        fine = net.layer2(detail)
+        return Features(detail, fine, net.layer3(fine))
 
 
 def token_centers(features: Tensor, stride: tuple[int, int, int], spacing: tuple[float, float, float]) -> Tensor:

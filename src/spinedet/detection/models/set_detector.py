@@ -13,10 +13,10 @@ from spinedet.detection.batch import Batch, Detections, Targets
 from spinedet.detection.boxes import distinct, refine
 from spinedet.detection.losses import Prediction, set_loss
 from spinedet.detection.matcher import Match, hungarian, nearest_tokens
-from spinedet.detection.models.backbone import COARSE_STRIDE, FINE_STRIDE, Backbone, token_centers
+from spinedet.detection.models.backbone import COARSE_STRIDE, DETAIL_STRIDE, FINE_STRIDE, Backbone, token_centers
 from spinedet.detection.models.denoising import Jittered, jitter, walls
 from spinedet.detection.models.detector import Card, Detector
-from spinedet.detection.models.transformer import BoxEmbedding, DecoderLayer, EncoderLayer, mlp
+from spinedet.detection.models.transformer import BoxEmbedding, DecoderLayer, EncoderLayer, Look, Map, mlp
 
 # The share of tokens that are positive at first, as a logit: focal losses need a pessimistic start.
 PRIOR_LOGIT = -4.0
@@ -37,7 +37,7 @@ class SetDetectorConfig:
 
     name: str = "set"
     width: int = 16
-    channels: int = 96
+    channels: int = 64
     heads: int = 4
     decoder_layers: int = 3
     queries: int = 24
@@ -47,12 +47,15 @@ class SetDetectorConfig:
 
 
 class Tokens(NamedTuple):
-    """The dense stage: features (b, t, c), boxes (b, t, 6) mm, logits (b, t, k), positions (t, 3) mm."""
+    """The dense stage: features (b, t, c), boxes (b, t, 6) mm, logits (b, t, k), positions (t, 3) mm, and the maps
+    that the decoder reads.
+    """
 
     features: Tensor
     boxes: Tensor
     logits: Tensor
     positions: Tensor
+    maps: tuple[Map, ...]
 
 
 class Queries(NamedTuple):
@@ -70,10 +73,12 @@ class DenseStage(nn.Module):
         super().__init__()
         c = config.channels
         self.backbone = Backbone(config.width)
-        fine, coarse = self.backbone.channels
+        _, fine, coarse = self.backbone.channels
         self.lateral, self.top = nn.Conv3d(fine, c, 1), nn.Conv3d(coarse, c, 1)
         self.encoder = EncoderLayer(c, config.heads)
-        self.tower = nn.Sequential(nn.Conv3d(c, c, 3, padding=1, bias=False), nn.BatchNorm3d(c), nn.ReLU(inplace=True))
+        self.tower = nn.Sequential(
+            nn.Conv3d(c, c, (1, 3, 3), padding=(0, 1, 1), bias=False), nn.BatchNorm3d(c), nn.ReLU(inplace=True)
+        )
         self.score, self.box = nn.Linear(c, len(card.categories)), nn.Linear(c, 6)
         nn.init.constant_(self.score.bias, PRIOR_LOGIT)
         nn.init.normal_(self.box.weight, std=1e-3)
@@ -87,21 +92,27 @@ class DenseStage(nn.Module):
         places = token_centers(coarse, COARSE_STRIDE, self.spacing)
         encoded = self.encoder(coarse.flatten(2).mT, places).mT.reshape(coarse.shape)
         fine = self.lateral(maps.fine) + F.interpolate(encoded, size=maps.fine.shape[2:])
-        features = self.tower(fine).flatten(2).mT
+        tower = self.tower(fine)
+        features = tower.flatten(2).mT
         positions = token_centers(fine, FINE_STRIDE, self.spacing)
         start = torch.cat([positions, positions.new_tensor(self.mean_size).expand_as(positions)], dim=-1)
-        return Tokens(features, refine(start, self.box(features)), self.score(features), positions)
+        read = (self._map(maps.detail, DETAIL_STRIDE), self._map(tower, FINE_STRIDE))
+        return Tokens(features, refine(start, self.box(features)), self.score(features), positions, read)
+
+    def _map(self, features: Tensor, stride: tuple[int, int, int]) -> Map:
+        spacing = features.new_tensor(self.spacing, dtype=torch.float32)
+        return Map(features, spacing * spacing.new_tensor(stride), spacing / 2)
 
 
 class Decoder(nn.Module):
     """Rounds of attention that correct each query's box and score."""
 
-    def __init__(self, config: SetDetectorConfig, categories: int) -> None:
+    def __init__(self, config: SetDetectorConfig, categories: int, read: int) -> None:
         super().__init__()
         c = config.channels
         self.content = nn.Linear(c, c)
         self.place = BoxEmbedding(c)
-        self.layers = nn.ModuleList(DecoderLayer(c, config.heads) for _ in range(config.decoder_layers))
+        self.layers = nn.ModuleList(DecoderLayer(c, config.heads, read) for _ in range(config.decoder_layers))
         deltas = [mlp(c, c, 6) for _ in range(config.decoder_layers)]
         scores = [nn.Linear(c, categories) for _ in range(config.decoder_layers)]
         self.deltas, self.scores = nn.ModuleList(deltas), nn.ModuleList(scores)
@@ -114,7 +125,7 @@ class Decoder(nn.Module):
         """Boxes (b, q, 6) and logits (b, q, k) after each layer."""
         x, boxes, outputs = self.content(queries.content), queries.boxes, []
         for layer, delta, score in zip(self.layers, self.deltas, self.scores, strict=True):
-            x = layer(x, self.place(boxes), blocked, (tokens.features, boxes, tokens.positions))
+            x = layer(x, self.place(boxes), blocked, Look(boxes, tokens.maps))
             refined = refine(boxes, delta(x))
             outputs.append((refined, queries.logits + score(x)))
             boxes = refined.detach()
@@ -132,7 +143,8 @@ class SetDetector(Detector):
         super().__init__()
         self.config, self.card = config, card
         self.dense = DenseStage(config, card)
-        self.decoder = Decoder(config, len(card.categories))
+        read = self.dense.backbone.channels[0] + config.channels
+        self.decoder = Decoder(config, len(card.categories), read)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Class, L1 and GIoU terms of the dense stage, each decoder layer and the denoising queries."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +14,9 @@ from spinedet.detection.boxes import limits
 
 # Wavelengths of the sine embedding: from a third of a disc's height to more than a field of view.
 SHORTEST_WAVE, LONGEST_WAVE = 8.0, 800.0
+# Points along (slice, row, column) at which a box is read, spread over this many times its size.
+POINTS = (3, 5, 5)
+BEYOND = 1.2
 
 
 def sine_embedding(points: Tensor, channels: int) -> Tensor:
@@ -43,57 +48,73 @@ class EncoderLayer(nn.Module):
         return encoded
 
 
-class GaussianAttention(nn.Module):
-    """Cross-attention whose logits fall off with the distance from the query's box, at a rate learned per head."""
+class Map(NamedTuple):
+    """A feature map (b, c, d, h, w) with the mm between its cells' centres and of its first cell's centre, (3,)."""
 
-    def __init__(self, channels: int, heads: int) -> None:
+    features: Tensor
+    pitch: Tensor
+    first: Tensor
+
+    def sample(self, points: Tensor) -> Tensor:
+        """Features at points (b, n, 3) mm, interpolated, (b, n, c); outside, those of the border."""
+        last = points.new_tensor(self.features.shape[2:]) - 1
+        index = (points - self.first) / self.pitch
+        place = (2 * index / last.clamp_min(1) - 1).flip(-1)[:, :, None, None]
+        sampled = F.grid_sample(self.features.float(), place, padding_mode="border", align_corners=True)
+        return sampled[..., 0, 0].mT
+
+
+class BoxAttention(nn.Module):
+    """Cross-attention that reads the image at a grid of points spread over the query's box and a little beyond.
+
+    It sees features finer than the tokens that proposed the box, at a cost that does not depend on the volume.
+    """
+
+    def __init__(self, channels: int, heads: int, read: int) -> None:
         super().__init__()
         self.heads = heads
-        self.query, self.key, self.value, self.out = (nn.Linear(channels, channels) for _ in range(4))
-        self.falloff = nn.Parameter(torch.linspace(-2.0, 2.0, heads))
+        self.where = nn.Parameter(torch.randn(math.prod(POINTS), channels) * 0.02)
+        self.query, self.out = nn.Linear(channels, channels), nn.Linear(channels, channels)
+        self.read, self.value = nn.Linear(read, channels), nn.Linear(channels, 2 * channels)
 
-    def forward(self, queries: Tensor, tokens: Tensor, boxes: Tensor, positions: Tensor) -> Tensor:
-        """Queries (b, q, c) with boxes (b, q, 6) read tokens (b, t, c) that lie at positions (t, 3) mm."""
+    def forward(self, queries: Tensor, boxes: Tensor, maps: Sequence[Map]) -> Tensor:
+        """Queries (b, q, c) with boxes (b, q, 6) mm read the maps."""
         b, q, c = queries.shape
-        split = (b, -1, self.heads, c // self.heads)
-        away = (positions - boxes[..., None, :3]) / boxes[..., None, 3:].clamp_min(8.0)
-        bias = -F.softplus(self.falloff)[:, None, None] * away.square().sum(-1)[:, None]
-        query, key, value = self.query(queries), self.key(tokens), self.value(tokens)
-        attended = F.scaled_dot_product_attention(
-            query.view(split).transpose(1, 2),
-            key.view(split).transpose(1, 2),
-            value.view(split).transpose(1, 2),
-            attn_mask=bias.to(query.dtype),
-        )
-        out: Tensor = self.out(attended.transpose(1, 2).reshape(b, q, c))
+        spread = [torch.linspace(-BEYOND / 2, BEYOND / 2, count, device=boxes.device) for count in POINTS]
+        points = boxes[:, :, None, :3] + torch.cartesian_prod(*spread) * boxes[:, :, None, 3:]
+        seen = torch.cat([each.sample(points.flatten(1, 2)) for each in maps], dim=-1)
+        read = F.relu(self.read(seen).view(b, q, -1, c) + self.where)
+        key, value = self.value(read).view(b, q, -1, 2, self.heads, c // self.heads).unbind(3)
+        query = self.query(queries).view(b, q, 1, self.heads, -1)
+        weight = ((query * key).sum(-1) / math.sqrt(c // self.heads)).softmax(dim=2)
+        out: Tensor = self.out((weight[..., None] * value).sum(2).flatten(2))
         return out
+
+
+class Look(NamedTuple):
+    """Where queries look: their boxes (b, q, 6) mm, and what they read there."""
+
+    boxes: Tensor
+    maps: Sequence[Map]
 
 
 class DecoderLayer(nn.Module):
     """Queries talk to each other, read the image near their box, and think."""
 
-    def __init__(self, channels: int, heads: int) -> None:
+    def __init__(self, channels: int, heads: int, read: int) -> None:
         super().__init__()
-        self.heads = heads
         self.among = nn.MultiheadAttention(channels, heads, batch_first=True)
-        self.cross = GaussianAttention(channels, heads)
+        self.cross = BoxAttention(channels, heads, read)
         self.feed = mlp(channels, 2 * channels, channels)
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(3))
 
-    def forward(
-        self, queries: Tensor, place: Tensor, blocked: Tensor | None, look: tuple[Tensor, Tensor, Tensor]
-    ) -> Tensor:
-        """One round.
-
-        Args:
-            queries: (b, q, c). place: (b, q, c), the embedding of each query's box.
-            blocked: (q, q) bool, True where one query must not see another.
-            look: tokens (b, t, c), boxes (b, q, 6) mm, token positions (t, 3) mm.
+    def forward(self, queries: Tensor, place: Tensor, blocked: Tensor | None, look: Look) -> Tensor:
+        """One round: queries (b, q, c); place (b, q, c), the embedding of each query's box; blocked (q, q) bool,
+        True where one query must not see another.
         """
-        tokens, boxes, positions = look
         x = self.norms[0](queries)
         queries = queries + self.among(x + place, x + place, x, attn_mask=blocked, need_weights=False)[0]
-        queries = queries + self.cross(self.norms[1](queries) + place, tokens, boxes, positions)
+        queries = queries + self.cross(self.norms[1](queries) + place, look.boxes, look.maps)
         thought: Tensor = queries + self.feed(self.norms[2](queries))
         return thought
 
