@@ -21,7 +21,7 @@ from spinedet.detection.models.set_detector import SetDetectorConfig
 from spinedet.detection.module import RecipeConfig
 from spinedet.detection.postprocess import findings
 from spinedet.detection.store import Model, PlaneDetector, save_model
-from spinedet.detection.training import PlanePlan, Settings, TrainerConfig, train_plane
+from spinedet.detection.training import PlanePlan, Settings, TrainerConfig, epochs_done, train_plane
 from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import SPECS
 from spinedet.progress import progress_bar
@@ -141,6 +141,8 @@ class Job:
         )
         settings = Settings(config.model, config.recipe, config.augment, config.trainer)
         console.print(f"training the {plane.value} detector on {len(plan.train)} scans, tuning on {len(tune)}")
+        if (epochs := epochs_done(plan.folder)) is not None:
+            console.print(f"the {plane.value} detector goes on after epoch {epochs} of {config.trainer.max_epochs}")
         return train_plane(plan, settings), prepared
 
     def _initial(self, plane: Plane) -> dict[str, torch.Tensor] | None:

@@ -97,6 +97,14 @@ def train_plane(plan: PlanePlan, settings: Settings) -> PlaneDetector:
     return PlaneDetector(settings.model, card, module.detector.cpu().eval())
 
 
+def epochs_done(folder: Path) -> int | None:
+    """How many epochs the last checkpoint in `folder` has behind it; None without one."""
+    last = folder / LAST
+    if not last.exists():
+        return None
+    return int(torch.load(last, map_location="cpu", weights_only=True)["epoch"]) + 1
+
+
 def take_over(network: nn.Module, weights: dict[str, torch.Tensor]) -> list[str]:
     """Copy every weight whose name and shape fit; returns the names that start anew."""
     own = network.state_dict()

@@ -1,0 +1,43 @@
+"""Commands run in this process, on one smoke-sized run that all tests share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., int]
+
+
+def run_command(command: str, *words: str) -> int:
+    """Run `python -m spinedet.<command> words...` here and give back its exit status."""
+    before = sys.argv
+    sys.argv = [command, *words]
+    try:
+        with pytest.raises(SystemExit) as stop:
+            import_module(f"spinedet.{command}").main()
+    finally:
+        sys.argv = before
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture
+def run() -> Run:
+    return run_command
+
+
+@pytest.fixture(scope="session")
+def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished smoke run."""
+    folder = tmp_path_factory.mktemp("runs") / "smoke"
+    assert run_command("train", "+experiment=smoke", f"out={folder}") == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cohort(smoke_run: Path) -> Path:
+    """The manifest of the phantoms that the smoke run drew."""
+    return smoke_run / "cohort" / "manifest.json"
