@@ -138,7 +138,7 @@ def refuse_other_config(run: RunFolder, config: Any) -> None:
     """
     if not run.config.is_file():
         return
-    before, now = (_flat(OmegaConf.load(run.config)), _flat(OmegaConf.structured(config)))
+    before, now = (_flat(OmegaConf.create(text)) for text in (run.config.read_text(), _as_yaml(config)))
     changed = sorted(key for key in before | now if key not in MAY_CHANGE and before.get(key) != now.get(key))
     if changed:
         key = changed[0]
@@ -158,7 +158,11 @@ def _flat(config: Any, prefix: str = "") -> dict[str, Any]:
 
 def write_config(run: RunFolder, config: Any) -> None:
     """The resolved config, as it can be read back."""
-    write_text(run.config, OmegaConf.to_yaml(OmegaConf.structured(config)))
+    write_text(run.config, _as_yaml(config))
+
+
+def _as_yaml(config: Any) -> str:
+    return OmegaConf.to_yaml(OmegaConf.structured(config))
 
 
 class Stopwatch:

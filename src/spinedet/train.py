@@ -34,7 +34,7 @@ from spinedet.runs import (
     write_config,
     write_record,
 )
-from spinedet.scoring import CRITERIA, IouCriterion, choose_operating_point, max_f1, write_operating_point
+from spinedet.scoring import CRITERIA, IouCriterion, Rule, choose_operating_point, max_f1, write_operating_point
 from spinedet.studies import COHORTS, DataConfig, Splits, data_hash, load_manifest, only, phantom_note, split_studies
 from spinedet.tables import show_scores
 from spinedet.testing import TestConfig, Trial, as_findings, ask, test_and_report
@@ -67,6 +67,7 @@ class TrainConfig(CommonConfig):
         known = [plane.value for plane in Plane]
         if not self.planes or set(self.planes) - set(known) or len(set(self.planes)) < len(self.planes):
             raise InputError(f"planes={self.planes}: name some of {known}, each once")
+        Rule.parse(self.rule)
 
 
 def train(config: TrainConfig) -> Status:

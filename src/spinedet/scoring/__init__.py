@@ -5,6 +5,7 @@ from spinedet.scoring.cohort import Selection
 from spinedet.scoring.criteria import CRITERIA, CenterCriterion, Criterion, DistanceCriterion, IouCriterion
 from spinedet.scoring.operating import (
     OperatingPoint,
+    Rule,
     Threshold,
     choose_operating_point,
     max_f1,
@@ -24,6 +25,7 @@ __all__ = [
     "Group",
     "IouCriterion",
     "OperatingPoint",
+    "Rule",
     "ScoreSettings",
     "Scores",
     "Selection",
