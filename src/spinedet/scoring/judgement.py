@@ -29,6 +29,11 @@ class Part:
     scans: NDArray[np.bool_]
     categories: NDArray[np.bool_]
 
+    @property
+    def key(self) -> tuple[bytes, bytes]:
+        """Equal for parts with the same scans and categories."""
+        return self.scans.tobytes(), self.categories.tobytes()
+
     @cached_property
     def members(self) -> Ints:
         """Rows of the cohort's patients who have such scans, (P,)."""

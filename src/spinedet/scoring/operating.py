@@ -17,6 +17,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import read_record, write_text
 from spinedet.core.findings import FindingsTable
 from spinedet.core.types import Findings, FiniteJson, Manifest, Record
+from spinedet.scoring.calibration import fit_temperature
 from spinedet.scoring.cohort import PLANES, Cohort, Selection, as_table, gather
 from spinedet.scoring.criteria import SLACK, Criterion, criterion_record
 from spinedet.scoring.curves import Staircase, staircase
@@ -29,7 +30,11 @@ _RULE = re.compile(r"(max_f1|fp_per_scan\s*<=|sensitivity\s*>=)\s*([0-9.eE+-]*)"
 
 
 class Threshold(Record):
-    """The lowest score that counts in one plane for one category, and what it gave where it was chosen."""
+    """The lowest score that counts in one plane for one category, and what it gave where it was chosen.
+
+    Attributes:
+        temperature: under which scores predicted hits best there, see `calibration.fit_temperature`.
+    """
 
     plane: str
     category: str
@@ -39,6 +44,7 @@ class Threshold(Record):
     fp_per_scan: FiniteFloat | None = None
     lesions: int = 0
     scans: int = 0
+    temperature: FiniteFloat | None = None
     reason: str | None = None
 
 
@@ -164,7 +170,8 @@ def _text(point: OperatingPoint) -> str:
 def _threshold(judgement: Judgement, plane: int, categories: NDArray[np.bool_], rule: Rule) -> Threshold:
     cohort = judgement.cohort
     part = Part(cohort, cohort.scans.of_plane(plane), categories)
-    steps = staircase(judgement.verdicts(part))
+    verdicts = judgement.verdicts(part)
+    steps = staircase(verdicts)
     lesions, scans = int(part.lesions_per_patient.sum()), int(part.scans_per_patient.sum())
     choice = _choose(steps, lesions, scans, rule)
     at = steps.at(choice.value)
@@ -179,6 +186,7 @@ def _threshold(judgement: Judgement, plane: int, categories: NDArray[np.bool_], 
         fp_per_scan=at.fp / scans,
         lesions=lesions,
         scans=scans,
+        temperature=fit_temperature(verdicts),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,7 @@ class Statistics:
     left_out: Mapping[str, Floats]
     settings: BootstrapSettings
     method: str
+    patients: int
 
     def estimate(self, name: str) -> Estimate:
         """One statistic with its interval; undefined replicates are left out and counted."""
@@ -77,15 +79,30 @@ class Statistics:
         return percentile_limits(defined, self.settings.confidence)
 
 
-def statistics(counted: Tally, weights: Weights, settings: BootstrapSettings) -> Statistics:
-    """Values and replicates of every statistic of a tally.
+class Countable(Protocol):
+    """What can be weighed: a tally, a reliability table, points of a curve."""
+
+    @property
+    def members(self) -> Ints:
+        """Rows of the cohort's patients, (P,)."""
+
+    @property
+    def batch(self) -> int:
+        """How many replicates to take at once."""
+
+    def measure(self, weights: Floats) -> dict[str, Floats]:
+        """Statistics by name, (B,), for patient weights (P, B)."""
+
+
+def statistics(counted: Countable, weights: Weights, settings: BootstrapSettings) -> Statistics:
+    """Values and replicates of every statistic.
 
     Args:
         counted: of one part.
         weights: (P, B) of all the cohort's patients.
         settings: how intervals are made.
     """
-    members, measure, batch = counted.part.members, counted.measure, counted.batch
+    members, measure, batch = counted.members, counted.measure, counted.batch
     method = settings.method_for(len(members))
     values = {name: float(column[0]) for name, column in measure(np.ones((len(members), 1))).items()}
     # One patient resampled is always the same patient: that is no interval.
@@ -96,6 +113,7 @@ def statistics(counted: Tally, weights: Weights, settings: BootstrapSettings) ->
         left_out=replicate(measure, leave_one_out(len(members)), batch) if enough and method == "bca" else {},
         settings=settings,
         method=method if enough else "none",
+        patients=len(members),
     )
 
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spinedet.core.errors import InputError
 from spinedet.core.findings import FindingsTable
 from spinedet.core.types import Findings, FiniteJson, Manifest
 from spinedet.scoring.bootstrap import FEW_PATIENTS, BootstrapSettings, Weights, draw
+from spinedet.scoring.calibration import are_probabilities, calibration, reliability, tempered, uncalibrated
+from spinedet.scoring.centers import contrasts, forests
+from spinedet.scoring.coco import coco_average_precision, coco_judgement
 from spinedet.scoring.cohort import Cohort, Selection, as_table, gather
 from spinedet.scoring.criteria import Criterion, IouCriterion, criterion_from, criterion_record
 from spinedet.scoring.grouping import Named, groups
 from spinedet.scoring.judgement import Judgement, above, judge, judge_overlaps
 from spinedet.scoring.operating import OperatingPoint
 from spinedet.scoring.reckoning import (
+    Countable,
     Statistics,
     counts,
     over_categories,
@@ -26,7 +32,7 @@ from spinedet.scoring.reckoning import (
     statistics,
     strata_scores,
 )
-from spinedet.scoring.scores import Group, Performance, Scores
+from spinedet.scoring.scores import Calibration, Estimate, Group, Performance, Scores
 from spinedet.scoring.strata import Labels, stratify, usual_strata
 from spinedet.scoring.tally import Tally, tally
 
@@ -45,6 +51,8 @@ class ScoreSettings:
         strata: kinds of lesions, see `strata.stratify`; None takes size, and level and side where stated.
         size_edges: mm between the bins of size; terciles when empty.
         secondary: IoU thresholds reported beside the criterion.
+        internal: the centre to which the others are compared.
+        coco_compat: average precision as pycocotools computes it, without interval.
     """
 
     criterion: Criterion | None = None
@@ -56,6 +64,8 @@ class ScoreSettings:
     strata: tuple[str, ...] | None = None
     size_edges: tuple[float, ...] = ()
     secondary: tuple[float, ...] = (0.1, 0.25, 0.5)
+    internal: str | None = None
+    coco_compat: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +93,8 @@ class Examination:
         """The counts of one part; with strata where it is everything or a plane."""
         return tally(self.judgement, named.part, self.reached, self._strata() if set(named.by) <= {"plane"} else ())
 
-    def statistics(self, counted: Tally) -> Statistics:
-        """The numbers of a tally with their replicates."""
+    def statistics(self, counted: Countable) -> Statistics:
+        """Numbers with their replicates."""
         return statistics(counted, self.weights, self.settings.bootstrap)
 
     def beside(self, named: Named) -> Iterator[Performance]:
@@ -95,6 +105,26 @@ class Examination:
         for judgement in self.secondary:
             counted = tally(judgement, named.part, self.reached)
             yield performance(counted, statistics(counted, self.weights, settings), judgement, self.reached)
+
+    def as_coco(self, named: Named) -> dict[str, Estimate]:
+        """Average precision as pycocotools has it, where that is asked for."""
+        if not self.settings.coco_compat:
+            return {}
+        value = coco_average_precision(self.coco, named.part)
+        return {"ap": Estimate(value=value, reason="no lesion" if value is None else "coco_compat: no interval")}
+
+    @cached_property
+    def coco(self) -> Judgement:
+        """The cohort matched as pycocotools does it."""
+        criterion = self.judgement.criterion
+        if not isinstance(criterion, IouCriterion):
+            raise InputError("coco_compat=true needs criterion=iou; pycocotools knows no other")
+        return coco_judgement(self.cohort, criterion)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know before the numbers."""
+        return (*self.cohort.notes, *_notes(self.cohort, self.settings))
 
     def _strata(self) -> list[tuple[str, Labels]]:
         keys = usual_strata(self.cohort.lesions.records) if self.settings.strata is None else self.settings.strata
@@ -135,31 +165,55 @@ def score(manifest: Manifest, findings: Findings | FindingsTable, settings: Scor
 def report(name: str, examination: Examination) -> Scores:
     """The numbers of an examination; parts with the same scans and categories are reckoned once."""
     cohort, settings = examination.cohort, examination.settings
-    known: dict[tuple[bytes, bytes], dict[str, Any]] = {}
-    records = []
-    for named in examination.groups:
-        key = (named.part.scans.tobytes(), named.part.categories.tobytes())
-        if key not in known:
-            known[key] = _content(examination, named)
-        records.append(Group(by=named.by, **known[key]))
+    reckoned = Reckoned(examination)
+    named = examination.groups
     return Scores(
         name=name,
         model=cohort.table.model,
         criterion=dict(criterion_record(examination.judgement.criterion)),
         threshold=_threshold_block(settings),
-        bootstrap=_bootstrap_block(settings.bootstrap),
-        groups=tuple(records),
+        bootstrap=bootstrap_block(settings.bootstrap),
+        groups=tuple(Group(by=one.by, **reckoned.content(one)) for one in named),
+        forests=forests(named, reckoned.numbers),
+        contrasts=contrasts(cohort, settings.internal, reckoned.numbers) if settings.internal else (),
+        calibration=tuple(
+            one for part in named if set(part.by) == {"plane"} for one in _calibrations(examination, part)
+        ),
         not_read=cohort.not_read,
-        notes=(*cohort.notes, *_notes(cohort, settings)),
+        notes=examination.notes,
     )
 
 
-def _content(examination: Examination, named: Named) -> dict[str, Any]:
-    counted = examination.tally(named)
-    numbers = examination.statistics(counted)
+class Reckoned:
+    """The numbers of an examination's parts; parts with the same scans and categories are reckoned once."""
+
+    def __init__(self, examination: Examination) -> None:
+        self._examination = examination
+        self._numbers: dict[tuple[bytes, bytes], Statistics] = {}
+        self._content: dict[tuple[bytes, bytes], dict[str, Any]] = {}
+
+    def numbers(self, named: Named) -> Statistics:
+        """Values with replicates."""
+        key = named.part.key
+        if key not in self._numbers:
+            self._numbers[key] = self._examination.statistics(self._examination.tally(named))
+        return self._numbers[key]
+
+    def content(self, named: Named) -> dict[str, Any]:
+        """What the group's record holds, but for its name."""
+        key = named.part.key
+        if key not in self._content:
+            counted = self._examination.tally(named)
+            self._numbers[key] = self._examination.statistics(counted)
+            self._content[key] = _content(self._examination, named, counted, self._numbers[key])
+        return self._content[key]
+
+
+def _content(examination: Examination, named: Named, counted: Tally, numbers: Statistics) -> dict[str, Any]:
     judgement = examination.judgement
     return {
         **dict(performance(counted, numbers, judgement, examination.reached)),
+        **examination.as_coco(named),
         "n": counts(named.part, judgement.matches.lesion),
         "interval": numbers.method,
         "patient": patient_level(counted, numbers),
@@ -167,6 +221,24 @@ def _content(examination: Examination, named: Named) -> dict[str, Any]:
         "secondary": tuple(examination.beside(named)),
         "strata": strata_scores(counted, numbers),
     }
+
+
+def _calibrations(examination: Examination, named: Named) -> Iterator[Calibration]:
+    """A plane's reliability; once more with the temperature of the operating point, if there is one."""
+    verdicts = examination.judgement.verdicts(named.part)
+    if not are_probabilities(verdicts.score):
+        yield uncalibrated(named.by, verdicts)
+        return
+    for temperature in (1.0, *_temperatures(examination.settings.operating_point, named.by["plane"])):
+        table = reliability(tempered(verdicts, temperature), named.part.members)
+        yield calibration(table, examination.statistics(table), named.by, temperature)
+
+
+def _temperatures(point: OperatingPoint | None, plane: FiniteJson) -> list[float]:
+    """The plane's temperature on the tuning data; none where its categories differ."""
+    thresholds = [one for one in point.thresholds if one.plane == plane] if point else []
+    fitted = {one.temperature for one in thresholds if one.temperature is not None}
+    return list(fitted) if len(fitted) == 1 else []
 
 
 def _reaching(cohort: Cohort, settings: ScoreSettings) -> NDArray[np.bool_]:
@@ -206,7 +278,8 @@ def _threshold_block(settings: ScoreSettings) -> dict[str, FiniteJson]:
     return {"rule": "none", "value": None, "description": "no threshold was given: every finding counts"}
 
 
-def _bootstrap_block(settings: BootstrapSettings) -> dict[str, FiniteJson]:
+def bootstrap_block(settings: BootstrapSettings) -> dict[str, FiniteJson]:
+    """How intervals were made, for files and for people."""
     return {
         "samples": settings.samples,
         "seed": settings.seed,

@@ -137,6 +137,79 @@ class Group(Performance):
     strata: tuple[StratumScore, ...] = ()
 
 
+class CenterEstimate(Record):
+    """One row of a forest plot."""
+
+    center: str
+    lesions: int
+    estimate: Estimate
+
+
+class Forest(Record):
+    """One statistic over centres: random effects, and how much the centres differ beyond chance.
+
+    Attributes:
+        pooled, low, high: the random-effects mean with its interval.
+        tau: standard deviation between centres. q, p: Cochran's test. i2: share of variation not due to chance.
+    """
+
+    by: dict[str, FiniteJson]
+    metric: str
+    centers: tuple[CenterEstimate, ...]
+    pooled: FiniteFloat
+    low: FiniteFloat
+    high: FiniteFloat
+    tau: FiniteFloat
+    q: FiniteFloat
+    p: FiniteFloat
+    i2: FiniteFloat
+
+
+class Bin(Record):
+    """Findings of neighbouring scores: what the score promised and what came."""
+
+    low: FiniteFloat
+    high: FiniteFloat
+    findings: int
+    score: FiniteFloat
+    hits: Estimate
+
+
+class Calibration(Record):
+    """Whether a score is the chance of being a hit.
+
+    Attributes:
+        temperature: by which the logits were divided; 1 for the scores as they are.
+        bins: of about equally many findings.
+        ece: mean distance between score and share of hits over the bins.
+        reason: why there is nothing.
+    """
+
+    by: dict[str, FiniteJson]
+    temperature: FiniteFloat = 1.0
+    bins: tuple[Bin, ...] = ()
+    brier: Estimate
+    ece: Estimate
+    reason: str | None = None
+
+
+class Contrast(Record):
+    """One statistic at an external centre minus the same at the internal one; the patients are different people.
+
+    Attributes:
+        external: a centre, or `all others` pooled.
+        p_holm: corrected over the single centres of one plane and statistic.
+    """
+
+    by: dict[str, FiniteJson]
+    metric: str
+    internal: str
+    external: str
+    difference: Estimate
+    p: FiniteFloat | None
+    p_holm: FiniteFloat | None = None
+
+
 class Scores(Record):
     """What `scores.json` holds."""
 
@@ -146,6 +219,9 @@ class Scores(Record):
     threshold: dict[str, FiniteJson]
     bootstrap: dict[str, FiniteJson]
     groups: tuple[Group, ...]
+    forests: tuple[Forest, ...] = ()
+    contrasts: tuple[Contrast, ...] = ()
+    calibration: tuple[Calibration, ...] = ()
     not_read: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -91,6 +91,11 @@ class Tally:
     strata: tuple[Stratum, ...]
 
     @property
+    def members(self) -> Ints:
+        """Rows of the cohort's patients, (P,)."""
+        return self.part.members
+
+    @property
     def batch(self) -> int:
         """How many replicates to take at once."""
         return int(np.clip(_WORKING_SET // (len(self.book.threshold) + 1), 16, 1024))
