@@ -1,64 +1,115 @@
-"""Vertebrae as painted solids: bodies with end plates and a basivertebral vein, arches, processes, the sacral wings."""
+"""Vertebrae as painted solids: bodies with their plates and vein, arches, processes and the sacrum's wings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from spinedet.simulation.anatomy import Frame, Vertebra
 from spinedet.simulation.canvas import Canvas, Field, Window
-from spinedet.simulation.shapes import ellipsoid, outline, rounded_box, smooth_max
+from spinedet.simulation.degeneration import Plate
+from spinedet.simulation.shapes import ellipsoid, hump, outline, rounded_box, smooth_max
 from spinedet.simulation.texture import Texture
-from spinedet.simulation.tissue import CORTEX, FLUID, MARROW, Tissue
+from spinedet.simulation.tissue import CORTEX, FAT, FLUID, MARROW, SCLEROSIS, Tissue
+
+Place = tuple[Field, Field, Field]
+_MODIC = {1: (FLUID, 0.42), 2: (FAT, 0.8), 3: (SCLEROSIS, 1.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Marrow:
+    """What fills the bones of a patient: tissue, texture, depth of its mottling."""
+
+    tissue: Tissue
+    grain: Texture
+    mottling: float
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """How one vertebral body is painted: its marrow, the hollow of its faces (mm) and the lips at its rims (mm)."""
+    """How one vertebral body is painted.
+
+    Attributes:
+        hollow: how far its faces are hollowed, mm.
+        lips: osteophytes at the rims of its lower and upper face, mm.
+        lower, upper: its end plates.
+        clot: radius of a haemangioma in it, mm; 0 is none.
+    """
 
     bone: Vertebra
-    marrow: Tissue
-    grain: Texture
-    mottling: float
+    marrow: Marrow
     hollow: float
-    lips: float = 0.0
+    lips: tuple[float, float] = (0.0, 0.0)
+    lower: Plate = field(default_factory=Plate)
+    upper: Plate = field(default_factory=Plate)
+    clot: float = 0.0
 
     def paint(self, canvas: Canvas) -> None:
-        """Cortex, marrow and vein."""
+        """Cortex, marrow with its changes, and vein."""
         bone = self.bone
-        radius = (bone.half_width**2 + bone.half_depth**2 + (bone.height / 2) ** 2) ** 0.5 + 3
+        radius = (bone.half_width**2 + bone.half_depth**2 + (bone.height / 2) ** 2) ** 0.5 + 5
         window = canvas.window(bone.frame.center, radius)
         if window is None:
             return
-        x, a, s = canvas.local(window, bone.frame)
-        wall, face = self._surfaces(x, a, s)
+        place = canvas.warped(window, bone.frame, 0.25)
+        wall, low, high = self._surfaces(canvas, window, place)
+        face = np.maximum(low, high)
         canvas.paint(window, canvas.cover(smooth_max(wall, face, 1.2)), CORTEX)
-        inside = canvas.cover(smooth_max(wall + 0.6, face + 0.75, 1.2))
-        gain = 1 + self.mottling * np.clip(self.grain.over(canvas, window), -2.5, 2.5)
-        canvas.paint(window, inside, self.marrow, np.maximum(gain, 0.2))
+        inside = canvas.cover(smooth_max(wall + 0.5, face + 0.6, 1.2))
+        grain, uneven = self.marrow.grain.over(canvas, window), canvas.warp[0][window.rows, window.columns]
+        canvas.paint(window, inside, self.marrow.tissue, np.maximum(1 + self.marrow.mottling * grain, 0.3))
+        for plate, depth in ((self.lower, -low), (self.upper, -high)):
+            if plate.modic:
+                tissue, gain = _MODIC[plate.modic]
+                share = np.clip((plate.band * (1 + 0.4 * uneven) - depth) * 0.3, 0, 0.7)
+                canvas.paint(window, share * inside, tissue, gain)
         if not bone.sacral:
-            self._paint_vein(canvas, window, (x, a, s))
+            self._paint_vein(canvas, window, place)
+        if self.clot:
+            x, a, s = place
+            spot = ellipsoid(x - 0.3 * bone.half_width, a - 0.2 * bone.half_depth, s + 2, (self.clot,) * 3)
+            canvas.paint(window, 0.8 * canvas.cover(spot) * inside, HAEMANGIOMA, 1 + 0.2 * grain)
 
-    def _surfaces(self, x: Field, a: Field, s: Field) -> tuple[Field, Field]:
-        """Distances to the wall and to the nearer face."""
-        bone = self.bone
+    def _surfaces(self, canvas: Canvas, window: Window, place: Place) -> tuple[Field, Field, Field]:
+        """Distances to the wall, to the lower and to the upper face."""
+        bone, (x, a, s) = self.bone, place
         half = bone.height / 2
-        reach = outline(x, a, bone.half_width, bone.half_depth)
         height = s * (1 / half)
+        if bone.taper:
+            scale = 1 + bone.taper * height
+            a = a - bone.half_depth * (scale - 1)
+            reach = outline(x / scale, a / scale, bone.half_width, bone.half_depth)
+        else:
+            reach = outline(x, a, bone.half_width, bone.half_depth)
         squared = np.minimum(height * height, 1.3)
-        waist = 0.085 * (1 - squared)
-        wall = (reach - 1 + waist) * bone.half_depth
-        if self.lips:
-            wall = wall - self.lips * squared * squared * squared
-        face = np.abs(s) - (half + 0.5 * bone.wedge * a - self.hollow * np.maximum(1 - reach * reach, 0))
-        return wall, face
+        wall = (reach - 1 + 0.085 * (1 - squared)) * bone.half_depth
+        if max(self.lips) > 0:
+            rim = squared * squared * squared
+            wall = wall - rim * np.where(s < 0, self.lips[0], self.lips[1])
+        rest = half + 0.5 * bone.wedge * a - self.hollow * np.maximum(1 - reach * reach, 0)
+        uneven = canvas.warp[2][window.rows, window.columns]
+        low = -s - rest + self.lower.rough * uneven + self._node(self.lower, x, a)
+        high = s - rest + self.upper.rough * uneven + self._node(self.upper, x, a)
+        return wall, low, high
 
-    def _paint_vein(self, canvas: Canvas, window: Window, place: tuple[Field, Field, Field]) -> None:
+    def _node(self, plate: Plate, x: Field, a: Field) -> Field | float:
+        """Depth of a Schmorl's node below the face."""
+        if not plate.node:
+            return 0.0
+        u, v = x - plate.place[0] * self.bone.half_width, a - plate.place[1] * self.bone.half_depth
+        return plate.node * hump(np.sqrt(u * u + v * v), 1.2 * plate.node + 2.5)
+
+    def _paint_vein(self, canvas: Canvas, window: Window, place: Place) -> None:
         x, a, s = place
         depth = self.bone.half_depth
-        vein = ellipsoid(x, a + 0.78 * depth, s, (0.35 * self.bone.half_width, 0.38 * depth, 1.5))
-        canvas.paint(window, 0.7 * canvas.cover(vein), FLUID, 0.5)
+        notch = ellipsoid(x, a + 0.95 * depth, s, (0.32 * self.bone.half_width, 0.2 * depth, 3.2))
+        canvas.paint(window, 0.75 * canvas.cover(notch), FAT, 0.8)
+        vein = ellipsoid(x, a + 0.7 * depth, s, (0.4 * self.bone.half_width, 0.42 * depth, 1.1))
+        canvas.paint(window, 0.6 * canvas.cover(vein), FLUID, 0.55)
+
+
+HAEMANGIOMA = Tissue(0.85, (900, 1000), (95, 90), fat=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,72 +119,72 @@ class Piece:
     frame: Frame
     half: tuple[float, float, float]
     radius: float | None
-    marrow: Tissue
-    cortex: float = 0.9
+    marrow: Marrow
+    cortex: float = 0.8
+    warp: float = 0.9
 
     def paint(self, canvas: Canvas) -> None:
         """Cortex, then marrow inside it."""
         reach = max(self.half) if self.radius is None else sum(h * h for h in self.half) ** 0.5
-        window = canvas.window(self.frame.center, reach + 1)
+        window = canvas.window(self.frame.center, reach + 2 * self.warp)
         if window is None:
             return
-        x, a, s = canvas.local(window, self.frame)
+        x, a, s = canvas.warped(window, self.frame, self.warp)
         if self.radius is None:
             distance = ellipsoid(x, a, s, self.half)
         else:
             distance = rounded_box(x, a, s, self.half, self.radius)
         canvas.paint(window, canvas.cover(distance), CORTEX)
-        canvas.paint(window, canvas.cover(distance + self.cortex), self.marrow)
+        canvas.paint(window, canvas.cover(distance + self.cortex), self.marrow.tissue)
 
 
-def arch(bone: Vertebra, canal_depth: float, overgrowth: float, marrow: Tissue) -> tuple[Piece, ...]:
+def arch(bone: Vertebra, canal_depth: float, overgrowth: tuple[float, float], marrow: Marrow) -> tuple[Piece, ...]:
     """Pedicles, laminae, articular and transverse processes and the spinous process of a lumbar vertebra.
 
-    `overgrowth` enlarges the facets (0 is none, 1 doubles them).
+    `overgrowth` enlarges the facets on the left and on the right (0 is none, 1 doubles them).
     """
     k = bone.half_depth / 17.0
     rear = -(bone.half_depth + canal_depth)
-    tip_length = {"L5": 11.0, "T12": 13.0}.get(bone.name, 15.0) * k
-    high = {"L5": 7.0}.get(bone.name, 9.5) * k
-    pieces = [
-        Piece(
-            bone.frame.moved(0, rear - 5 * k - tip_length, -6.5 * k).pitched(0.12),
-            (2.9 * k, tip_length, high),
-            2.4 * k,
-            marrow,
-        )
-    ]
-    swell = 1 + overgrowth
-    for side in (-1.0, 1.0):
-        at = bone.frame.moved
+    tip = {"L5": 10.0, "L6": 10.0, "T12": 13.0}.get(bone.name, 15.0) * k
+    high = {"L5": 8.0, "L6": 8.0}.get(bone.name, 11.5) * k
+    at = bone.frame.moved
+    spinous = at(0, rear - 5 * k - tip, -6.5 * k).pitched(0.12)
+    pieces = [Piece(spinous, (3.0 * k, tip, high), 2.6 * k, marrow, warp=1.6)]
+    for side, extra in zip((-1.0, 1.0), overgrowth, strict=True):
+        swell = 1 + 0.6 * extra
+        inner = 16.0 * k - 2.5 * extra
         pieces += [
-            Piece(at(side * 14.5 * k, -bone.half_depth - 5 * k, 4.5 * k), (4.2 * k, 9 * k, 6.2 * k), 3.5 * k, marrow),
-            Piece(at(side * 8.5 * k, rear - 3.0 * k, -5 * k).pitched(0.25), (8.5 * k, 3.2 * k, 9 * k), None, marrow),
-            Piece(at(side * 17.5 * k, rear + 2 * k, 11 * k), (5 * k * swell, 4.5 * k * swell, 8.5 * k), None, marrow),
-            Piece(at(side * 15.5 * k, rear - 4 * k, -13 * k), (5 * k * swell, 5 * k * swell, 9 * k), None, marrow),
-            Piece(at(side * 29 * k, rear + 5 * k, 4 * k), (13 * k, 3.2 * k, 5 * k), 2.8 * k, marrow),
+            Piece(at(side * 14.5 * k, -bone.half_depth - 5 * k, 4.5 * k), (4.2 * k, 9 * k, 6.4 * k), 3.6 * k, marrow),
+            Piece(at(side * 8.5 * k, rear - 3.2 * k, -5 * k).pitched(0.3), (8.5 * k, 3.2 * k, 10 * k), None, marrow),
+            Piece(
+                at(side * (inner + 2.5 * k), rear + 2.5 * k, 13 * k),
+                (7.5 * k * swell, 6.0 * k * swell, 11 * k),
+                None,
+                marrow,
+            ),
+            Piece(at(side * inner, rear - 5 * k, -15 * k), (7.8 * k * swell, 6.6 * k * swell, 11 * k), None, marrow),
+            Piece(at(side * 29 * k, rear + 5 * k, 4 * k), (13 * k, 3.0 * k, 5 * k), 2.8 * k, marrow),
         ]
     return tuple(pieces)
 
 
-def wings(bone: Vertebra, marrow: Tissue) -> tuple[Piece, ...]:
-    """The lateral masses of a sacral vertebra, its median crest and, beside S1, the iliac bones."""
-    k = bone.half_depth / 16.0 if bone.name == "S1" else 1.0
+def wings(bone: Vertebra, marrow: Marrow) -> tuple[Piece, ...]:
+    """The lateral masses of a sacral vertebra, its median crest and, beside the upper ones, the iliac bones."""
     width, depth, half = bone.half_width, bone.half_depth, bone.height / 2
-    reach = {"S1": 30.0, "S2": 26.0, "S3": 18.0}.get(bone.name, 9.0)
+    reach = {"L5": 26.0, "S1": 30.0, "S2": 26.0, "S3": 18.0}.get(bone.name, 9.0)
     pieces = []
     for side in (-1.0, 1.0):
-        masses = bone.frame.moved(side * (width + 0.45 * reach), -0.6 * depth - 2, -0.1 * half)
-        pieces.append(Piece(masses, (0.62 * reach, depth + 5, half + 1), 6.0 if reach > 10 else 3.0, marrow))
+        masses = bone.frame.moved(side * (width + 0.42 * reach), -0.6 * depth - 2, -0.1 * half)
+        pieces.append(Piece(masses, (0.62 * reach, depth + 5, half + 2), 6.0 if reach > 10 else 3.0, marrow, warp=1.5))
         if bone.name in ("S1", "S2"):
-            ilium = bone.frame.moved(side * (width + 1.12 * reach + 8), -depth - 6, 4)
-            pieces.append(Piece(ilium, (6.0, 26.0, half + 6), 5.0, marrow))
-    crest = {"S1": 13.0, "S2": 10.0, "S3": 7.5}.get(bone.name, 5.5)
-    pieces.append(Piece(bone.frame.moved(0, -depth - crest * k - 5.5, 0), (7.0, 3.2, half - 1.5), 2.5, marrow))
+            ilium = bone.frame.moved(side * (width + 1.1 * reach + 9), -depth - 6, 4).turned(-side * 0.5)
+            pieces.append(Piece(ilium, (6.0, 30.0, half + 8), 5.5, marrow, warp=2.0))
+    crest = {"S1": 14.5, "S2": 10.5, "S3": 7.5}.get(bone.name, 5.5)
+    pieces.append(Piece(bone.frame.moved(0, -depth - crest - 4.5, 0), (7.0, 3.4, half - 2), 2.8, marrow, warp=1.4))
     return tuple(pieces)
 
 
 def marrow_of(age: int, shade: float) -> Tissue:
-    """Vertebral marrow: its fat rises with age; `shade` is the patient's own deviation."""
-    fat = min(max(0.30 + 0.0035 * (age - 25) + 0.08 * shade, 0.15), 0.65)
+    """Vertebral marrow: its fat rises with age (Kugel et al., JMRI 13:263, 2001); `shade` is the patient's own."""
+    fat = min(max(0.24 + 0.0042 * (age - 25) + 0.09 * shade, 0.12), 0.65)
     return Tissue(MARROW.density, MARROW.t1_ms, MARROW.t2_ms, fat=round(fat, 4))

@@ -52,12 +52,16 @@ class Palette:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Canvas:
-    """Water and fat signal of one picture, (rows, columns) float32 each, painted in place."""
+    """Water and fat signal of one picture, (rows, columns) float32 each, painted in place.
+
+    `warp` are up to three smooth random fields of the patient by which shapes are made irregular.
+    """
 
     raster: Raster
     palette: Palette
     water: Field
     fat: Field
+    warp: tuple[Field, ...] = ()
 
     @classmethod
     def blank(cls, raster: Raster, palette: Palette) -> Canvas:
@@ -66,7 +70,7 @@ class Canvas:
 
     def on(self, raster: Raster) -> Canvas:
         """A copy of this picture to be painted on where another raster lies."""
-        return Canvas(raster, self.palette, self.water.copy(), self.fat.copy())
+        return Canvas(raster, self.palette, self.water.copy(), self.fat.copy(), self.warp)
 
     @property
     def whole(self) -> Window:
@@ -110,6 +114,14 @@ class Canvas:
             self.coordinate(window, frame.center, direction) for direction in (frame.right, frame.anterior, frame.up)
         )
         return right, anterior, up
+
+    def warped(self, window: Window, frame: Frame, amplitude: float) -> tuple[Field, Field, Field]:
+        """As `local`, displaced by about `amplitude` mm: a natural shape instead of a drawn one."""
+        place = self.local(window, frame)
+        first, second, third = (
+            part + amplitude * field[window.rows, window.columns] for part, field in zip(place, self.warp, strict=True)
+        )
+        return first, second, third
 
     def cover(self, distance: Field) -> Field:
         """Share of each pixel on the inner (negative) side of a surface `distance` mm away."""

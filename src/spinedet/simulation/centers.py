@@ -59,7 +59,7 @@ class CenterConfig:
         fat_shift: chemical shift, mm.
         bias: depth of the remaining unevenness.
         white: stored value of CSF.
-        healthy, lesion_rate, dark: see `degeneration.Wear`.
+        healthy, shift, dark, equivocal, clear, faintest: see `degeneration.Wear`.
         margin: by how much the readers draw boxes too large, mm.
     """
 
@@ -76,8 +76,11 @@ class CenterConfig:
     bias: Range = (0.05, 0.15)
     white: Range = (700.0, 1100.0)
     healthy: float = 0.22
-    lesion_rate: float = 1.0
-    dark: float = 0.3
+    shift: float = 0.0
+    dark: float = 0.05
+    equivocal: float = 0.06
+    clear: float = 0.0
+    faintest: float = 1.4
     margin: float = 0.0
     sagittal: StackConfig = field(default_factory=StackConfig)
     axial: StackConfig = field(default_factory=_axial)
@@ -85,7 +88,7 @@ class CenterConfig:
     @property
     def wear(self) -> Wear:
         """How worn this hospital's patients are."""
-        return Wear(self.healthy, self.lesion_rate, self.dark)
+        return Wear(self.healthy, self.shift, self.dark, self.equivocal, self.clear, self.faintest)
 
 
 def _center_a() -> CenterConfig:
@@ -182,6 +185,7 @@ def _scan(
         coil_depth=_draw(center.coil_depth, rng),
         levelling=_draw(center.levelling, rng),
         band=_draw(center.band, rng),
+        band_start=_draw((40.0, 62.0), rng),
         fat_shift=_draw(center.fat_shift, rng) / pixel,
         bias=_draw(center.bias, rng),
         bias_phase=(_draw((0, 2), rng), _draw((0, 2), rng), _draw((0, 2), rng)),
@@ -193,16 +197,15 @@ def _grid(plane: Plane, spine: Spine, counts: tuple[int, int], spacing: Range, r
     """Voxels of a stack: sagittal ones centred on L3, axial ones on the lowest discs and tilted with them."""
     pixels, slices = counts
     pixel, pitch = spacing
-    heights = {disc.level: disc.frame for disc in spine.discs}
     if plane is Plane.SAGITTAL:
-        middle = np.asarray(heights["L3/L4"].center) + np.array(
+        middle = np.asarray(spine.disc("L3/L4").frame.center) + np.array(
             [rng.normal(0, 1.5), rng.normal(12, 5), rng.normal(4, 8)]
         )
         steps = np.array([[0, 0, pitch], [-pixel, 0, 0], [0, pixel, 0]])
         return _centred(middle, steps, (pixels, pixels, slices))
     tilt = round(math.radians(float(np.clip(rng.normal(4, 5), -8, 16))), 6)
     c, s = math.cos(tilt), math.sin(tilt)
-    lowest = np.asarray(heights["L5/S1"].center)
+    lowest = np.asarray(spine.bone("S1").frame.at(0, 0, 16))
     up = np.array([0.0, s, c])
     middle = (
         lowest

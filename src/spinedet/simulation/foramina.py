@@ -20,17 +20,17 @@ class Foramen:
     overgrowth: float
 
     def paint(self, canvas: Canvas) -> None:
-        """Fat, the root in its upper part and small veins around it."""
+        """Fat, and the root in its upper part."""
         bone, k = self.bone, self.bone.half_depth / 17.0
-        middle = bone.frame.moved(self.side * 16.5 * k, -bone.half_depth - 4.5 * k, -0.5 * bone.height - 1)
-        high = 0.30 * bone.height + 0.5 * self.disc_height
+        middle = bone.frame.moved(self.side * 17 * k, -bone.half_depth - 4.5 * k, -0.5 * bone.height - 1)
+        high = (0.28 * bone.height + 0.45 * self.disc_height) * (1 - 0.3 * self.overgrowth)
         window = canvas.window(middle.center, max(high, 9 * k))
         if window is None:
             return
-        x, a, s = canvas.local(window, middle)
-        hole = ellipsoid(x, a, s - 1, (7.5 * k, 5.2 * k * (1 - 0.6 * self.overgrowth), high))
+        x, a, s = canvas.warped(window, middle, 0.8)
+        hole = ellipsoid(x, a, s - 1, (7.5 * k, 5.2 * k * (1 - 0.65 * self.overgrowth), high))
         canvas.paint(window, canvas.cover(hole), FAT, 0.9)
-        up = s - 0.28 * bone.height + 0.35 * x * self.side
-        root = ellipsoid(x, a + 0.5, up, (9 * k, 2.5 * k, 2.7 * k))
+        up = s - 0.24 * bone.height + 0.35 * x * self.side
+        root = ellipsoid(x, a + 0.5, up, (9 * k, 2.5 * k * (1 - 0.35 * self.overgrowth), 2.9 * k))
         canvas.paint(window, canvas.cover(root - 0.4), LIGAMENT)
         canvas.paint(window, canvas.cover(root + 0.4), ROOT)

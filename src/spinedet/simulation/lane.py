@@ -20,12 +20,14 @@ class Lane:
         aside: mm to the right of the curve.
         behind: mm behind the curve, at right angles to it; inside the bodies it is negative.
         entry: the curve's entry at each pixel's height.
+        y: mm forwards, as the patient lies.
     """
 
     window: Window
     aside: Field
     behind: Field
     entry: NDArray[np.int32]
+    y: Field
 
     def take(self, table: Array) -> Field:
         """A table over the curve's entries, at every pixel."""
@@ -38,7 +40,7 @@ class Lane:
         if rows is None or columns is None:
             return None
         window = Window(_shifted(rows, self.window.rows), _shifted(columns, self.window.columns))
-        return Lane(window, *(_cut(part, rows, columns) for part in (self.aside, self.behind, self.entry)))
+        return Lane(window, *(_cut(part, rows, columns) for part in (self.aside, self.behind, self.entry, self.y)))
 
     def _size(self, axis: int) -> int:
         span = (self.window.rows, self.window.columns)[axis]
@@ -72,4 +74,4 @@ def lane_of(canvas: Canvas, window: Window, curve: Curve) -> Lane:
     y = canvas.coordinate(window, origin, (0.0, 1.0, 0.0))
     aside = x - curve.x.astype(np.float32)[entry]
     behind = (curve.y.astype(np.float32)[entry] - y) * curve.slant.astype(np.float32)[entry]
-    return Lane(window, aside, behind, entry)
+    return Lane(window, aside, behind, entry, y)

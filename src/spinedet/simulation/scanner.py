@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ class Scan:
         coil_depth: distance from the skin of the back at which the coil's sensitivity has halved, mm.
         levelling: how far the scanner evens out the coil, 0 (not) to 1 (fully).
         band: signal left in front of the spine by the saturation band, 1 is no band.
+        band_start: where the band begins before the rear walls of the bodies, mm.
         fat_shift: displacement of fat along the rows, stored pixels.
         bias: relative depth of a smooth unevenness.
         bias_phase: where that unevenness has its crests, rad, along the three patient axes.
@@ -46,6 +47,7 @@ class Scan:
     coil_depth: float
     levelling: float
     band: float
+    band_start: float
     fat_shift: float
     bias: float
     bias_phase: Vector
@@ -73,8 +75,9 @@ def _slice(scene: Scene, grid: Grid, k: int, scan: Scan, palette: Palette) -> tu
     Only the spine is drawn at every position of the profile; the trunk varies too little through a slice.
     """
     raster = _raster(grid, k)
-    trunk = Canvas.blank(raster, palette)
-    scene.paint_trunk(trunk)
+    blank = Canvas.blank(raster, palette)
+    trunk = replace(blank, warp=tuple(shape.over(blank, blank.whole) for shape in scene.shapes))
+    scene.paint_around(trunk)
     water, fat = np.zeros_like(trunk.water), np.zeros_like(trunk.fat)
     for position, weight in _PROFILE:
         canvas = trunk.on(_raster(grid, k + position * scan.thickness / float(grid.spacing[2])))
@@ -110,7 +113,7 @@ def _band(scene: Scene, raster: Raster, scan: Scan, palette: Palette) -> Field:
     """What the saturation band before the spine leaves of the signal."""
     canvas = Canvas(raster, palette, np.empty((0, 0), np.float32), np.empty((0, 0), np.float32))
     lane = lane_of(canvas, canvas.whole, scene.spine.curve)
-    return 1 - (1 - scan.band) * np.clip((-lane.behind - 55) / 12, 0, 1)
+    return 1 - (1 - scan.band) * np.clip((-lane.behind - scan.band_start) / 14, 0, 1)
 
 
 def _wave(x: Field) -> Field:

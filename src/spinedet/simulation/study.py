@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from spinedet.core.types import FiniteJson, Lesion
 from spinedet.simulation.centers import CenterConfig, Stack, draw_protocol
+from spinedet.simulation.lumbar_patient import draw_lumbar
 from spinedet.simulation.scanner import acquire
-from spinedet.simulation.scene import Scene, draw_scene
+from spinedet.simulation.scene import Scene
 from spinedet.simulation.truth import lesions_of
 
 
@@ -55,7 +56,7 @@ def draw_study(
         coarseness: multiplies the stored in-plane pixel.
     """
     body, visit, noise = stream(seed, center.name, index).spawn(3)
-    scene = draw_scene(center.wear, body)
+    scene = draw_lumbar(center.wear, body)
     stacks = draw_protocol(center, scene.spine, coarseness, visit)
     images = tuple(acquire(scene, stack.grid, stack.scan, noise) for stack in stacks)
     return DrawnStudy(scene, stacks, images, marked(scene, stacks, style, center.margin))

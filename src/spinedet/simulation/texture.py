@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from spinedet.simulation.anatomy import Vector
 from spinedet.simulation.canvas import Canvas, Field, Window
 
 _SIDE = 64
-_AXES: tuple[Vector, Vector, Vector] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+_STRIDES = (_SIDE * _SIDE, _SIDE, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,10 +21,10 @@ class Texture:
     values: NDArray[np.float32]
     pitch: float
 
-    def over(self, canvas: Canvas, window: Window) -> Field:
-        """The field at every pixel of a window."""
+    def over(self, canvas: Canvas, window: Window, lean: float = 0.0) -> Field:
+        """The field at every pixel of a window; its fibres lean forwards by `lean` mm per mm upwards."""
         index: NDArray[np.int32] = np.zeros((1, 1), np.int32)
-        for axis, stride in zip(_AXES, (_SIDE * _SIDE, _SIDE, 1), strict=True):
+        for axis, stride in zip(((1.0, 0.0, 0.0), (0.0, 1.0, -lean), (0.0, 0.0, 1.0)), _STRIDES, strict=True):
             place = canvas.coordinate(window, (0.0, 0.0, 0.0), axis) * np.float32(1 / self.pitch)
             index = index + (np.floor(place).astype(np.int32) & (_SIDE - 1)) * np.int32(stride)
         return self.values.reshape(-1)[index]

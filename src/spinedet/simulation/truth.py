@@ -10,7 +10,7 @@ from spinedet.core.geometry import EdgeBox, Grid
 from spinedet.core.types import FiniteJson, Lesion, Origin
 from spinedet.simulation.anatomy import Array
 from spinedet.simulation.centers import Stack
-from spinedet.simulation.degeneration import EQUIVOCAL, REPORTED, DiscState
+from spinedet.simulation.degeneration import DiscState
 from spinedet.simulation.scene import Scene
 
 STYLES = ("disc", "focal")
@@ -25,7 +25,7 @@ def lesions_of(scene: Scene, stack: Stack, style: str, margin: float) -> Iterato
     number = 0
     for pad in scene.pads:
         state = pad.state
-        if state.severity < EQUIVOCAL:
+        if pad.disc.stub or not (state.is_lesion or state.equivocal):
             continue
         box = _edges(pad.surface() if style == "disc" else pad.focus(), stack.grid, margin)
         inside = _clipped(box, stack.grid)
@@ -48,19 +48,31 @@ def lesions_of(scene: Scene, stack: Stack, style: str, margin: float) -> Iterato
                 }
             ),
             origin=Origin.PHANTOM,
-            ignore=state.severity < REPORTED or covered < 0.7,
+            ignore=not state.is_lesion or covered < 0.7,
             attributes=_attributes(state),
         )
 
 
 def _attributes(state: DiscState) -> dict[str, FiniteJson]:
+    found, focus = state.findings, state.herniation
     return {
-        "grade": state.grade,
-        "severity": round(state.severity, 3),
+        "severity": state.severity,
+        "grade": found.grade,
+        "narrowing": found.narrowing,
+        "modic": found.modic,
         "bulge": round(state.bulge, 2),
-        "herniation": round(state.herniation, 2),
-        "stenosis": round(state.stenosis, 3),
+        "herniation": round(focus.reach, 2) if focus else 0.0,
+        "side": _side(focus.side) if focus else None,
+        "central_stenosis": round(state.stenosis, 3),
+        "foraminal_stenosis": [round(v, 3) for v in state.facets],
+        "slip": round(state.slip, 2),
     }
+
+
+def _side(right: float) -> str:
+    if abs(right) < 3:
+        return "central"
+    return "right" if right > 0 else "left"
 
 
 def _edges(points: Array, grid: Grid, margin: float) -> EdgeBox:

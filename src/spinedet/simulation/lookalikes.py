@@ -1,0 +1,44 @@
+"""Bright or dark things beside the discs that are no degeneration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinedet.simulation.anatomy import Frame, Spine
+from spinedet.simulation.canvas import Canvas
+from spinedet.simulation.shapes import ellipsoid
+from spinedet.simulation.tissue import CSF, LIGAMENT
+
+# Share of patients with a cyst of a sacral root (Paulsen et al., AJNR 15:293, 1994, found 4.6 %).
+_TARLOV = 0.046
+
+
+@dataclass(frozen=True, slots=True)
+class Cyst:
+    """A Tarlov cyst: a bag of CSF around a sacral root."""
+
+    frame: Frame
+    radii: tuple[float, float, float]
+
+    def paint(self, canvas: Canvas) -> None:
+        """A thin wall and fluid."""
+        window = canvas.window(self.frame.center, max(self.radii) + 2)
+        if window is None:
+            return
+        distance = ellipsoid(*canvas.warped(window, self.frame, 0.6), self.radii)
+        canvas.paint(window, canvas.cover(distance - 0.5), LIGAMENT)
+        canvas.paint(window, canvas.cover(distance), CSF)
+
+
+def draw_cysts(spine: Spine, rng: np.random.Generator) -> tuple[Cyst, ...]:
+    """None, or one to three beside S2 and S3."""
+    if rng.random() > _TARLOV:
+        return ()
+    cysts = []
+    for _ in range(int(rng.integers(1, 4))):
+        bone = spine.bone("S2" if rng.random() < 0.7 else "S3")
+        frame = bone.frame.moved(rng.normal(0, 7), -bone.half_depth - 4, rng.normal(0, 6))
+        cysts.append(Cyst(frame, (rng.uniform(3, 8), rng.uniform(3, 6), rng.uniform(4, 10))))
+    return tuple(cysts)
