@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,15 +117,7 @@ def _rows(rising: Floats, verdicts: Verdicts, some: NDArray[np.bool_], patients:
     return coo_array((np.ones(len(row)), (row, verdicts.patient[some])), shape=(len(rising), patients)).tocsr()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AveragePrecision:
-    """The area under precision over recall: `interpolated` at 101 recalls, and summed over the `step`s, (B,)."""
-
-    interpolated: Floats
-    step: Floats
-
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Curve:
     """Cumulated hits and false positives (K, B) from the highest score down, of (B,) lesions and scans.
 
@@ -146,23 +139,28 @@ class Curve:
         """FROC: the highest sensitivity with at most `rate` false positives per scan, a step function, (R, B)."""
         return np.where(self.scans > 0, ratio(self.reached(self.tp, rates), self.lesions), np.nan)
 
+    @cached_property
     def precision(self) -> Floats:
         """(K, B); 0 where nothing is counted yet."""
         total = self.tp + self.fp
         return np.divide(self.tp, total, out=np.zeros_like(total), where=total > 0)
 
-    def average_precision(self) -> AveragePrecision:
-        """Average precision, 101-point with recall compared in whole numbers, and by plain steps, (B,) each."""
-        precision = self.precision()
-        best = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
+    def interpolated_precision(self) -> Floats:
+        """The best precision at recall k / 100 or more, for k = 0 ... 100, (101, B)."""
+        best = np.maximum.accumulate(self.precision[::-1], axis=0)[::-1]
         # recall >= k / 100 if and only if tp >= ceil(k * lesions / 100)
         first = _first_at_least(self.tp, np.ceil(np.arange(101)[:, None] * self.lesions / 100))
         reached = np.where(first < len(best), _pick(best, np.minimum(first, len(best) - 1)), 0.0)
+        return np.where(self.lesions > 0, reached, np.nan)
+
+    def average_precision(self) -> Floats:
+        """101-point average precision with recall compared in whole numbers, (B,)."""
+        return np.asarray(self.interpolated_precision().mean(axis=0))
+
+    def average_precision_step(self) -> Floats:
+        """Average precision without interpolation: precision summed over the steps of recall, (B,)."""
         gained = np.diff(self.tp, axis=0, prepend=np.zeros((1, self.tp.shape[1])))
-        return AveragePrecision(
-            interpolated=np.where(self.lesions > 0, reached.mean(axis=0), np.nan),
-            step=ratio((gained * precision).sum(axis=0), self.lesions),
-        )
+        return ratio((gained * self.precision).sum(axis=0), self.lesions)
 
     def f1(self) -> Floats:
         """F1 at each score, (K, B)."""

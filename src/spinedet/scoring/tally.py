@@ -128,13 +128,13 @@ def froc_name(rate: float) -> str:
 
 
 def _curve(curve: Curve) -> dict[str, Floats]:
-    sensitivity, precision = curve.sensitivity(), curve.average_precision()
+    sensitivity = curve.sensitivity()
     return {
         **{froc_name(rate): row for rate, row in zip(RATES, sensitivity, strict=True)},
         "cpm": sensitivity.mean(axis=0),
         "f1_max": curve.f1_max(),
-        "ap": precision.interpolated,
-        "ap_step": precision.step,
+        "ap": curve.average_precision(),
+        "ap_step": curve.average_precision_step(),
     }
 
 
