@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spinedet.command import CommonConfig, Status, claim_output, console, register, run_command
+from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
 from spinedet.core.types import Split
 from spinedet.progress import progress_bar
@@ -28,6 +29,8 @@ class PhantomConfig(CommonConfig):
     coarseness: float = 1.0
 
     def __post_init__(self) -> None:
+        if self.region not in {region.value for region in Region}:
+            raise InputError(f"region={self.region}: use lumbar or cervical")
         if self.center not in CENTERS:
             raise InputError(f"center={self.center}: the phantom centres are {sorted(CENTERS)}")
         if self.studies < 1:
@@ -41,7 +44,7 @@ def phantom(config: PhantomConfig) -> Status:
     folder = claim_output(config, "phantom")
     cohort = CohortConfig(
         name=f"phantom-{config.region}-{config.center}",
-        region=config.region,
+        region=Region(config.region),
         groups=[GroupConfig(config.center, config.split, config.studies)],
         seed=config.seed,
         style=config.style,

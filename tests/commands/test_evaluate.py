@@ -1,0 +1,104 @@
+"""`spinedet.evaluate`: a finished run on other studies, at the threshold it was given."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from pytest import CaptureFixture
+
+from spinedet.core.manifest import read_manifest, write_manifest
+from spinedet.core.types import Split
+from spinedet.scoring import read_operating_point, read_scores
+
+from .conftest import Run
+
+QUICK = ("test.bootstrap.samples=20", "test.cases=1")
+
+
+def test_the_operating_point_of_the_run_is_used_unchanged(
+    run: Run, smoke_run: Path, cohort: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "external"
+    assert run("evaluate", f"run={smoke_run}", f"data.manifests=[{cohort}]", "split=test", f"out={out}", *QUICK) == 0
+    frozen = read_operating_point(smoke_run / "operating_point.json")
+    scores, trained = read_scores(out / "scores.json"), read_scores(smoke_run / "scores.json")
+    assert scores.threshold["sha256"] == frozen.sha256
+    assert json.loads((out / "run.json").read_text())["operating_point_sha256"] == frozen.sha256
+    # The same studies with the same weights: what the training run found is found again.
+    assert scores.group().tp == trained.group().tp
+    assert scores.group().fp == trained.group().fp
+    assert (out / "report.html").exists()
+
+
+def test_studies_that_the_run_learned_on_are_called_out(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
+    out = tmp_path / "all"
+    assert run("evaluate", f"run={smoke_run}", f"data.manifests=[{cohort}]", f"out={out}", *QUICK) == 0
+    assert "4 of the 5 studies were used to develop this run" in (out / "report.html").read_text()
+    assert read_scores(out / "scores.json").group().n.studies == 5
+
+
+def test_a_copied_model_with_its_operating_point_is_enough(
+    run: Run, smoke_run: Path, cohort: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(smoke_run / "model", copy)
+    shutil.copy(smoke_run / "operating_point.json", copy)
+    out = tmp_path / "out"
+    assert run("evaluate", f"run={copy}", f"data.manifests=[{cohort}]", "split=test", f"out={out}", *QUICK) == 0
+
+
+def test_excluded_studies_are_not_touched(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(cohort)
+    studies = [s.model_copy(update={"excluded": "motion"}) for s in manifest.studies[:-1]]
+    studies.append(manifest.studies[-1].model_copy(update={"split": Split.TEST}))
+    write_manifest(tmp_path / "m.json", manifest.model_copy(update={"studies": tuple(studies)}))
+    out = tmp_path / "out"
+    assert run("evaluate", f"run={smoke_run}", f"data.manifests=[{tmp_path / 'm.json'}]", f"out={out}", *QUICK) == 0
+    assert read_scores(out / "scores.json").group().n.studies == 1
+
+
+def test_a_sweep_reports_the_job_that_fails_and_keeps_the_others(
+    run: Run, smoke_run: Path, cohort: Path, tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    words = (f"data.manifests=[{broken}],[{cohort}]", f"out={tmp_path}/job-${{hydra:job.num}}", "split=test")
+    assert run("evaluate", "-m", f"run={smoke_run}", *words, *QUICK) == 2
+    assert "broken.json is not valid JSON" in capsys.readouterr().err
+    assert (tmp_path / "job-1/scores.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "run= is needed"),
+        (("run=nowhere",), "run=nowhere is no run folder"),
+        (("run={smoke}", "split=holdout"), "split=holdout"),
+        (("run={smoke}", "data.manifests=[{smoke}/model/model.json]"), "is no spinedet-manifest file"),
+        (("run={smoke}", "data.manifests=[{cohort},{cohort}]"), "appears more than once"),
+    ],
+)
+def test_wrong_words_are_refused(
+    run: Run,
+    smoke_run: Path,
+    cohort: Path,
+    tmp_path: Path,
+    capsys: CaptureFixture[str],
+    words: tuple[str, ...],
+    message: str,
+) -> None:
+    filled = [word.format(smoke=smoke_run, cohort=cohort) for word in words]
+    assert run("evaluate", "data=smoke", f"out={tmp_path / 'out'}", *filled) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert "Traceback" not in told
+
+
+def test_an_unfinished_run_says_how_to_finish_it(run: Run, tmp_path: Path, capsys: CaptureFixture[str]) -> None:
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half/config.yaml").write_text("seed: 0\n")
+    assert run("evaluate", f"run={tmp_path / 'half'}", "data=smoke", f"out={tmp_path / 'out'}") == 2
+    assert "resume=true" in capsys.readouterr().err

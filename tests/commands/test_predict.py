@@ -1,0 +1,152 @@
+"""`spinedet.predict`: findings and pictures of images of every kind, and of real ones where there are any."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from itertools import permutations, product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from pytest import CaptureFixture
+
+from spinedet.core.anatomy import Plane
+from spinedet.core.findings import read_findings
+from spinedet.core.geometry import Grid
+from spinedet.core.manifest import read_manifest
+from spinedet.detection.inference import find_in
+from spinedet.detection.store import load_model
+from spinedet.imaging.planes import plane_of
+from spinedet.imaging.volume import Volume, read_volume
+
+from .conftest import Run
+
+REAL = os.environ.get("SPINEDET_REAL_DATA")
+needs_real_data = pytest.mark.skipif(REAL is None, reason="SPINEDET_REAL_DATA does not say where real scans are")
+
+
+@pytest.fixture
+def image(cohort: Path) -> Path:
+    return read_manifest(cohort).studies[0].series[0].path
+
+
+def test_an_image_file_gives_findings_and_a_picture(run: Run, smoke_run: Path, image: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run("predict", f"run={smoke_run}", f"input={image}", f"out={out}") == 0
+    (study,) = read_findings(out / "findings.json").studies
+    assert study.findings
+    assert all(finding.score >= 0.01 for finding in study.findings)
+    assert [file.read_bytes()[:8] for file in (out / "pictures").iterdir()] == [b"\x89PNG\r\n\x1a\n"]
+
+
+def test_a_manifest_gives_the_same_findings_as_a_test(
+    run: Run, smoke_run: Path, cohort: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert run("predict", f"run={smoke_run}", f"input={cohort}", f"out={out}", "pictures=false") == 0
+    predicted = {study.id: study.findings for study in read_findings(out / "findings.json").studies}
+    (tested,) = read_findings(smoke_run / "findings.json").studies
+    assert len(predicted) == 5
+    for one, two in zip(predicted[tested.id], tested.findings, strict=True):
+        assert one.score == pytest.approx(two.score, abs=1e-6)
+        assert_allclose(one.box.center, two.box.center, atol=1e-4)
+
+
+def test_one_broken_image_does_not_end_the_run(run: Run, smoke_run: Path, image: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    shutil.copy(image, folder / "good.nii.gz")
+    (folder / "bad.nii.gz").write_bytes(image.read_bytes()[:5000])
+    out = tmp_path / "out"
+    assert run("predict", f"run={smoke_run}", f"input={folder}", f"out={out}") == 3
+    assert [study.id for study in read_findings(out / "findings.json").studies] == ["good"]
+    (skipped,) = json.loads((out / "skipped.json").read_text())
+    assert "bad.nii.gz" in skipped["reason"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("input=nowhere.nii.gz",), "nowhere.nii.gz does not exist"),
+        (("input={empty}",), "holds no image"),
+        (("input={image}", "plane=coronal"), "plane=coronal"),
+        (("input={image}", "region=thoracic"), "region=thoracic"),
+        (("input={truncated}",), "truncated.nii.gz"),
+        (("input={flat}",), "flat.nii.gz"),
+    ],
+)
+def test_wrong_input_is_refused(
+    run: Run,
+    smoke_run: Path,
+    image: Path,
+    tmp_path: Path,
+    capsys: CaptureFixture[str],
+    words: tuple[str, ...],
+    message: str,
+) -> None:
+    names = {name: tmp_path / name for name in ("empty", "truncated.nii.gz", "flat.nii.gz")}
+    names["empty"].mkdir()
+    names["truncated.nii.gz"].write_bytes(image.read_bytes()[:5000])
+    write_flat(names["flat.nii.gz"])
+    filled = {"image": image, **{name.partition(".")[0]: path for name, path in names.items()}}
+    status = run("predict", f"run={smoke_run}", f"out={tmp_path / 'out'}", *(word.format(**filled) for word in words))
+    assert status == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert "Traceback" not in told
+
+
+def write_flat(path: Path) -> None:
+    import nibabel as nib
+
+    nib.save(nib.Nifti1Image(np.zeros((20, 20), np.int16), np.eye(4)), path)
+
+
+def test_all_48_ways_to_store_a_volume_give_the_same_findings(smoke_run: Path, image: Path) -> None:
+    model, volume = load_model(smoke_run / "model"), read_volume(image)
+    reference = find_in(model, volume, Plane.SAGITTAL, "s", 0.01)
+    assert reference
+    for order, flips in product(permutations(range(3)), product((False, True), repeat=3)):
+        stored = restored(volume, order, flips)
+        assert plane_of(stored.grid) is Plane.SAGITTAL
+        found = find_in(model, stored, Plane.SAGITTAL, "s", 0.01)
+        assert [f.score for f in found] == pytest.approx([f.score for f in reference], abs=1e-3)
+        for one, two in zip(found, reference, strict=True):
+            assert_allclose(one.box.center, two.box.center, atol=0.1)
+            assert_allclose(one.box.size, two.box.size, atol=0.1)
+            assert_allclose(one.box.axes, two.box.axes, atol=1e-6)
+
+
+def restored(volume: Volume, order: tuple[int, ...], flips: tuple[bool, ...]) -> Volume:
+    """The same image with its axes stored in another order and direction."""
+    array, affine = volume.array.transpose(order), volume.grid.affine.copy()
+    affine[:3, :3] = affine[:3, order]
+    for axis, flip in enumerate(flips):
+        if flip:
+            affine[:3, 3] += affine[:3, axis] * (array.shape[axis] - 1)
+            affine[:3, axis] *= -1
+            array = np.flip(array, axis)
+    array = np.ascontiguousarray(array)
+    return Volume(array, Grid(array.shape, affine))
+
+
+@needs_real_data
+@pytest.mark.parametrize("part", ["scans/lumbar", "scans/cervical"])
+def test_real_scans_are_read_and_drawn(run: Run, smoke_run: Path, tmp_path: Path, part: str) -> None:
+    folder = Path(str(REAL)) / part
+    out = tmp_path / "out"
+    scans = {file.name.removesuffix(".nii.gz") for file in folder.glob("*.nii.gz") if "labels" not in file.name}
+    status = run("predict", f"run={smoke_run}", f"input={folder}", f"out={out}")
+    studies = {study.id for study in read_findings(out / "findings.json").studies}
+    assert scans <= studies
+    assert status in (0, 3)
+    assert scans <= {file.stem for file in (out / "pictures").iterdir()}
+
+
+@needs_real_data
+def test_a_real_mha_is_read(run: Run, smoke_run: Path, tmp_path: Path) -> None:
+    image = next(iter(sorted((Path(str(REAL)) / "spider/images").glob("*.mha"))))
+    assert run("predict", f"run={smoke_run}", f"input={image}", f"out={tmp_path / 'out'}") == 0
