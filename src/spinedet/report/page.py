@@ -82,7 +82,7 @@ def render_page(page: Page) -> str:
     scores = page.scores
     evidence = gather_evidence(page.reference, page.findings, scores)
     sites = compare_centers(evidence, page.internal_centers)
-    planes = [_view(page, plane, sites) for plane in evidence.planes]
+    planes = [_view(page, plane, sites.get(plane, ())) for plane in evidence.planes]
     groups = [(plane.name, plane.rows[0].group) for plane in planes]
     return render(
         "report.html",
@@ -97,7 +97,6 @@ def render_page(page: Page) -> str:
         marks=MARKS,
         sites=sites,
         internal=page.internal_centers,
-        base_of={site.plane: site.f1 for site in sites if site.internal},
         planes_curves=draw_curves(evidence, scores, page.internal_centers),
         width=WIDTH,
         height=HEIGHT,

@@ -17,7 +17,7 @@ _WARNING = "Research software, no medical device: nothing here is a diagnosis."
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Entry:
     """One series that was looked at.
 
     Attributes:
@@ -45,32 +45,36 @@ class Listing:
 
 
 def write_index(
-    path: Path, title: str, looks: Sequence[Look], thresholds: Mapping[tuple[str, str], float], notes: tuple[str, ...]
+    path: Path,
+    title: str,
+    entries: Sequence[Entry],
+    thresholds: Mapping[tuple[str, str], float],
+    notes: tuple[str, ...],
 ) -> None:
     """Write the page; pictures stay files of their own and are linked relative to it.
 
     Args:
         path: the HTML file.
         title: headline.
-        looks: in the order in which they are shown.
+        entries: in the order in which they are shown.
         thresholds: of the operating point, by (plane, category).
         notes: what a reader must know first.
     """
-    listings = [_listing(look, thresholds, path.parent) for look in looks]
+    listings = [_listing(entry, thresholds, path.parent) for entry in entries]
     write_text(
         path,
         render("prediction.html", title=title, notes=(_WARNING, *notes), listings=listings, version=__version__),
     )
 
 
-def _listing(look: Look, thresholds: Mapping[tuple[str, str], float], folder: Path) -> Listing:
-    limits = {category: value for (name, category), value in thresholds.items() if name == look.plane.value}
-    above = [one for one in look.findings if one.score >= limits[one.category]]
+def _listing(entry: Entry, thresholds: Mapping[tuple[str, str], float], folder: Path) -> Listing:
+    limits = {category: value for (name, category), value in thresholds.items() if name == entry.plane.value}
+    above = [one for one in entry.findings if one.score >= limits[one.category]]
     return Listing(
-        name=look.name,
-        plane=look.plane.value,
-        picture=Path(os.path.relpath(look.picture, folder)).as_posix() if look.picture else None,
+        name=entry.name,
+        plane=entry.plane.value,
+        picture=Path(os.path.relpath(entry.picture, folder)).as_posix() if entry.picture else None,
         above=tuple(sorted(above, key=lambda one: -one.score)),
-        below=len(look.findings) - len(above),
+        below=len(entry.findings) - len(above),
         thresholds=limits,
     )

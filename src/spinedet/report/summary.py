@@ -33,8 +33,7 @@ def plane_in_words(scores: Scores, plane: str, sites: Sequence[Site]) -> str:
         f"the detector found {group.tp} of {counted(group.n.lesions, 'lesion')} in {counted(group.n.series, 'scan')}, "
         f"with {counted(group.fp, 'false positive')}{rate}: F1 {in_words(group.f1, confidence)}."
     )
-    ours = [site for site in sites if site.plane == plane]
-    return " ".join([base, *_change_in_words(ours, confidence)])
+    return " ".join([base, *_change_in_words(sites, confidence)])
 
 
 def _change_in_words(sites: Sequence[Site], confidence: float) -> list[str]:
