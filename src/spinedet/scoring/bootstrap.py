@@ -36,7 +36,7 @@ class BootstrapSettings:
     """
 
     samples: int = 2000
-    seed: int = 20
+    seed: int = 0
     method: str = "auto"
     confidence: float = 0.95
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,8 @@ from spinedet.scoring.reckoning import (
 from spinedet.scoring.scores import Calibration, Estimate, Group, Performance, Scores
 from spinedet.scoring.strata import Labels, stratify, usual_strata
 from spinedet.scoring.tally import Tally, tally
+
+Progress: TypeAlias = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -162,18 +164,28 @@ def score(manifest: Manifest, findings: Findings | FindingsTable, settings: Scor
     return report(manifest.name, examine(manifest, findings, settings))
 
 
-def report(name: str, examination: Examination) -> Scores:
-    """The numbers of an examination; parts with the same scans and categories are reckoned once."""
+def report(name: str, examination: Examination, progress: Progress = lambda done, total: None) -> Scores:
+    """The numbers of an examination.
+
+    Args:
+        name: of the reference.
+        examination: judged findings.
+        progress: told after each group how many of them are done.
+    """
     cohort, settings = examination.cohort, examination.settings
     reckoned = Reckoned(examination)
     named = examination.groups
+    records = []
+    for done, one in enumerate(named, 1):
+        records.append(Group(by=one.by, **reckoned.content(one)))
+        progress(done, len(named))
     return Scores(
         name=name,
         model=cohort.table.model,
         criterion=dict(criterion_record(examination.judgement.criterion)),
         threshold=_threshold_block(settings),
         bootstrap=bootstrap_block(settings.bootstrap),
-        groups=tuple(Group(by=one.by, **reckoned.content(one)) for one in named),
+        groups=tuple(records),
         forests=forests(named, reckoned.numbers),
         contrasts=contrasts(cohort, settings.internal, reckoned.numbers) if settings.internal else (),
         calibration=tuple(

@@ -124,7 +124,7 @@ class Tally:
 
 def froc_name(rate: float) -> str:
     """The statistic's name."""
-    return f"sensitivity at {rate:g} false positives per scan"
+    return f"sensitivity at {rate:g} FP/scan"
 
 
 def _curve(curve: Curve) -> dict[str, Floats]:
