@@ -15,7 +15,9 @@ from spinedet.core.geometry import Grid, inside
 from spinedet.core.manifest import read_manifest
 from spinedet.simulation import CohortConfig, GroupConfig, draw_cohort
 
-TINY = CohortConfig(name="tiny", groups=[GroupConfig("A", "train", 2), GroupConfig("B", "test", 1)], coarseness=4.0)
+TINY = CohortConfig(
+    name="tiny", groups=[GroupConfig("A", "train", 2), GroupConfig("B", "test", 1)], coarseness=4.0, coarsest=2.4
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def test_two_workers_write_the_same_bytes_as_one(tiny: Path, tmp_path: Path) -> 
 
 
 def test_another_seed_gives_other_patients(tiny: Path, tmp_path: Path) -> None:
-    other = CohortConfig(name="tiny", groups=[GroupConfig("A", "train", 1)], coarseness=4.0, seed=1)
+    other = CohortConfig(name="tiny", groups=[GroupConfig("A", "train", 1)], coarseness=4.0, coarsest=2.4, seed=1)
     again = read_manifest(draw_cohort(other, tmp_path)).studies[0]
     assert again.series[0].sha256 != read_manifest(tiny).studies[0].series[0].sha256
 
@@ -70,7 +72,7 @@ def test_only_unfinished_and_damaged_studies_are_drawn_again(tiny: Path, tmp_pat
 
 
 def test_a_changed_recipe_is_drawn_again(tmp_path: Path) -> None:
-    one = CohortConfig(name="one", groups=[GroupConfig("A", "train", 1)], coarseness=4.0)
+    one = CohortConfig(name="one", groups=[GroupConfig("A", "train", 1)], coarseness=4.0, coarsest=2.4)
     first = json.loads(draw_cohort(one, tmp_path).read_text())
     one.style = "focal"
     second = json.loads(draw_cohort(one, tmp_path).read_text())

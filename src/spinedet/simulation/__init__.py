@@ -1,9 +1,13 @@
 """A scanner we draw: phantom patients, their T2-weighted series and a reference standard that is exact."""
 
-from spinedet.simulation.centers import CENTERS, CenterConfig, StackConfig
+from spinedet.simulation.centers import CENTERS, CenterConfig, ImagingConfig, StackConfig
 from spinedet.simulation.cohort import CohortConfig, GroupConfig, draw_cohort
 from spinedet.simulation.cohorts import DEMO, SMOKE
+from spinedet.simulation.degeneration import Wear
+from spinedet.simulation.protocol import Sampling
+from spinedet.simulation.readers import Habits
 from spinedet.simulation.study import DrawnStudy, draw_study
+from spinedet.simulation.truth import Convention
 
 __all__ = [
     "CENTERS",
@@ -11,9 +15,14 @@ __all__ = [
     "SMOKE",
     "CenterConfig",
     "CohortConfig",
+    "Convention",
     "DrawnStudy",
     "GroupConfig",
+    "Habits",
+    "ImagingConfig",
+    "Sampling",
     "StackConfig",
+    "Wear",
     "draw_cohort",
     "draw_study",
 ]

@@ -32,6 +32,12 @@ class Frame:
         parts = zip(self.center, self.right, self.anterior, self.up, strict=True)
         return _triple(c + r * right + a * anterior + u * up for c, r, a, u in parts)
 
+    def many(self, points: Array) -> Array:
+        """RAS mm (n, 3) of points given in this frame."""
+        right, anterior, up = points.T[:, :, None]
+        away = right * np.array(self.right) + anterior * np.array(self.anterior) + up * np.array(self.up)
+        return np.round(np.array(self.center) + away, 9)
+
     def moved(self, right: float, anterior: float, up: float) -> Frame:
         """The same directions around another centre, given in this frame."""
         return Frame(self.at(right, anterior, up), self.right, self.anterior, self.up)
@@ -102,6 +108,11 @@ class Disc:
     wedge: float
     stub: bool = False
 
+    @property
+    def half_height(self) -> float:
+        """Half the height of the middle."""
+        return self.height / 2
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
@@ -135,13 +146,24 @@ class Patient:
 
 
 @dataclass(frozen=True, slots=True)
+class Aim:
+    """Where a radiographer puts the slices: the middle of a sagittal stack, the lowest slice of an axial one (it goes
+    up from there), and the discs that get blocks of their own."""
+
+    sagittal: Frame
+    axial: Frame
+    blocks: tuple[Disc, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Spine:
-    """All bones and discs of one patient, from tail to head, and the curve behind them."""
+    """All bones and discs of one patient, from tail to head, the curve behind them, and what to aim slices at."""
 
     patient: Patient
     vertebrae: tuple[Vertebra, ...]
     discs: tuple[Disc, ...]
     curve: Curve
+    aim: Aim
 
     def bone(self, name: str) -> Vertebra:
         """The vertebra of that name."""

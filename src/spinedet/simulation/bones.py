@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from spinedet.simulation.anatomy import Frame, Vertebra
-from spinedet.simulation.canvas import Canvas, Field, Window
+from spinedet.simulation.canvas import Ball, Canvas, Field, Window
 from spinedet.simulation.degeneration import Plate
 from spinedet.simulation.shapes import ellipsoid, hump, outline, rounded_box, smooth_max
 from spinedet.simulation.texture import Texture
-from spinedet.simulation.tissue import CORTEX, FAT, FLUID, MARROW, SCLEROSIS, Tissue
+from spinedet.simulation.tissue import CORTEX, FAT, FLUID, HAEMANGIOMA, MARROW, SCLEROSIS, Tissue
 
-Place = tuple[Field, Field, Field]
+Place = Field  # (3, rows, columns): right, anterior, up
 _MODIC = {1: (FLUID, 0.42), 2: (FAT, 0.8), 3: (SCLEROSIS, 1.0)}
 
 
@@ -45,11 +45,17 @@ class Body:
     upper: Plate = field(default_factory=Plate)
     clot: float = 0.0
 
+    @property
+    def ball(self) -> Ball:
+        """What holds all of it."""
+        bone = self.bone
+        radius = (bone.half_width**2 + bone.half_depth**2 + (bone.height / 2) ** 2) ** 0.5
+        return Ball(bone.frame.center, radius + 5)
+
     def paint(self, canvas: Canvas) -> None:
         """Cortex, marrow with its changes, and vein."""
         bone = self.bone
-        radius = (bone.half_width**2 + bone.half_depth**2 + (bone.height / 2) ** 2) ** 0.5 + 5
-        window = canvas.window(bone.frame.center, radius)
+        window = canvas.window(self.ball)
         if window is None:
             return
         place = canvas.warped(window, bone.frame, 0.25)
@@ -57,7 +63,7 @@ class Body:
         face = np.maximum(low, high)
         canvas.paint(window, canvas.cover(smooth_max(wall, face, 1.2)), CORTEX)
         inside = canvas.cover(smooth_max(wall + 0.5, face + 0.6, 1.2))
-        grain, uneven = self.marrow.grain.over(canvas, window), canvas.warp[0][window.rows, window.columns]
+        grain, uneven = self.marrow.grain.over(canvas, window), canvas.warp[0, window.rows, window.columns]
         canvas.paint(window, inside, self.marrow.tissue, np.maximum(1 + self.marrow.mottling * grain, 0.3))
         for plate, depth in ((self.lower, -low), (self.upper, -high)):
             if plate.modic:
@@ -86,9 +92,9 @@ class Body:
         wall = (reach - 1 + 0.085 * (1 - squared)) * bone.half_depth
         if max(self.lips) > 0:
             rim = squared * squared * squared
-            wall = wall - rim * np.where(s < 0, self.lips[0], self.lips[1])
+            wall = wall - rim * np.where(s < 0, np.float32(self.lips[0]), np.float32(self.lips[1]))
         rest = half + 0.5 * bone.wedge * a - self.hollow * np.maximum(1 - reach * reach, 0)
-        uneven = canvas.warp[2][window.rows, window.columns]
+        uneven = canvas.warp[2, window.rows, window.columns]
         low = -s - rest + self.lower.rough * uneven + self._node(self.lower, x, a)
         high = s - rest + self.upper.rough * uneven + self._node(self.upper, x, a)
         return wall, low, high
@@ -109,9 +115,6 @@ class Body:
         canvas.paint(window, 0.6 * canvas.cover(vein), FLUID, 0.55)
 
 
-HAEMANGIOMA = Tissue(0.85, (900, 1000), (95, 90), fat=0.5)
-
-
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A part of an arch or wing: a rounded box, or an ellipsoid when `radius` is None, of marrow in cortex."""
@@ -123,10 +126,15 @@ class Piece:
     cortex: float = 0.8
     warp: float = 0.9
 
+    @property
+    def ball(self) -> Ball:
+        """What holds all of it."""
+        reach = max(self.half) if self.radius is None else sum(h * h for h in self.half) ** 0.5
+        return Ball(self.frame.center, reach + 2 * self.warp)
+
     def paint(self, canvas: Canvas) -> None:
         """Cortex, then marrow inside it."""
-        reach = max(self.half) if self.radius is None else sum(h * h for h in self.half) ** 0.5
-        window = canvas.window(self.frame.center, reach + 2 * self.warp)
+        window = canvas.window(self.ball)
         if window is None:
             return
         x, a, s = canvas.warped(window, self.frame, self.warp)
@@ -187,4 +195,4 @@ def wings(bone: Vertebra, marrow: Marrow) -> tuple[Piece, ...]:
 def marrow_of(age: int, shade: float) -> Tissue:
     """Vertebral marrow: its fat rises with age (Kugel et al., JMRI 13:263, 2001); `shade` is the patient's own."""
     fat = min(max(0.24 + 0.0042 * (age - 25) + 0.09 * shade, 0.12), 0.65)
-    return Tissue(MARROW.density, MARROW.t1_ms, MARROW.t2_ms, fat=round(fat, 4))
+    return replace(MARROW, fat=round(fat, 4))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -9,9 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinedet.simulation.anatomy import Frame, Vector
-from spinedet.simulation.tissue import Sequence, Signal, Tissue, echo
+from spinedet.simulation.tissue import Sequence as EchoTrain
+from spinedet.simulation.tissue import Signal, Tissue, echo
 
 Field: TypeAlias = NDArray[np.floating[Any]]  # (rows, columns) float32, of a canvas or of a window of it
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of a raster."""
+
+    rows: slice
+    columns: slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,73 +39,104 @@ class Raster:
         """Distance between neighbouring rows, mm."""
         return dot(self.row, self.row) ** 0.5
 
+    @property
+    def whole(self) -> Window:
+        """The window that is all of it."""
+        return Window(slice(0, self.shape[0]), slice(0, self.shape[1]))
+
+    def coarser(self) -> Raster:
+        """Pixels of twice the size that cover the same."""
+        first, second, third = (
+            round(o + 0.5 * (r + c), 9) for o, r, c in zip(self.origin, self.row, self.column, strict=True)
+        )
+        row, column = ((2 * s[0], 2 * s[1], 2 * s[2]) for s in (self.row, self.column))
+        return Raster((first, second, third), row, column, ((self.shape[0] + 1) // 2, (self.shape[1] + 1) // 2))
+
+    def moved(self, direction: Sequence[float], distance: float) -> Raster:
+        """The same pixels `distance` mm along a unit direction."""
+        first, second, third = (round(o + distance * d, 9) for o, d in zip(self.origin, direction, strict=True))
+        return Raster((first, second, third), self.row, self.column, self.shape)
+
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A rectangle of a raster."""
+class Ball:
+    """A centre (RAS mm) and a radius that hold a part of the body."""
 
-    rows: slice
-    columns: slice
+    center: Vector
+    radius: float
 
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Signals of tissues under one sequence, computed once each."""
+    """Signals of tissues under one sequence, computed once each; `tint` is each kind's log brightness beside it."""
 
-    sequence: Sequence
+    sequence: EchoTrain
+    tint: dict[str, float] = field(default_factory=dict)
     _known: dict[Tissue, Signal] = field(default_factory=dict)
 
     def __getitem__(self, tissue: Tissue) -> Signal:
         if tissue not in self._known:
-            self._known[tissue] = echo(tissue, self.sequence)
+            gain = math.exp(self.tint.get(tissue.kind, 0.0))
+            signal = echo(tissue, self.sequence)
+            self._known[tissue] = Signal(round(gain * signal.water, 6), round(gain * signal.fat, 6))
         return self._known[tissue]
+
+    def pair(self, tissue: Tissue) -> Field:
+        """Water and fat signal, (2, 1, 1) float32."""
+        signal = self[tissue]
+        return np.array([[[signal.water]], [[signal.fat]]], np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Canvas:
-    """Water and fat signal of one picture, (rows, columns) float32 each, painted in place.
+    """The signal of one picture, painted in place.
 
-    `warp` are up to three smooth random fields of the patient by which shapes are made irregular.
+    Attributes:
+        layers: (2, rows, columns) float32, water and fat.
+        warp: (3, rows, columns) float32, smooth random fields of the patient by which shapes are made irregular.
     """
 
     raster: Raster
     palette: Palette
-    water: Field
-    fat: Field
-    warp: tuple[Field, ...] = ()
+    layers: Field
+    warp: Field
 
     @classmethod
     def blank(cls, raster: Raster, palette: Palette) -> Canvas:
         """A picture of air."""
-        return cls(raster, palette, np.zeros(raster.shape, np.float32), np.zeros(raster.shape, np.float32))
+        return cls(raster, palette, np.zeros((2, *raster.shape), np.float32), np.zeros((3, 1, 1), np.float32))
+
+    @classmethod
+    def empty(cls, raster: Raster, palette: Palette) -> Canvas:
+        """Only coordinates: nothing can be painted on it."""
+        return cls(raster, palette, np.empty((2, 0, 0), np.float32), np.empty((3, 0, 0), np.float32))
 
     def on(self, raster: Raster) -> Canvas:
         """A copy of this picture to be painted on where another raster lies."""
-        return Canvas(raster, self.palette, self.water.copy(), self.fat.copy(), self.warp)
+        return Canvas(raster, self.palette, self.layers.copy(), self.warp)
 
     @property
     def whole(self) -> Window:
         """The window that is all of the picture."""
-        return Window(slice(0, self.raster.shape[0]), slice(0, self.raster.shape[1]))
+        return self.raster.whole
 
-    def window(self, center: Vector, radius: float) -> Window | None:
-        """The part of the picture that a ball around `center` touches; None when it touches none."""
+    def window(self, ball: Ball) -> Window | None:
+        """The part of the picture that a ball touches; None when it touches none."""
         raster = self.raster
-        offset = _minus(center, raster.origin)
-        reach = radius * radius
-        spans = []
-        for step, count in ((raster.row, raster.shape[0]), (raster.column, raster.shape[1])):
-            length = dot(step, step)
-            at = dot(offset, step) / length
-            offset = _minus(offset, (at * step[0], at * step[1], at * step[2]))
-            half = radius / length**0.5 + 1
-            low, high = max(int(at - half), 0), min(int(at + half) + 2, count)
-            spans.append(slice(low, high))
-            if low >= high:
-                return None
-        if dot(offset, offset) > reach:
+        rest = _minus(ball.center, raster.origin)
+        at = []
+        for step in (raster.row, raster.column):
+            place = dot(rest, step) / dot(step, step)
+            rest = _minus(rest, (place * step[0], place * step[1], place * step[2]))
+            at.append(place)
+        chord = ball.radius * ball.radius - dot(rest, rest)
+        if chord <= 0:
             return None
-        return Window(*spans)
+        half = chord**0.5 / raster.pixel + 1
+        (top, left), (rows, columns) = at, raster.shape
+        first, last = max(int(top - half), 0), min(int(top + half) + 2, rows)
+        near, far = max(int(left - half), 0), min(int(left + half) + 2, columns)
+        return Window(slice(first, last), slice(near, far)) if first < last and near < far else None
 
     def coordinate(self, window: Window, origin: Vector, direction: Vector) -> Field:
         """Distance of every pixel in the window from `origin` along a unit `direction`, mm.
@@ -108,36 +150,48 @@ class Canvas:
         columns = across * (np.arange(window.columns.start, window.columns.stop) if across else np.zeros(1))
         return rows.astype(np.float32)[:, None] + columns.astype(np.float32)[None]
 
-    def local(self, window: Window, frame: Frame) -> tuple[Field, Field, Field]:
-        """Coordinates right, anterior, up of every pixel in the window in a frame, mm."""
-        right, anterior, up = (
-            self.coordinate(window, frame.center, direction) for direction in (frame.right, frame.anterior, frame.up)
-        )
-        return right, anterior, up
+    def local(self, window: Window, frame: Frame) -> Field:
+        """Coordinates (3, rows, columns) right, anterior, up of every pixel in the window in a frame, mm."""
+        raster = self.raster
+        away = _minus(raster.origin, frame.center)
+        steps = [
+            (dot(away, along), dot(raster.row, along), dot(raster.column, along))
+            for along in (frame.right, frame.anterior, frame.up)
+        ]
+        start, down, across = np.array(steps).T
+        rows = start[:, None] + down[:, None] * np.arange(window.rows.start, window.rows.stop)
+        columns = across[:, None] * np.arange(window.columns.start, window.columns.stop)
+        return rows.astype(np.float32)[:, :, None] + columns.astype(np.float32)[:, None]
 
-    def warped(self, window: Window, frame: Frame, amplitude: float) -> tuple[Field, Field, Field]:
+    def warped(self, window: Window, frame: Frame, amplitude: float) -> Field:
         """As `local`, displaced by about `amplitude` mm: a natural shape instead of a drawn one."""
-        place = self.local(window, frame)
-        first, second, third = (
-            part + amplitude * field[window.rows, window.columns] for part, field in zip(place, self.warp, strict=True)
-        )
-        return first, second, third
+        return self.local(window, frame) + amplitude * self.warp[:, window.rows, window.columns]
 
     def cover(self, distance: Field) -> Field:
         """Share of each pixel on the inner (negative) side of a surface `distance` mm away."""
-        return np.clip(0.5 - distance * np.float32(1 / self.raster.pixel), 0, 1)
+        return np.minimum(np.maximum(0.5 - distance * (1 / self.raster.pixel), 0), 1)
 
     def paint(self, window: Window, share: Field, tissue: Tissue, gain: Field | float = 1.0) -> None:
         """Replace `share` of what is there by the tissue, its signal times `gain`."""
-        signal = self.palette[tissue]
-        for layer, value in ((self.water, signal.water), (self.fat, signal.fat)):
-            part = layer[window.rows, window.columns]
-            part += share * (np.float32(value) * gain - part)
+        signal = self.palette.pair(tissue)
+        part = self.layers[:, window.rows, window.columns]
+        part += share * (signal * gain - part)
 
-    def dim(self, window: Window, share: Field) -> None:
-        """Take away `share` of all signal."""
-        for layer in (self.water, self.fat):
-            layer[window.rows, window.columns] *= 1 - share
+
+def doubled(picture: Field, shape: tuple[int, int]) -> Field:
+    """A picture on a coarser raster, interpolated linearly to the finer raster of the given shape."""
+    for axis in (0, 1):
+        rows = np.moveaxis(picture, axis, 0)
+        quarter = np.float32(0.25) * rows
+        fine = np.empty((2 * len(rows), rows.shape[1]), rows.dtype)
+        near = rows - quarter
+        fine[::2], fine[1::2] = near, near
+        fine[2::2] += quarter[:-1]
+        fine[0] += quarter[0]
+        fine[1:-1:2] += quarter[1:]
+        fine[-1] += quarter[-1]
+        picture = np.moveaxis(fine[: shape[axis]], 0, axis)
+    return np.ascontiguousarray(picture)
 
 
 def dot(first: Vector, second: Vector) -> float:

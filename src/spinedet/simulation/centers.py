@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-import numpy as np
-
-from spinedet.core.anatomy import Plane
-from spinedet.core.geometry import Grid
-from spinedet.simulation.anatomy import Array, Spine
 from spinedet.simulation.degeneration import Wear
-from spinedet.simulation.scanner import Scan
-from spinedet.simulation.tissue import Sequence
+from spinedet.simulation.readers import Habits
 
 Range: TypeAlias = tuple[float, float]
 
@@ -23,203 +16,184 @@ class StackConfig:
     """Ranges from which a series' geometry is drawn.
 
     Attributes:
-        pixel: stored pixel, mm.
+        pixel: stored pixel, mm; null takes the protocol's.
         field_of_view: mm.
         slices: how many.
-        pitch: from slice to slice, mm.
-        gap: share of the pitch between slices that is not excited.
-        acquired: acquired pixel relative to the stored one, along rows and along columns.
+        pitch: from slice to slice, mm; null takes the protocol's.
+        acquired: acquired pixel relative to the stored one, along the readout and along the phase encoding.
+        swap: chance that the phase is encoded along the rows instead of the columns.
+        oblique: deviation of the stack's tilt and turn, degrees.
+        angled: chance that the stack is a block of `block` slices per disc, each parallel to it.
+        block: slices of such a block.
     """
 
-    pixel: Range = (0.55, 0.7)
+    pixel: Range | None = None
     field_of_view: Range = (280.0, 280.0)
     slices: tuple[int, int] = (15, 15)
-    pitch: Range = (4.0, 4.4)
-    gap: Range = (0.08, 0.12)
-    acquired: Range = (1.15, 1.5)
+    pitch: Range | None = None
+    acquired: Range = (1.1, 1.5)
+    swap: float = 0.1
+    oblique: float = 1.0
+    angled: float = 0.0
+    block: tuple[int, int] = (4, 6)
+
+
+@dataclass
+class ImagingConfig:
+    """Ranges of what the scanners of a centre do to the signal.
+
+    Attributes:
+        vendor, field_tesla, kind: which of the real protocols are in use; null means any.
+        te_factor, tr_factor: multiply the protocol's times.
+        noise: deviation of the noise in each channel relative to CSF at the coil's best place.
+        coil_depth: where the coil's sensitivity has halved, mm.
+        levelling: how far the scanner evens that out, 0 to 1.
+        band: signal left by the anterior saturation band, 1 is no band; band_start: where it begins before the
+            rear walls of the bodies, mm.
+        bias: depth of the remaining unevenness.
+        white: stored value of CSF.
+        blur: low-pass along the phase encoding by the echo train, 0 (none) to 1.
+        pulsation, breathing, motion: strength of the ghosts of CSF and of the belly, and of the patient's restlessness.
+        wrap: chance that the body folds over along the phase encoding.
+        tint: deviation of each tissue's brightness (log scale) from its physics: 0 for real scanners.
+        gamma: exponent on the stored values.
+    """
+
+    vendor: str | None = "SIEMENS"
+    field_tesla: float | None = 1.5
+    kind: str | None = "2D"
+    te_factor: Range = (0.95, 1.05)
+    tr_factor: Range = (0.95, 1.1)
+    noise: Range = (0.008, 0.018)
+    coil_depth: Range = (110.0, 160.0)
+    levelling: Range = (0.3, 0.7)
+    band: Range = (0.1, 0.4)
+    band_start: Range = (42.0, 60.0)
+    bias: Range = (0.03, 0.12)
+    white: Range = (700.0, 1100.0)
+    blur: Range = (0.0, 0.3)
+    pulsation: Range = (0.0, 0.04)
+    breathing: Range = (0.0, 0.05)
+    motion: Range = (0.0, 0.2)
+    wrap: float = 0.05
+    tint: float = 0.0
+    gamma: Range = (1.0, 1.0)
 
 
 def _axial() -> StackConfig:
-    return StackConfig(pixel=(0.55, 0.7), field_of_view=(180.0, 200.0), slices=(22, 25), pitch=(4.0, 4.5))
+    return StackConfig(
+        pixel=(0.5, 0.65), field_of_view=(180.0, 200.0), slices=(22, 25), pitch=(4.0, 4.5), swap=0.5, oblique=3.0
+    )
 
 
 @dataclass
 class CenterConfig:
-    """One hospital.
-
-    Attributes:
-        name: as it appears in study ids.
-        vendor: scanner maker written to the manifest.
-        field_tesla: field strengths in use, one drawn per patient.
-        tr_ms, te_ms: ranges of repetition and echo times.
-        noise: noise deviation relative to CSF.
-        coil_depth: where the coil's sensitivity has halved, mm.
-        levelling: how far the scanner evens that out, 0 to 1.
-        band: signal left by the anterior saturation band.
-        fat_shift: chemical shift, mm.
-        bias: depth of the remaining unevenness.
-        white: stored value of CSF.
-        healthy, shift, dark, equivocal, clear, faintest: see `degeneration.Wear`.
-        margin: by how much the readers draw boxes too large, mm.
-    """
+    """One hospital: `name` begins the ids of its studies."""
 
     name: str = "A"
-    vendor: str = "phantom"
-    field_tesla: list[float] = field(default_factory=lambda: [1.5])
-    tr_ms: Range = (3000.0, 4200.0)
-    te_ms: Range = (95.0, 115.0)
-    noise: Range = (0.010, 0.02)
-    coil_depth: Range = (110.0, 150.0)
-    levelling: Range = (0.3, 0.6)
-    band: Range = (0.15, 0.5)
-    fat_shift: Range = (0.3, 0.9)
-    bias: Range = (0.05, 0.15)
-    white: Range = (700.0, 1100.0)
-    healthy: float = 0.22
-    shift: float = 0.0
-    dark: float = 0.05
-    equivocal: float = 0.06
-    clear: float = 0.0
-    faintest: float = 1.4
-    margin: float = 0.0
+    imaging: ImagingConfig = field(default_factory=ImagingConfig)
     sagittal: StackConfig = field(default_factory=StackConfig)
     axial: StackConfig = field(default_factory=_axial)
-
-    @property
-    def wear(self) -> Wear:
-        """How worn this hospital's patients are."""
-        return Wear(self.healthy, self.shift, self.dark, self.equivocal, self.clear, self.faintest)
+    wear: Wear = field(default_factory=Wear)
+    habits: Habits = field(default_factory=Habits)
 
 
 def _center_a() -> CenterConfig:
-    return CenterConfig()
+    """1.5 T, well kept; as SPIDER's largest contributor."""
+    return CenterConfig(wear=Wear(healthy=0.2, clear=0.6, faintest=1.8))
 
 
 def _center_b() -> CenterConfig:
+    """3 T: thin slices, noisy, strong fall-off of an uncorrected coil, worn patients."""
     return CenterConfig(
         name="B",
-        field_tesla=[3.0],
-        tr_ms=(2600.0, 3400.0),
-        te_ms=(78.0, 92.0),
-        noise=(0.025, 0.045),
-        coil_depth=(70.0, 95.0),
-        levelling=(0.0, 0.25),
-        band=(0.4, 1.0),
-        bias=(0.2, 0.4),
-        white=(350.0, 550.0),
-        sagittal=StackConfig(pixel=(0.65, 0.8), pitch=(3.6, 4.0), acquired=(1.4, 1.8)),
-        axial=StackConfig(
-            pixel=(0.65, 0.8), field_of_view=(200.0, 220.0), slices=(22, 25), pitch=(4.0, 4.5), acquired=(1.4, 1.8)
+        imaging=ImagingConfig(
+            vendor="PHILIPS",
+            field_tesla=3.0,
+            noise=(0.02, 0.04),
+            coil_depth=(75.0, 110.0),
+            levelling=(0.0, 0.4),
+            band=(0.3, 1.0),
+            bias=(0.15, 0.35),
+            white=(350.0, 600.0),
+            blur=(0.2, 0.6),
+            pulsation=(0.02, 0.08),
+            breathing=(0.02, 0.12),
+            motion=(0.1, 0.6),
         ),
+        sagittal=StackConfig(pixel=None, slices=(15, 17), acquired=(1.2, 1.8), oblique=1.5),
+        axial=replace(_axial(), pixel=(0.55, 0.75), field_of_view=(190.0, 220.0), acquired=(1.3, 1.8), oblique=5.0),
+        wear=Wear(healthy=0.15, shift=0.1, clear=0.4),
+        habits=Habits(margin=1.0, jitter=1.0),
     )
 
 
 def _center_c() -> CenterConfig:
+    """1.5 T of another maker: short echo times, thick slices, fully levelled images, blocks along the discs."""
     return CenterConfig(
         name="C",
-        field_tesla=[1.5],
-        tr_ms=(3600.0, 5200.0),
-        te_ms=(118.0, 135.0),
-        noise=(0.02, 0.05),
-        coil_depth=(150.0, 220.0),
-        levelling=(0.7, 0.95),
-        band=(0.08, 0.2),
-        fat_shift=(0.8, 1.6),
-        bias=(0.1, 0.3),
-        white=(1300.0, 2200.0),
-        sagittal=StackConfig(pixel=(0.75, 0.9), field_of_view=(300.0, 320.0), pitch=(4.4, 4.8), acquired=(1.5, 2.0)),
-        axial=StackConfig(
-            pixel=(0.75, 0.9), field_of_view=(180.0, 200.0), slices=(20, 24), pitch=(4.5, 5.0), acquired=(1.5, 2.0)
+        imaging=ImagingConfig(
+            vendor="PHILIPS",
+            field_tesla=1.5,
+            noise=(0.015, 0.04),
+            coil_depth=(150.0, 240.0),
+            levelling=(0.8, 1.0),
+            band=(0.05, 0.2),
+            bias=(0.1, 0.25),
+            white=(1300.0, 2400.0),
+            blur=(0.3, 0.8),
+            pulsation=(0.02, 0.10),
+            motion=(0.1, 0.7),
         ),
+        sagittal=StackConfig(field_of_view=(300.0, 320.0), slices=(13, 15), acquired=(1.4, 2.0), oblique=2.0),
+        axial=replace(
+            _axial(), pixel=(0.6, 0.85), slices=(20, 24), pitch=(4.4, 5.0), acquired=(1.4, 2.0), oblique=6.0, angled=0.0
+        ),
+        wear=Wear(healthy=0.3, shift=-0.2, clear=0.4),
+        habits=Habits(margin=0.5, jitter=0.8),
     )
 
 
-CENTERS: dict[str, CenterConfig] = {center.name: center for center in (_center_a(), _center_b(), _center_c())}
+def _randomised() -> CenterConfig:
+    """No hospital: contrast, geometry, protocol and artefacts far wider than any, for training alone.
+
+    The idea is that of SynthSeg (Billot et al., Med Image Anal 86:102789, 2023): what varies beyond reason in training
+    cannot be relied on.
+    """
+    return CenterConfig(
+        name="R",
+        imaging=ImagingConfig(
+            vendor=None,
+            field_tesla=None,
+            kind=None,
+            te_factor=(0.75, 1.25),
+            tr_factor=(0.8, 1.5),
+            noise=(0.004, 0.06),
+            coil_depth=(60.0, 400.0),
+            levelling=(0.0, 1.0),
+            band=(0.02, 1.0),
+            band_start=(36.0, 80.0),
+            bias=(0.0, 0.5),
+            white=(150.0, 3000.0),
+            blur=(0.0, 1.0),
+            pulsation=(0.0, 0.15),
+            breathing=(0.0, 0.15),
+            motion=(0.0, 1.0),
+            wrap=0.15,
+            tint=0.16,
+            gamma=(0.75, 1.3),
+        ),
+        sagittal=StackConfig(
+            pixel=(0.4, 1.1), field_of_view=(240.0, 380.0), slices=(9, 22), acquired=(1.0, 2.2), swap=0.4, oblique=4.0
+        ),
+        axial=StackConfig(
+            pixel=(0.4, 1.0), field_of_view=(150.0, 260.0), slices=(12, 30), pitch=(3.0, 6.0), acquired=(1.0, 2.2),
+            swap=0.5, oblique=10.0,
+        ),
+        wear=Wear(healthy=0.15, dark=0.1, clear=0.2, faintest=1.2),
+    )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """One series to acquire: its name, plane, voxel grid and scanner settings."""
-
-    id: str
-    plane: Plane
-    grid: Grid
-    scan: Scan
-
-
-def draw_protocol(
-    center: CenterConfig, spine: Spine, coarseness: float, rng: np.random.Generator
-) -> tuple[Stack, Stack]:
-    """The sagittal and the axial series of one visit; `coarseness` multiplies the stored pixels."""
-    sequence = Sequence(
-        float(center.field_tesla[int(rng.integers(len(center.field_tesla)))]),
-        round(_draw(center.tr_ms, rng), 1),
-        round(_draw(center.te_ms, rng), 1),
-    )
-    stacks = []
-    for name, plane, config in (("sag", Plane.SAGITTAL, center.sagittal), ("ax", Plane.AXIAL, center.axial)):
-        pixel = _draw(config.pixel, rng) * coarseness
-        pitch = round(_draw(config.pitch, rng), 2)
-        pixels = round(_draw(config.field_of_view, rng) / pixel / 16) * 16
-        slices = int(rng.integers(config.slices[0], config.slices[1] + 1))
-        grid = _grid(plane, spine, (pixels, slices), (round(pixel, 4), pitch), rng)
-        scan = _scan(center, config, sequence, (pixel, pitch), rng)
-        stacks.append(Stack(name, plane, grid, scan))
-    return stacks[0], stacks[1]
-
-
-def _draw(limits: Range, rng: np.random.Generator) -> float:
-    return float(rng.uniform(limits[0], limits[1]))
-
-
-def _scan(
-    center: CenterConfig, config: StackConfig, sequence: Sequence, spacing: Range, rng: np.random.Generator
-) -> Scan:
-    pixel, pitch = spacing
-    rows, columns = _draw(config.acquired, rng), _draw(config.acquired, rng)
-    return Scan(
-        sequence=sequence,
-        thickness=pitch * (1 - _draw(config.gap, rng)),
-        resolution=(pixel * rows, pixel * columns),
-        noise=_draw(center.noise, rng),
-        coil_depth=_draw(center.coil_depth, rng),
-        levelling=_draw(center.levelling, rng),
-        band=_draw(center.band, rng),
-        band_start=_draw((40.0, 62.0), rng),
-        fat_shift=_draw(center.fat_shift, rng) / pixel,
-        bias=_draw(center.bias, rng),
-        bias_phase=(_draw((0, 2), rng), _draw((0, 2), rng), _draw((0, 2), rng)),
-        white=_draw(center.white, rng),
-    )
-
-
-def _grid(plane: Plane, spine: Spine, counts: tuple[int, int], spacing: Range, rng: np.random.Generator) -> Grid:
-    """Voxels of a stack: sagittal ones centred on L3, axial ones on the lowest discs and tilted with them."""
-    pixels, slices = counts
-    pixel, pitch = spacing
-    if plane is Plane.SAGITTAL:
-        middle = np.asarray(spine.disc("L3/L4").frame.center) + np.array(
-            [rng.normal(0, 1.5), rng.normal(12, 5), rng.normal(4, 8)]
-        )
-        steps = np.array([[0, 0, pitch], [-pixel, 0, 0], [0, pixel, 0]])
-        return _centred(middle, steps, (pixels, pixels, slices))
-    tilt = round(math.radians(float(np.clip(rng.normal(4, 5), -8, 16))), 6)
-    c, s = math.cos(tilt), math.sin(tilt)
-    lowest = np.asarray(spine.bone("S1").frame.at(0, 0, 16))
-    up = np.array([0.0, s, c])
-    middle = (
-        lowest
-        + up * (slices * pitch / 2 - rng.uniform(10, 18))
-        + np.array([rng.normal(0, 2), -18 + rng.normal(0, 5), 0])
-    )
-    steps = np.array([[-pixel, 0, 0], [0, pixel * c, pitch * s], [0, -pixel * s, pitch * c]])
-    return _centred(middle, steps, (pixels, pixels, slices))
-
-
-def _centred(middle: Array, steps: Array, shape: tuple[int, int, int]) -> Grid:
-    """A grid whose block has its middle at a point; columns of `steps` are the voxel steps."""
-    affine = np.eye(4)
-    affine[:3, :3] = steps
-    half = [(n - 1) / 2 for n in shape]
-    affine[:3, 3] = [m - sum(steps[r][c] * half[c] for c in range(3)) for r, m in enumerate(middle.tolist())]
-    return Grid(shape, affine.astype(np.float32).astype(np.float64))
+CENTERS: dict[str, CenterConfig] = {
+    center.name: center for center in (_center_a(), _center_b(), _center_c(), _randomised())
+}

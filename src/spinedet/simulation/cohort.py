@@ -25,11 +25,12 @@ from spinedet.core.geometry import Grid
 from spinedet.core.manifest import write_manifest
 from spinedet.core.types import Manifest, Series, Split, Study
 from spinedet.simulation.centers import CENTERS, CenterConfig
+from spinedet.simulation.protocol import Sampling
 from spinedet.simulation.study import DrawnStudy, draw_study
-from spinedet.simulation.truth import STYLES
+from spinedet.simulation.truth import CLASSES, STYLES, Convention
 
 # Raised whenever the same seed gives other pictures: finished studies of an older recipe are drawn again.
-RECIPE = 2
+RECIPE = 3
 _BYTES_PER_STUDY = 16 << 20
 
 Progress = Callable[[int, int], None]
@@ -55,7 +56,9 @@ class CohortConfig:
         seed: of all random numbers.
         style: what a box covers: `disc`, the whole degenerated disc with the part of the canal that it invades, or
             `focal`, the protrusion or stenosis alone.
+        classes: `one` category, degeneration, or the `types` apart.
         coarseness: multiplies the stored in-plane pixels: 1 is a hospital's matrix, more is quicker.
+        coarsest: stored in-plane pixels beyond which `coarseness` does not go, mm.
     """
 
     name: str = "phantom"
@@ -63,7 +66,19 @@ class CohortConfig:
     groups: list[GroupConfig] = field(default_factory=lambda: [GroupConfig()])
     seed: int = 0
     style: str = "disc"
+    classes: str = "one"
     coarseness: float = 1.0
+    coarsest: float = 0.95
+
+    @property
+    def convention(self) -> Convention:
+        """What the boxes mean."""
+        return Convention(self.style, self.classes)
+
+    @property
+    def sampling(self) -> Sampling:
+        """How coarse the pictures are."""
+        return Sampling(self.coarseness, self.coarsest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +89,8 @@ class _Task:
     index: int
     split: Split | None
     seed: int
-    style: str
-    coarseness: float
+    convention: Convention
+    sampling: Sampling
 
     @property
     def id(self) -> str:
@@ -115,7 +130,10 @@ def draw_cohort(config: CohortConfig, folder: Path, workers: int = 1, progress: 
     path = folder / "manifest.json"
     studies = tuple(_read_study(task, folder) for task in tasks)
     write_manifest(
-        path, Manifest(name=config.name, region=Region(config.region), categories=("degeneration",), studies=studies)
+        path,
+        Manifest(
+            name=config.name, region=Region(config.region), categories=config.convention.categories, studies=studies
+        ),
     )
     return path
 
@@ -123,6 +141,8 @@ def draw_cohort(config: CohortConfig, folder: Path, workers: int = 1, progress: 
 def _tasks(config: CohortConfig) -> list[_Task]:
     if config.style not in STYLES:
         raise InputError(f"style={config.style} is unknown; choose one of {', '.join(STYLES)}")
+    if config.classes not in CLASSES:
+        raise InputError(f"classes={config.classes} is unknown; choose one of {', '.join(CLASSES)}")
     if Region(config.region) is not Region.LUMBAR:
         raise InputError(f"region={config.region} cannot be drawn yet; choose region=lumbar")
     tasks = []
@@ -135,7 +155,7 @@ def _tasks(config: CohortConfig) -> list[_Task]:
         for _ in range(group.studies):
             counted[group.center] = index = counted.get(group.center, 0) + 1
             split = Split(group.split) if group.split else None
-            tasks.append(_Task(CENTERS[group.center], index, split, config.seed, config.style, config.coarseness))
+            tasks.append(_Task(CENTERS[group.center], index, split, config.seed, config.convention, config.sampling))
     return tasks
 
 
@@ -159,7 +179,7 @@ def _draw_to(task: _Task, folder: Path) -> None:
     home = folder / task.id
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    study = draw_study(task.center, task.index, task.seed, style=task.style, coarseness=task.coarseness)
+    study = draw_study(task.center, task.index, task.seed, convention=task.convention, sampling=task.sampling)
     series = []
     for stack, image in zip(study.stacks, study.images, strict=True):
         path = home / f"{stack.id}.nii.gz"
@@ -175,7 +195,7 @@ def _record(task: _Task, study: DrawnStudy, series: tuple[Series, ...]) -> Study
         patient=f"{task.center.name}-p{task.index:04d}",
         center=task.center.name,
         split=task.split,
-        attributes={"vendor": task.center.vendor, **study.attributes},
+        attributes=study.attributes,
         series=series,
         lesions=study.lesions,
     )

@@ -7,7 +7,7 @@ from spinedet.simulation.cohort import CohortConfig, GroupConfig
 DEMO = CohortConfig(
     name="phantom-demo",
     groups=[
-        GroupConfig("A", "train", 56),
+        GroupConfig("A", "train", 52),
         GroupConfig("A", "tune", 12),
         GroupConfig("A", "test", 16),
         GroupConfig("B", "test", 14),
@@ -19,5 +19,6 @@ DEMO = CohortConfig(
 SMOKE = CohortConfig(
     name="phantom-smoke",
     groups=[GroupConfig("A", "train", 3), GroupConfig("A", "tune", 1), GroupConfig("A", "test", 1)],
-    coarseness=2.5,
+    coarseness=3.0,
+    coarsest=1.9,
 )

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinedet.simulation.anatomy import Array, Disc, Frame, Vector
-from spinedet.simulation.canvas import Canvas, Field, Window
+from spinedet.simulation.canvas import Ball, Canvas, Field, Window
 from spinedet.simulation.degeneration import NARROW, DiscState
 from spinedet.simulation.shapes import ellipsoid, hump, outline
 from spinedet.simulation.texture import Texture
 from spinedet.simulation.tissue import ANNULUS, FLUID, LIGAMENT, NUCLEUS, Tissue, with_t2
 
+Span = tuple[float, float]
 _RAYS = 96
 CANAL_DEPTH = 15.0  # mm behind the bodies that a box around a narrowed canal takes in
 
@@ -27,10 +28,18 @@ class Pad:
     hollow: float
     grain: Texture
 
+    @property
+    def ball(self) -> Ball:
+        """What holds all of it, a migrated fragment too."""
+        state = self.state
+        moved = abs(state.herniation.migration) if state.herniation else 0.0
+        reach = math.hypot(self.disc.half_width, self.disc.half_depth) + state.reach + 4
+        return Ball(self.disc.frame.center, reach + moved)
+
     def paint(self, canvas: Canvas) -> None:
         """Outer ring, annulus, nucleus and its cleft; the bodies are painted over it afterwards."""
         disc, state = self.disc, self.state
-        window = canvas.window(disc.frame.center, math.hypot(disc.half_width, disc.half_depth) + state.reach + 4)
+        window = canvas.window(Ball(disc.frame.center, math.hypot(disc.half_width, disc.half_depth) + state.reach + 4))
         if window is None:
             return
         place = canvas.local(window, disc.frame)
@@ -79,7 +88,7 @@ class Pad:
             share = share * (1 - 0.45 * hump(s, 1.5) * np.clip(1.4 - 1.6 * v * v, 0, 1))
         return share
 
-    def _paint_fissure(self, canvas: Canvas, window: Window, place: tuple[Field, Field, Field]) -> None:
+    def _paint_fissure(self, canvas: Canvas, window: Window, place: Field) -> None:
         """A high-intensity zone in the rear annulus (Aprill and Bogduk, Br J Radiol 65:361, 1992)."""
         x, a, s = place
         side = self.state.herniation.side if self.state.herniation else 2.0
@@ -89,10 +98,11 @@ class Pad:
     def _paint_extrusion(self, canvas: Canvas) -> None:
         """What has left the disc space lies behind the body above or below."""
         frame, radii = self._fragment()
-        window = canvas.window(frame.center, max(radii) + 1)
+        window = canvas.window(Ball(frame.center, max(radii) + 1))
         if window is None:
             return
-        distance = ellipsoid(*canvas.local(window, frame), radii)
+        x, a, s = canvas.local(window, frame)
+        distance = ellipsoid(x, a, s, radii)
         canvas.paint(window, canvas.cover(distance), LIGAMENT)
         canvas.paint(window, canvas.cover(distance + 0.9), with_t2(ANNULUS, 0.9 + 0.3 * self.state.darkness))
 
@@ -107,14 +117,13 @@ class Pad:
 
     def surface(self) -> Array:
         """Points (n, 3) RAS mm on rim and faces of the whole disc with its bulge and herniation."""
-        at = self.disc.frame.at
         points = [
-            at(x * share, a * share, sign * self._half_height(a * share, reach * share))
+            (x * share, a * share, sign * self._half_height(a * share, reach * share))
             for x, a, reach in self._rim()
             for share in (0.5, 0.8, 1.0)
             for sign in (-1.0, 1.0)
         ]
-        return np.array([*points, *self._fragment_tips()])
+        return np.vstack([self.disc.frame.many(np.array(points)), *self._tips()])
 
     def _half_height(self, a: float, reach: float) -> float:
         disc = self.disc
@@ -143,7 +152,7 @@ class Pad:
         offset = min(abs(x - focus.side) / (1.4 * focus.half_width), 1.0)
         return self.state.bulge + focus.reach * (1 - offset**2) ** 2
 
-    def _fragment_tips(self) -> list[Vector]:
+    def _tips(self) -> list[Vector]:
         """The six ends of a migrated fragment."""
         if self.state.herniation is None or not self.state.herniation.migration:
             return []
@@ -159,10 +168,8 @@ class Pad:
         rear = -disc.half_depth
         far = rear - max(state.reach, 2.0) if state.stenosis < NARROW else rear - CANAL_DEPTH
         half = max(disc.height / 2, 3.0)
-        corners = [
-            disc.frame.at(middle + side * width, depth, up)
-            for side in (-1, 1)
-            for depth in (rear + 1, far)
-            for up in (-half, half)
-        ]
-        return np.array([*corners, *self._fragment_tips()])
+        return np.vstack([self.block((middle - width, middle + width), (far, rear + 1), (-half, half)), *self._tips()])
+
+    def block(self, right: Span, anterior: Span, up: Span) -> Array:
+        """The eight corners (8, 3) RAS mm of a block in the disc's frame."""
+        return np.array([self.disc.frame.at(x, a, s) for x in right for a in anterior for s in up])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spinedet.simulation.anatomy import Vertebra
-from spinedet.simulation.canvas import Canvas
+from spinedet.simulation.anatomy import Frame, Vertebra
+from spinedet.simulation.canvas import Ball, Canvas
 from spinedet.simulation.shapes import ellipsoid
 from spinedet.simulation.tissue import FAT, LIGAMENT, ROOT
 
@@ -19,16 +19,28 @@ class Foramen:
     side: float
     overgrowth: float
 
+    @property
+    def ball(self) -> Ball:
+        """What holds all of it."""
+        return Ball(self._middle.center, max(self._high, 9 * self.bone.half_depth / 17.0) + 1)
+
+    @property
+    def _high(self) -> float:
+        return (0.28 * self.bone.height + 0.45 * self.disc_height) * (1 - 0.3 * self.overgrowth)
+
+    @property
+    def _middle(self) -> Frame:
+        bone, k = self.bone, self.bone.half_depth / 17.0
+        return bone.frame.moved(self.side * 17 * k, -bone.half_depth - 4.5 * k, -0.5 * bone.height - 1)
+
     def paint(self, canvas: Canvas) -> None:
         """Fat, and the root in its upper part."""
         bone, k = self.bone, self.bone.half_depth / 17.0
-        middle = bone.frame.moved(self.side * 17 * k, -bone.half_depth - 4.5 * k, -0.5 * bone.height - 1)
-        high = (0.28 * bone.height + 0.45 * self.disc_height) * (1 - 0.3 * self.overgrowth)
-        window = canvas.window(middle.center, max(high, 9 * k))
+        window = canvas.window(self.ball)
         if window is None:
             return
-        x, a, s = canvas.warped(window, middle, 0.8)
-        hole = ellipsoid(x, a, s - 1, (7.5 * k, 5.2 * k * (1 - 0.65 * self.overgrowth), high))
+        x, a, s = canvas.warped(window, self._middle, 0.8)
+        hole = ellipsoid(x, a, s - 1, (7.5 * k, 5.2 * k * (1 - 0.65 * self.overgrowth), self._high))
         canvas.paint(window, canvas.cover(hole), FAT, 0.9)
         up = s - 0.24 * bone.height + 0.35 * x * self.side
         root = ellipsoid(x, a + 0.5, up, (9 * k, 2.5 * k * (1 - 0.35 * self.overgrowth), 2.9 * k))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinedet.simulation.anatomy import Frame, Spine
-from spinedet.simulation.canvas import Canvas
+from spinedet.simulation.canvas import Ball, Canvas
 from spinedet.simulation.shapes import ellipsoid
 from spinedet.simulation.tissue import CSF, LIGAMENT
 
@@ -22,12 +22,18 @@ class Cyst:
     frame: Frame
     radii: tuple[float, float, float]
 
+    @property
+    def ball(self) -> Ball:
+        """What holds all of it."""
+        return Ball(self.frame.center, max(self.radii) + 2)
+
     def paint(self, canvas: Canvas) -> None:
         """A thin wall and fluid."""
-        window = canvas.window(self.frame.center, max(self.radii) + 2)
+        window = canvas.window(self.ball)
         if window is None:
             return
-        distance = ellipsoid(*canvas.warped(window, self.frame, 0.6), self.radii)
+        x, a, s = canvas.warped(window, self.frame, 0.6)
+        distance = ellipsoid(x, a, s, self.radii)
         canvas.paint(window, canvas.cover(distance - 0.5), LIGAMENT)
         canvas.paint(window, canvas.cover(distance), CSF)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from spinedet.simulation.anatomy import (
     UPRIGHT,
+    Aim,
     Disc,
     Foot,
     Frame,
@@ -99,7 +100,13 @@ def draw_spine(patient: Patient, variant: Variant, wearing: dict[str, Wearing], 
         rudiment = replace(discs[0], half_depth=0.7 * discs[0].half_depth, half_width=0.7 * discs[0].half_width)
         discs = (replace(rudiment, stub=True), *discs[1:])
     vertebrae = (*reversed(sacrum), *bodies)
-    return Spine(patient, vertebrae, (*stubs, *discs), rear_curve(vertebrae))
+    middle = next(disc for disc in discs if disc.level == "L3/L4").frame.center
+    aim = Aim(
+        sagittal=replace(UPRIGHT, center=middle).moved(0, 12, 4),
+        axial=replace(UPRIGHT, center=top.center).pitched(math.radians(4)).moved(0, -18, -14),
+        blocks=tuple(disc for disc in discs if not disc.stub)[:3],
+    )
+    return Spine(patient, vertebrae, (*stubs, *discs), rear_curve(vertebrae), aim)
 
 
 def _segments(variant: Variant) -> tuple[Segment, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
-from spinedet.simulation.anatomy import Spine
+from spinedet.simulation.anatomy import Spine, Vector
 from spinedet.simulation.canal import Canal
-from spinedet.simulation.canvas import Canvas
+from spinedet.simulation.canvas import Ball, Canvas, Raster, dot
 from spinedet.simulation.degeneration import DiscState
 from spinedet.simulation.discs import Pad
 from spinedet.simulation.lane import Lane, lane_of
@@ -17,8 +17,15 @@ from spinedet.simulation.texture import Texture
 class Part(Protocol):
     """A solid that can be painted."""
 
+    @property
+    def ball(self) -> Ball:
+        """What holds all of it."""
+
     def paint(self, canvas: Canvas) -> None:
         """Paint what the canvas's plane cuts."""
+
+
+P = TypeVar("P", bound=Part)
 
 
 class Surroundings(Protocol):
@@ -53,6 +60,16 @@ class Scene:
         """Paint what lies around the spine."""
         self.around.paint(canvas, lane_of(canvas, canvas.whole, self.spine.curve))
 
+    def near(self, raster: Raster, thickness: float) -> Scene:
+        """The same patient without the parts that a slice of that thickness around the raster does not reach."""
+        normal = _across(raster)
+        return replace(
+            self,
+            under=_touched(self.under, raster, normal, thickness),
+            pads=_touched(self.pads, raster, normal, thickness),
+            over=_touched(self.over, raster, normal, thickness),
+        )
+
     def paint_spine(self, canvas: Canvas) -> None:
         """Paint bones, canal and discs over what lies around them."""
         for part in self.under:
@@ -60,3 +77,15 @@ class Scene:
         self.canal.paint(canvas, lane_of(canvas, canvas.whole, self.spine.curve))
         for part in (*self.pads, *self.over):
             part.paint(canvas)
+
+
+def _across(raster: Raster) -> Vector:
+    """The unit vector through the picture."""
+    (a, b, c), (d, e, f) = raster.row, raster.column
+    area = raster.pixel * dot(raster.column, raster.column) ** 0.5
+    return (b * f - c * e) / area, (c * d - a * f) / area, (a * e - b * d) / area
+
+
+def _touched(parts: tuple[P, ...], raster: Raster, normal: Vector, thickness: float) -> tuple[P, ...]:
+    level = dot(raster.origin, normal)
+    return tuple(p for p in parts if abs(dot(p.ball.center, normal) - level) <= p.ball.radius + thickness / 2)

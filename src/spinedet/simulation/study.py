@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinedet.core.types import FiniteJson, Lesion
-from spinedet.simulation.centers import CenterConfig, Stack, draw_protocol
+from spinedet.simulation.centers import CenterConfig
 from spinedet.simulation.lumbar_patient import draw_lumbar
+from spinedet.simulation.protocol import Sampling, Stack, draw_stacks
 from spinedet.simulation.scanner import acquire
 from spinedet.simulation.scene import Scene
-from spinedet.simulation.truth import lesions_of
+from spinedet.simulation.truth import Convention, lesions_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +32,7 @@ class DrawnStudy:
         return {
             "sex": patient.sex,
             "age": patient.age,
+            "vendor": self.stacks[0].scan.vendor,
             "field_strength": sequence.field_tesla,
             "repetition_time": sequence.tr_ms,
             "echo_time": sequence.te_ms,
@@ -44,7 +45,12 @@ def stream(seed: int, center: str, index: int) -> np.random.Generator:
 
 
 def draw_study(
-    center: CenterConfig, index: int, seed: int = 0, *, style: str = "disc", coarseness: float = 1.0
+    center: CenterConfig,
+    index: int,
+    seed: int = 0,
+    *,
+    convention: Convention | None = None,
+    sampling: Sampling | None = None,
 ) -> DrawnStudy:
     """Draw one study in memory.
 
@@ -52,16 +58,14 @@ def draw_study(
         center: whose study.
         index: its number in that centre.
         seed: of the cohort.
-        style: what a box covers, `disc` or `focal`.
-        coarseness: multiplies the stored in-plane pixel.
+        convention: what boxes mean; the whole degenerated disc by default.
+        sampling: how coarse the pictures are; a hospital's own pixels by default.
     """
-    body, visit, noise = stream(seed, center.name, index).spawn(3)
+    # The readers and the noise have streams of their own: changing a habit leaves the pictures as they are.
+    body, visit, noise, reading = stream(seed, center.name, index).spawn(4)
     scene = draw_lumbar(center.wear, body)
-    stacks = draw_protocol(center, scene.spine, coarseness, visit)
+    stacks = draw_stacks(center, scene.spine, sampling or Sampling(), visit)
     images = tuple(acquire(scene, stack.grid, stack.scan, noise) for stack in stacks)
-    return DrawnStudy(scene, stacks, images, marked(scene, stacks, style, center.margin))
-
-
-def marked(scene: Scene, stacks: Sequence[Stack], style: str, margin: float) -> tuple[Lesion, ...]:
-    """All lesions of a study, series by series."""
-    return tuple(lesion for stack in stacks for lesion in lesions_of(scene, stack, style, margin))
+    meaning = convention or Convention()
+    lesions = tuple(lesion for stack in stacks for lesion in lesions_of(scene, stack, meaning, center.habits, reading))
+    return DrawnStudy(scene, stacks, images, lesions)

@@ -11,12 +11,14 @@ class Tissue:
     """Protons of one tissue: water with its relaxation times at 1.5 T and 3 T, and the share that is fat.
 
     Attributes:
+        kind: tissues of one kind look alike whatever their state.
         density: protons that give signal, relative to CSF.
         t1_ms: longitudinal relaxation time of the water at 1.5 T and at 3 T.
         t2_ms: transverse relaxation time of the water at 1.5 T and at 3 T.
         fat: fraction of the protons that is fat, with fat's own relaxation times.
     """
 
+    kind: str
     density: float
     t1_ms: tuple[float, float]
     t2_ms: tuple[float, float]
@@ -40,26 +42,31 @@ class Signal:
     fat: float
 
 
-# Marrow, muscle, fat: de Bazelaire et al., Radiology 230:652 (2004). Cord, blood, ligament: Stanisz et al., MRM 54:507
-# (2005). CSF: Spijkerman et al., MAGMA 31:415 (2018). Discs by Pfirrmann grade: Marinelli et al., Spine 34:520 (2009).
-# Cortical bone and ligament give nearly nothing at clinical echo times (Du et al., MRI 29:178 (2011)).
-CSF = Tissue(1.0, (4000, 4300), (1800, 1600))
-CORD = Tissue(0.82, (745, 993), (74, 72))
-ROOT = Tissue(0.85, (900, 1080), (85, 82))
-MARROW = Tissue(0.66, (650, 780), (52, 50), fat=0.45)
-CORTEX = Tissue(0.10, (250, 280), (12, 10))
-LIGAMENT = Tissue(0.35, (600, 700), (22, 20))
-ANNULUS = Tissue(0.62, (850, 950), (42, 40))
-NUCLEUS = Tissue(0.86, (1100, 1250), (115, 105))
-MUSCLE = Tissue(0.86, (860, 900), (34, 31))
-FAT = Tissue(0.90, (300, 370), (70, 70), fat=0.97)
-SCLEROSIS = Tissue(0.35, (600, 700), (25, 23), fat=0.1)
-SKIN = Tissue(0.60, (800, 900), (30, 28))
-BOWEL = Tissue(0.80, (850, 1000), (60, 55))
-KIDNEY = Tissue(0.85, (966, 1142), (87, 76))
-FLUID = Tissue(0.95, (2500, 2800), (450, 400))
-BLOOD = Tissue(0.04, (1440, 1900), (200, 150))  # flowing: nearly all of it has left the slice at the echo
-AIR = Tissue(0.0, (1000, 1000), (1, 1))
+# Marrow, muscle, kidney, fat's T1: de Bazelaire et al., Radiology 230:652 (2004). Cord, blood: Stanisz et al., MRM
+# 54:507 (2005). CSF: Spijkerman et al., MAGMA 31:415 (2018). Discs: Marinelli et al., Spine 34:520 (2009). Bone's
+# cortex and ligament give nearly nothing at clinical echo times (Du and Bydder, NMR Biomed 26:489, 2013).
+CSF = Tissue("csf", 1.0, (4000, 4300), (1800, 1600))
+CORD = Tissue("cord", 0.82, (745, 993), (74, 72))
+ROOT = Tissue("cord", 0.85, (900, 1080), (85, 82))
+MARROW = Tissue("marrow", 0.66, (650, 780), (52, 50), fat=0.45)
+CORTEX = Tissue("cortex", 0.10, (250, 280), (12, 10))
+LIGAMENT = Tissue("cortex", 0.35, (600, 700), (22, 20))
+ANNULUS = Tissue("annulus", 0.62, (850, 950), (42, 40))
+NUCLEUS = Tissue("nucleus", 0.86, (1100, 1250), (115, 105))
+MUSCLE = Tissue("muscle", 0.86, (860, 900), (34, 31))
+FAT = Tissue("fat", 0.90, (300, 370), (70, 70), fat=0.97)
+SCLEROSIS = Tissue("cortex", 0.35, (600, 700), (25, 23), fat=0.1)
+SKIN = Tissue("muscle", 0.60, (800, 900), (30, 28))
+BOWEL = Tissue("bowel", 0.80, (850, 1000), (60, 55))
+HAEMANGIOMA = Tissue("marrow", 0.85, (900, 1000), (95, 90), fat=0.5)
+KIDNEY = Tissue("kidney", 0.85, (966, 1142), (87, 76))
+FLUID = Tissue("csf", 0.95, (2500, 2800), (450, 400))
+BLOOD = Tissue("blood", 0.04, (1440, 1900), (200, 150))  # flowing: nearly all of it has left the slice at the echo
+AIR = Tissue("air", 0.0, (1000, 1000), (1, 1))
+
+KINDS = tuple(
+    dict.fromkeys(t.kind for t in (CSF, CORD, MARROW, CORTEX, ANNULUS, NUCLEUS, MUSCLE, FAT, BOWEL, KIDNEY, BLOOD))
+)
 
 # Trains of refocusing pulses remove fat's J-coupling: its T2 seems longer (Henkelman et al., JMRI 2:533, 1992).
 _FAT_T1_MS = (300.0, 370.0)

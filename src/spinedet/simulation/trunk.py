@@ -100,7 +100,7 @@ class Trunk:
         furrow = 5 * np.clip(1 - wide / 26, 0, 1)
         back = lane.behind - lane.take(self.tip + self.fat) + furrow + 0.006 * flank * flank
         front = lane.y - lane.take(self.belly) + 0.004 * wide * wide
-        warp = canvas.warp[0][lane.window.rows, lane.window.columns]
+        warp = canvas.warp[0, lane.window.rows, lane.window.columns]
         return np.maximum(np.maximum(back, front), wide - self.habit.half_width) + 0.4 * warp
 
     def _paint_back(self, canvas: Canvas, lane: Lane) -> None:
@@ -109,7 +109,7 @@ class Trunk:
         if near is None:
             return
         lane = near
-        warp = 1.6 * canvas.warp[1][lane.window.rows, lane.window.columns]
+        warp = 1.6 * canvas.warp[1, lane.window.rows, lane.window.columns]
         wide, tip, bulk = np.abs(lane.aside), lane.take(self.tip), self.habit.bulk
         swell = 9 * bulk * np.clip(wide / 20, 0, 1) * np.clip((tip - 18) / 25, 0, 1)
         fascia = lane.behind - tip - swell + 0.012 * np.maximum(wide - 32, 0) ** 2
@@ -137,7 +137,7 @@ class Trunk:
             return
         lane = near
         skin, fine = self._skin(canvas, lane), self.grains.fine.over(canvas, lane.window)
-        warp = canvas.warp[2][lane.window.rows, lane.window.columns]
+        warp = canvas.warp[2, lane.window.rows, lane.window.columns]
         before, wide = -lane.behind, np.abs(lane.aside)
         # Beside the back muscles the wall of the flank reaches farther back.
         rear = before + 10 + np.clip((wide - 62) * 1.3, 0, 40) + 1.2 * warp
@@ -163,7 +163,7 @@ class Trunk:
             return
         lane, fine = near, self.grains.fine.over(canvas, near.window)
         down = lane.take(np.clip((self.habit.fork + 105 - self.z) / 120, 0.0, 1.4))
-        warp = 2.0 * canvas.warp[0][lane.window.rows, lane.window.columns]
+        warp = 2.0 * canvas.warp[0, lane.window.rows, lane.window.columns]
         wide, bulk = np.abs(lane.aside), self.habit.bulk
         gain = np.maximum(1 + 0.12 * fine, 0.4)
         radius = np.maximum((7 + 14 * down) * bulk, 1)
@@ -179,7 +179,7 @@ class Trunk:
         if near is None:
             return
         lane = near
-        warp = 1.2 * canvas.warp[1][lane.window.rows, lane.window.columns]
+        warp = 1.2 * canvas.warp[1, lane.window.rows, lane.window.columns]
         part = lane.take(np.clip((self.habit.fork - self.z) / 60, 0, 1.5))
         thinner = 1 - 0.3 * np.minimum(part, 1)
         for aside, before, radius in self.habit.vessels:
