@@ -47,7 +47,7 @@ class SetDetectorConfig:
 
 
 class Tokens(NamedTuple):
-    """The dense stage: features (b, t, c), boxes (b, t, 6) mm, logits (b, t, k), positions (t, 3) mm, and the maps
+    """The dense stage: features (b, t, c), boxes (b, t, 6) mm, logits (b, t, k), positions (t, 3) mm, and the finer map
     that the decoder reads.
     """
 
@@ -55,7 +55,7 @@ class Tokens(NamedTuple):
     boxes: Tensor
     logits: Tensor
     positions: Tensor
-    maps: tuple[Map, ...]
+    detail: Map
 
 
 class Queries(NamedTuple):
@@ -92,16 +92,12 @@ class DenseStage(nn.Module):
         places = token_centers(coarse, COARSE_STRIDE, self.spacing)
         encoded = self.encoder(coarse.flatten(2).mT, places).mT.reshape(coarse.shape)
         fine = self.lateral(maps.fine) + F.interpolate(encoded, size=maps.fine.shape[2:])
-        tower = self.tower(fine)
-        features = tower.flatten(2).mT
+        features = self.tower(fine).flatten(2).mT
         positions = token_centers(fine, FINE_STRIDE, self.spacing)
         start = torch.cat([positions, positions.new_tensor(self.mean_size).expand_as(positions)], dim=-1)
-        read = (self._map(maps.detail, DETAIL_STRIDE), self._map(tower, FINE_STRIDE))
-        return Tokens(features, refine(start, self.box(features)), self.score(features), positions, read)
-
-    def _map(self, features: Tensor, stride: tuple[int, int, int]) -> Map:
-        spacing = features.new_tensor(self.spacing, dtype=torch.float32)
-        return Map(features, spacing * spacing.new_tensor(stride), spacing / 2)
+        spacing = positions.new_tensor(self.spacing)
+        detail = Map(maps.detail, spacing * spacing.new_tensor(DETAIL_STRIDE), spacing / 2)
+        return Tokens(features, refine(start, self.box(features)), self.score(features), positions, detail)
 
 
 class Decoder(nn.Module):
@@ -125,7 +121,7 @@ class Decoder(nn.Module):
         """Boxes (b, q, 6) and logits (b, q, k) after each layer."""
         x, boxes, outputs = self.content(queries.content), queries.boxes, []
         for layer, delta, score in zip(self.layers, self.deltas, self.scores, strict=True):
-            x = layer(x, self.place(boxes), blocked, Look(boxes, tokens.maps))
+            x = layer(x, self.place(boxes), blocked, Look(boxes, tokens.detail))
             refined = refine(boxes, delta(x))
             outputs.append((refined, queries.logits + score(x)))
             boxes = refined.detach()
@@ -143,8 +139,7 @@ class SetDetector(Detector):
         super().__init__()
         self.config, self.card = config, card
         self.dense = DenseStage(config, card)
-        read = self.dense.backbone.channels[0] + config.channels
-        self.decoder = Decoder(config, len(card.categories), read)
+        self.decoder = Decoder(config, len(card.categories), self.dense.backbone.channels[0])
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Class, L1 and GIoU terms of the dense stage, each decoder layer and the denoising queries."""

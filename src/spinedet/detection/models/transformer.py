@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -44,7 +43,9 @@ class EncoderLayer(nn.Module):
 
     def forward(self, tokens: Tensor, positions: Tensor) -> Tensor:
         """Tokens (b, t, c) and their positions (t, 3) mm -> tokens (b, t, c)."""
-        encoded: Tensor = self.layer(tokens + sine_embedding(positions, tokens.shape[-1]).to(tokens.dtype))
+        # In fp32: on CPUs the backward pass of half-precision attention takes longer than that of the full one.
+        with torch.autocast(tokens.device.type, enabled=tokens.is_cuda):
+            encoded: Tensor = self.layer(tokens.float() + sine_embedding(positions, tokens.shape[-1]))
         return encoded
 
 
@@ -77,12 +78,12 @@ class BoxAttention(nn.Module):
         self.query, self.out = nn.Linear(channels, channels), nn.Linear(channels, channels)
         self.read, self.value = nn.Linear(read, channels), nn.Linear(channels, 2 * channels)
 
-    def forward(self, queries: Tensor, boxes: Tensor, maps: Sequence[Map]) -> Tensor:
-        """Queries (b, q, c) with boxes (b, q, 6) mm read the maps."""
+    def forward(self, queries: Tensor, boxes: Tensor, detail: Map) -> Tensor:
+        """Queries (b, q, c) with boxes (b, q, 6) mm read the map."""
         b, q, c = queries.shape
         spread = [torch.linspace(-BEYOND / 2, BEYOND / 2, count, device=boxes.device) for count in POINTS]
         points = boxes[:, :, None, :3] + torch.cartesian_prod(*spread) * boxes[:, :, None, 3:]
-        seen = torch.cat([each.sample(points.flatten(1, 2)) for each in maps], dim=-1)
+        seen = detail.sample(points.flatten(1, 2))
         read = F.relu(self.read(seen).view(b, q, -1, c) + self.where)
         key, value = self.value(read).view(b, q, -1, 2, self.heads, c // self.heads).unbind(3)
         query = self.query(queries).view(b, q, 1, self.heads, -1)
@@ -92,10 +93,10 @@ class BoxAttention(nn.Module):
 
 
 class Look(NamedTuple):
-    """Where queries look: their boxes (b, q, 6) mm, and what they read there."""
+    """Where queries look: their boxes (b, q, 6) mm, and the map that they read there."""
 
     boxes: Tensor
-    maps: Sequence[Map]
+    detail: Map
 
 
 class DecoderLayer(nn.Module):
@@ -114,7 +115,7 @@ class DecoderLayer(nn.Module):
         """
         x = self.norms[0](queries)
         queries = queries + self.among(x + place, x + place, x, attn_mask=blocked, need_weights=False)[0]
-        queries = queries + self.cross(self.norms[1](queries) + place, look.boxes, look.maps)
+        queries = queries + self.cross(self.norms[1](queries) + place, look.boxes, look.detail)
         thought: Tensor = queries + self.feed(self.norms[2](queries))
         return thought
 
