@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spinedet.core.types import FiniteJson
+from spinedet.scoring.counting import counter
 from spinedet.scoring.curves import Verdicts, ratio
 from spinedet.scoring.pairs import Floats, Ints
 from spinedet.scoring.reckoning import Statistics
 from spinedet.scoring.scores import Bin, Calibration, Estimate
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 BINS = 10
 _EDGE = 1e-6  # a score of 0 or 1 has no logit; this is as sure as a score may be
@@ -25,15 +30,15 @@ class Reliability:
     Attributes:
         members: rows of the cohort's patients, (P,).
         findings, hits, confidence: their number, how many are hits, the sum of their scores.
-        squared: (P,) sums of squared errors of the scores.
+        squared: (1, P) sums of squared errors of the scores.
         lowest, highest: (bins,) scores.
     """
 
     members: Ints
-    findings: Floats
-    hits: Floats
-    confidence: Floats
-    squared: Floats
+    findings: csr_array
+    hits: csr_array
+    confidence: csr_array
+    squared: csr_array
     lowest: Floats
     highest: Floats
 
@@ -44,7 +49,7 @@ class Reliability:
         n, hits, confidence = self.findings @ weights, self.hits @ weights, self.confidence @ weights
         total, share = n.sum(axis=0), ratio(hits, n)
         return {
-            "brier": ratio(self.squared @ weights, total),
+            "brier": ratio((self.squared @ weights)[0], total),
             "ece": ratio(np.abs(hits - confidence).sum(axis=0), total),
             **{_bin_name(row): share[row] for row in range(len(share))},
         }
@@ -92,10 +97,8 @@ def reliability(verdicts: Verdicts, members: Ints) -> Reliability:
     kept, row = np.unique(np.searchsorted(edges, verdicts.score, side="left"), return_inverse=True)
     shape = (len(kept), len(members))
 
-    def sums(values: Floats) -> Floats:
-        table: Floats = np.zeros(shape)
-        np.add.at(table, (row, verdicts.patient), values)
-        return table
+    def sums(values: Floats) -> csr_array:
+        return counter(row, verdicts.patient, shape, values)
 
     lowest, highest = np.full(len(kept), np.inf), np.full(len(kept), -np.inf)
     np.minimum.at(lowest, row, verdicts.score)
@@ -105,7 +108,7 @@ def reliability(verdicts: Verdicts, members: Ints) -> Reliability:
         findings=sums(np.ones(len(row))),
         hits=sums(verdicts.hit.astype(float)),
         confidence=sums(verdicts.score),
-        squared=sums((verdicts.score - verdicts.hit) ** 2).sum(axis=0),
+        squared=counter(0 * row, verdicts.patient, (1, shape[1]), (verdicts.score - verdicts.hit) ** 2),
         lowest=lowest,
         highest=highest,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spinedet.scoring.counting import counter, stacked
 from spinedet.scoring.pairs import Floats, Ints
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 RATES: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Ledger:
     """Hits and false positives by score and patient: all that a curve needs, whatever the patients weigh.
 
@@ -37,13 +38,18 @@ class Ledger:
     lesions: Ints
     scans: Ints
 
+    @cached_property
+    def _sizes(self) -> csr_array:
+        return stacked([self.lesions, self.scans])
+
     def weigh(self, weights: Floats) -> Curve:
         """The curve in which patient p counts `weights[p, b]` times, for each column b of (P, B)."""
+        lesions, scans = self._sizes @ weights
         return Curve(
             tp=np.cumsum(self.hits @ weights, axis=0),
             fp=np.cumsum(self.false @ weights, axis=0),
-            lesions=self.lesions @ weights,
-            scans=self.scans @ weights,
+            lesions=lesions,
+            scans=scans,
         )
 
     def curve(self) -> Curve:
@@ -111,10 +117,8 @@ def rows_of_hits(verdicts: Verdicts, some: NDArray[np.bool_], patients: int) -> 
 
 
 def _rows(rising: Floats, verdicts: Verdicts, some: NDArray[np.bool_], patients: int) -> csr_array:
-    from scipy.sparse import coo_array  # half of the package's start-up time, and only needed once there is work
-
     row = len(rising) - np.searchsorted(rising, verdicts.score[some], side="right")
-    return coo_array((np.ones(len(row)), (row, verdicts.patient[some])), shape=(len(rising), patients)).tocsr()
+    return counter(row, verdicts.patient[some], (len(rising), patients))
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spinedet.scoring.counting import counter, stacked
 from spinedet.scoring.curves import ratio
 from spinedet.scoring.judgement import Judgement, Part
 from spinedet.scoring.matching import ABSORBED
 from spinedet.scoring.pairs import Floats, Ints
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class PatientTable:
     """One row per patient of a part (P,).
 
@@ -21,30 +27,38 @@ class PatientTable:
         diseased: has a lesion that counts.
         healthy: has no lesion at all. Who has none but lesions to be ignored is neither.
         called: has a finding at or above the threshold; absorbed findings do not count.
-        rising: patients by their highest score, lowest first; who has no finding comes before all.
-        start: where among them a new score begins.
+        rank: of the highest score among the distinct ones, 0 for no finding.
     """
 
     diseased: NDArray[np.bool_]
     healthy: NDArray[np.bool_]
     called: NDArray[np.bool_]
-    rising: Ints
-    start: Ints
+    rank: Ints
 
     def measure(self, weights: Floats) -> dict[str, Floats]:
         """Sensitivity, specificity and the area under the ROC curve, (B,), for patient weights (P, B)."""
-        ill, well = self.diseased @ weights, self.healthy @ weights
+        ill, well, found, cleared = self._table @ weights
         return {
-            "patient sensitivity": ratio((self.diseased & self.called) @ weights, ill),
-            "patient specificity": ratio((self.healthy & ~self.called) @ weights, well),
+            "patient sensitivity": ratio(found, ill),
+            "patient specificity": ratio(cleared, well),
             "patient auc": ratio(self._wins(weights), ill * well),
         }
 
+    @cached_property
+    def _table(self) -> csr_array:
+        return stacked([self.diseased, self.healthy, self.diseased & self.called, self.healthy & ~self.called])
+
+    @cached_property
+    def _by_rank(self) -> tuple[csr_array, csr_array]:
+        """Diseased and healthy patients by rank, (ranks, P) each."""
+        _, row = np.unique(self.rank, return_inverse=True)
+        patients, shape = np.arange(len(row)), (int(row.max()) + 1, len(row))
+        ill, well = (counter(row[kept], patients[kept], shape) for kept in (self.diseased, self.healthy))
+        return ill, well
+
     def _wins(self, weights: Floats) -> Floats:
         """Pairs in which the diseased patient scores higher, ties by half, (B,)."""
-        ordered = weights[self.rising]
-        ill = np.add.reduceat(ordered * self.diseased[self.rising, None], self.start, axis=0)
-        well = np.add.reduceat(ordered * self.healthy[self.rising, None], self.start, axis=0)
+        ill, well = (table @ weights for table in self._by_rank)
         return np.asarray((ill * (np.cumsum(well, axis=0) - well / 2)).sum(axis=0))
 
 
@@ -59,6 +73,4 @@ def patient_table(judgement: Judgement, part: Part, above: NDArray[np.bool_]) ->
     _, place = np.unique(cohort.marks.score[kept], return_inverse=True)
     np.maximum.at(rank, patient[kept], place + 1)
     called = part.per_patient(cohort.marks.scan[kept & above]) > 0
-    rising = np.argsort(rank, kind="stable")
-    start = np.flatnonzero(np.diff(rank[rising], prepend=-1))
-    return PatientTable(diseased, ~touched, called, rising, start)
+    return PatientTable(diseased, ~touched, called, rank)

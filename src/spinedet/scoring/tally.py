@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spinedet.scoring.counting import stacked
 from spinedet.scoring.curves import RATES, Curve, Ledger, Verdicts, ratio, rows_of_hits
 from spinedet.scoring.judgement import Judgement, Part, one_category
 from spinedet.scoring.matching import ABSORBED
@@ -23,7 +25,7 @@ _WORKING_SET = 1 << 19  # cells of a curve matrix that stay in a processor's cac
 MACRO = ("precision", "recall", "f1", "cpm")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Decisions:
     """Counts at the frozen threshold, (P,) of each patient of a part."""
 
@@ -34,10 +36,13 @@ class Decisions:
     scans: Ints
     lesion_free: Ints
 
+    @cached_property
+    def _table(self) -> csr_array:
+        return stacked([self.tp, self.fp, self.fp_lesion_free, self.lesions, self.scans, self.lesion_free])
+
     def measure(self, weights: Floats) -> dict[str, Floats]:
         """What holds at the frozen threshold."""
-        table = np.stack([self.tp, self.fp, self.fp_lesion_free, self.lesions, self.scans, self.lesion_free])
-        tp, fp, fp_free, lesions, scans, free = table @ weights
+        tp, fp, fp_free, lesions, scans, free = self._table @ weights
         return {
             "precision": ratio(tp, tp + fp),
             "recall": ratio(tp, lesions),
@@ -47,7 +52,7 @@ class Decisions:
         }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Stratum:
     """Lesions of one kind: their hits by row of the part's ledger (K, P), how many there are and were hit (P,)."""
 
@@ -57,14 +62,17 @@ class Stratum:
     lesions: Ints
     tp: Ints
 
+    @cached_property
+    def _table(self) -> csr_array:
+        return stacked([self.lesions, self.tp])
+
     def measure(self, weights: Floats, pooled: Curve) -> dict[str, Floats]:
         """Recall at the frozen threshold, and sensitivity at the thresholds that give the whole part its rates."""
-        lesions = self.lesions @ weights
-        tp = np.cumsum(self.hits @ weights, axis=0)
-        found = pooled.reached(tp)
+        lesions, found = self._table @ weights
+        curve = pooled.reached(np.cumsum(self.hits @ weights, axis=0))
         return {
-            self.statistic("recall"): ratio(self.tp @ weights, lesions),
-            **{self.statistic(froc_name(rate)): row for rate, row in zip(RATES, ratio(found, lesions), strict=True)},
+            self.statistic("recall"): ratio(found, lesions),
+            **{self.statistic(froc_name(rate)): row for rate, row in zip(RATES, ratio(curve, lesions), strict=True)},
         }
 
     def statistic(self, name: str) -> str:
