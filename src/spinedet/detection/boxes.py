@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -41,24 +43,27 @@ def refine(reference: Tensor, delta: Tensor) -> Tensor:
     return torch.cat([center, size], dim=-1)
 
 
-def distinct(boxes: Tensor, scores: Tensor, overlap: float, count: int) -> Tensor:
-    """Indices of `count` boxes by descending score, those that overlap a better one pushed behind the rest.
+class Distinct(NamedTuple):
+    """Boxes chosen by `distinct`: `index` (count,) int64, and `filler` (count,) bool, True where a box only fills up."""
 
-    Greedy non-maximum suppression whose suppressed boxes fill the places that are left, so that the result always
-    has `count` rows: the decoder needs distinct queries, but a fixed number of them.
+    index: Tensor
+    filler: Tensor
+
+
+def distinct(boxes: Tensor, scores: Tensor, overlap: float, count: int) -> Distinct:
+    """The best `count` boxes by score, those that overlap a better one pushed behind the rest.
+
+    Greedy non-maximum suppression whose suppressed boxes fill the places that are left: the decoder needs distinct
+    queries, but a fixed number of them.
 
     Args:
         boxes: (n, 6) mm. scores: (n,). overlap: IoU above which two boxes are the same one.
-
-    Returns:
-        (count,) int64, fewer only when there are fewer boxes.
     """
     order = scores.argsort(descending=True)[: max(8 * count, 128)]
-    same = iou(boxes[order][:, None], boxes[order][None]) > overlap
+    rows = (iou(boxes[order][:, None], boxes[order][None]) > overlap).cpu()
     kept: list[int] = []
     suppressed: list[int] = []
     blocked = torch.zeros(len(order), dtype=torch.bool)
-    rows = same.cpu()
     for index in range(len(order)):
         if len(kept) == count:
             break
@@ -67,4 +72,5 @@ def distinct(boxes: Tensor, scores: Tensor, overlap: float, count: int) -> Tenso
         else:
             kept.append(index)
             blocked |= rows[index]
-    return order[torch.tensor((kept + suppressed)[:count], device=order.device, dtype=torch.long)]
+    chosen = torch.tensor((kept + suppressed)[:count], device=order.device, dtype=torch.long)
+    return Distinct(order[chosen], torch.arange(len(chosen), device=order.device) >= len(kept))

@@ -20,6 +20,8 @@ from spinedet.detection.models.transformer import BoxEmbedding, DecoderLayer, En
 
 # The share of tokens that are positive at first, as a logit: focal losses need a pessimistic start.
 PRIOR_LOGIT = -4.0
+# How much a proposal that overlaps a better one is pushed down before the decoder judges it.
+FILLER_DOUBT = 6.0
 
 
 @dataclass
@@ -41,7 +43,7 @@ class SetDetectorConfig:
     heads: int = 4
     decoder_layers: int = 3
     queries: int = 24
-    overlap: float = 0.5
+    overlap: float = 0.3
     positives: int = 9
     denoising: int = 3
 
@@ -167,8 +169,9 @@ class SetDetector(Detector):
     def _select(self, tokens: Tokens) -> Queries:
         best, boxes = tokens.logits.detach().float().amax(-1), tokens.boxes.detach()
         chosen = [distinct(b, s, self.config.overlap, self.config.queries) for b, s in zip(boxes, best, strict=True)]
-        index = torch.stack(chosen)
-        return _queries_at(tokens, index, _pick(boxes, index))
+        index, filler = (torch.stack(part) for part in zip(*chosen, strict=True))
+        queries = _queries_at(tokens, index, _pick(boxes, index))
+        return queries._replace(logits=queries.logits - FILLER_DOUBT * filler[..., None])
 
     def _dense_losses(self, tokens: Tokens, targets: tuple[Targets, ...]) -> dict[str, Tensor]:
         matches = [nearest_tokens(tokens.positions, t.certain, self.config.positives) for t in targets]
