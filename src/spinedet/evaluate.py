@@ -48,7 +48,8 @@ def evaluate(config: EvaluateConfig) -> Status:
     answers = ask(finished.model, studies, config.test.min_score, config.processes)
     watch.lap("detection")
     notes = (*phantom_note(manifest), *_seen(finished, studies))
-    trial = Trial(finished.model, finished.operating_point, f"{finished.model.name}: external test", notes)
+    title = f"{finished.model.name}: evaluation"
+    trial = Trial(finished.model, finished.operating_point, title, notes, finished.internal_centers)
     scores = test_and_report(trial, manifest, answers, config.test, run)
     watch.lap("scoring")
     status = Skipped(answers.skipped).report(run.root)

@@ -17,14 +17,14 @@ class PhantomConfig(CommonConfig):
     """A cohort of one centre.
 
     Attributes:
-        split: the part that the manifest gives the studies; null leaves it open.
+        split: the part that the manifest gives the studies.
         style: what a box covers, `disc` or `focal`. coarseness: multiplies the stored in-plane pixels.
     """
 
     region: str = "lumbar"
     center: str = "A"
     studies: int = 20
-    split: str | None = None
+    split: str = "test"
     style: str = "disc"
     coarseness: float = 1.0
 
@@ -35,8 +35,8 @@ class PhantomConfig(CommonConfig):
             raise InputError(f"center={self.center}: the phantom centres are {sorted(CENTERS)}")
         if self.studies < 1:
             raise InputError(f"studies={self.studies}: draw at least one")
-        if self.split not in (None, *(split.value for split in Split)):
-            raise InputError(f"split={self.split}: use train, tune or test, or leave it out")
+        if self.split not in {split.value for split in Split}:
+            raise InputError(f"split={self.split}: use train, tune or test")
 
 
 def phantom(config: PhantomConfig) -> Status:

@@ -22,6 +22,7 @@ from spinedet.imaging.planes import SPECS, plane_of
 from spinedet.imaging.volume import ImageSource, Volume, find_images
 from spinedet.progress import progress_bar
 from spinedet.report.pictures import Mark, draw_series
+from spinedet.report.prediction import Entry, write_index
 from spinedet.runs import FinishedRun, open_run
 
 
@@ -66,11 +67,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Look:
-    """What was found in one series."""
+    """What was found in one series, and the picture of it if one was drawn."""
 
     task: Task
     plane: Plane
     findings: tuple[Finding, ...]
+    picture: Path | None
 
 
 def predict(config: PredictConfig) -> Status:
@@ -129,18 +131,19 @@ def look(task: Task, finished: FinishedRun, config: PredictConfig, folder: Path)
         f.model_copy(update={"above_operating_point": f.score >= thresholds[plane.value, f.category]})
         for f in find_in(finished.model, volume, plane, task.series, config.min_score)
     )
-    if config.pictures:
-        _draw(task, volume, plane, found, folder / "pictures")
-    return Look(task, plane, found)
+    picture = folder / "pictures" / f"{task.name}.png" if config.pictures else None
+    if picture:
+        _draw(volume, plane, found, picture)
+    return Look(task, plane, found, picture)
 
 
-def _draw(task: Task, volume: Volume, plane: Plane, found: tuple[Finding, ...], folder: Path) -> None:
+def _draw(volume: Volume, plane: Plane, found: tuple[Finding, ...], path: Path) -> None:
     marks = [Mark(f.box, f.score, f.category) for f in found if getattr(f, "above_operating_point", False)]
-    write_bytes(folder / f"{task.name}.png", draw_series(volume, SPECS[plane], [], marks))
+    write_bytes(path, draw_series(volume, SPECS[plane], [], marks))
 
 
 def _write(folder: Path, finished: FinishedRun, looks: list[Look]) -> None:
-    """`findings.json` and a table of the series."""
+    """`findings.json`, a page over the pictures, and a table of the series."""
     studies: dict[str, tuple[Finding, ...]] = {}
     table = Table("study", "series", "plane", "findings", "highest score", title="findings above the operating point")
     for each in looks:
@@ -154,8 +157,16 @@ def _write(folder: Path, finished: FinishedRun, looks: list[Look]) -> None:
         "operating_point_sha256": finished.operating_point.sha256,
     }
     write_findings(folder / "findings.json", Findings(model=model, studies=answers))
+    entries = [Entry(each.task.name, each.plane, each.findings, each.picture) for each in looks]
+    notes = (f"Thresholds were frozen on {finished.operating_point.chosen_on.studies} tuning studies.",)
+    write_index(folder / "index.html", model_title(finished), entries, finished.operating_point.values, notes)
     results.print(table)
-    console.print(f"findings: {folder / 'findings.json'}")
+    console.print(f"findings: {folder / 'findings.json'}, pictures: {folder / 'index.html'}")
+
+
+def model_title(finished: FinishedRun) -> str:
+    """Headline of the page."""
+    return f"{finished.model.name}: findings on T2 MRI of the {finished.model.region.value} spine"
 
 
 def main() -> None:

@@ -82,6 +82,7 @@ class FinishedRun:
     model: Model
     operating_point: OperatingPoint
     developed: frozenset[str] = frozenset()
+    internal_centers: tuple[str, ...] = ()
 
     def developed_on(self, study: str) -> bool:
         """Whether the run is known to have been trained or tuned on the study of this id."""
@@ -103,15 +104,12 @@ def open_run(path: str) -> FinishedRun:
     frozen = next((place for place in places if place.is_file()), None)
     if frozen is None:
         raise InputError(f"run={path} has no operating_point.json; copy it from the run beside the model")
-    return FinishedRun(load_model(folder), read_operating_point(frozen), _developed(root / "run.json"))
-
-
-def _developed(record: Path) -> frozenset[str]:
-    """Studies of the training and tuning splits; a copied model folder does not say."""
-    if not record.is_file():
-        return frozenset()
-    splits = read_json(record).get("splits", {})
-    return frozenset((*splits.get("train", ()), *splits.get("tune", ())))
+    # A copied model folder has no record; its operating point still knows the tuning studies.
+    record = read_json(root / "run.json") if (root / "run.json").is_file() else {}
+    splits = record.get("splits", {})
+    developed = frozenset((*splits.get("train", ()), *splits.get("tune", ())))
+    internal = tuple(record.get("internal_centers", ()))
+    return FinishedRun(load_model(folder), read_operating_point(frozen), developed, internal)
 
 
 def claim_run(folder: Path, resume: bool) -> RunFolder:

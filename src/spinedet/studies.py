@@ -61,6 +61,11 @@ class Splits:
     test: tuple[Study, ...]
 
     @property
+    def centers(self) -> tuple[str, ...]:
+        """Where the studies that a model is developed on come from: the internal centres."""
+        return tuple(sorted({study.center for study in (*self.train, *self.tune)}))
+
+    @property
     def record(self) -> dict[str, list[str]]:
         """Study ids per split."""
         return {name: [s.id for s in getattr(self, name)] for name in ("train", "tune", "test")}

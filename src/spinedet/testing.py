@@ -38,12 +38,14 @@ class Trial:
 
     Attributes:
         title: of the report. notes: what a reader must know before the numbers.
+        internal_centers: where the model was developed.
     """
 
     model: Model
     point: OperatingPoint
     title: str
     notes: tuple[str, ...] = ()
+    internal_centers: tuple[str, ...] = ()
 
 
 def ask(model: Model, studies: Sequence[Study], min_score: float, workers: int) -> Answers:
@@ -91,7 +93,17 @@ def test_and_report(trial: Trial, manifest: Manifest, answers: Answers, config: 
     )
     scores = score(reference, findings, settings)
     write_scores(run.scores, scores)
-    write_page(run.report, Page(trial.title, scores, reference, findings, trial.notes, config.cases))
+    page = Page(
+        title=trial.title,
+        scores=scores,
+        reference=reference,
+        findings=findings,
+        notes=trial.notes,
+        cases=config.cases,
+        internal_centers=trial.internal_centers,
+        skipped=len(answers.skipped),
+    )
+    write_page(run.report, page)
     return scores
 
 

@@ -98,7 +98,7 @@ def train(config: TrainConfig) -> Status:
     watch.lap("tuning")
 
     tested = ask(model, splits.test, config.test.min_score, config.processes) if splits.test else tuned
-    trial = Trial(model, point, f"{config.name}: internal test", _notes(manifest, splits))
+    trial = Trial(model, point, f"{config.name}: test", _notes(manifest, splits), splits.centers)
     scores = test_and_report(trial, manifest, tested, config.test, run)
     watch.lap("testing")
 
@@ -184,6 +184,7 @@ def _facts(config: TrainConfig, manifest: Manifest, splits: Splits) -> dict[str,
         "seed": config.seed,
         "data": {"name": manifest.name, "sha256": data_hash(manifest.studies)},
         "splits": splits.record,
+        "internal_centers": list(splits.centers),
         "excluded": {s.id: s.excluded for s in manifest.studies if s.excluded is not None},
     }
 

@@ -50,11 +50,11 @@ def test_refine_moves_by_the_reference_size() -> None:
 def test_distinct_pushes_overlapping_boxes_behind_the_others() -> None:
     boxes = torch.stack([LEFT, LEFT + 0.1, FAR])
     scores = torch.tensor([0.9, 0.8, 0.1])
-    assert distinct(boxes, scores, 0.5, 2).index.tolist() == [0, 2]
+    assert distinct(boxes, scores, 0.5, 2).row.tolist() == [0, 2]
     both = distinct(boxes, scores, 0.5, 3)
-    assert both.index.tolist() == [0, 2, 1]
+    assert both.row.tolist() == [0, 2, 1]
     assert both.filler.tolist() == [False, False, True]
 
 
 def test_distinct_gives_all_there_is_when_asked_for_more() -> None:
-    assert distinct(LEFT[None], torch.tensor([0.5]), 0.5, 24).index.tolist() == [0]
+    assert distinct(LEFT[None], torch.tensor([0.5]), 0.5, 24).row.tolist() == [0]

@@ -44,9 +44,9 @@ def refine(reference: Tensor, delta: Tensor) -> Tensor:
 
 
 class Distinct(NamedTuple):
-    """Boxes chosen by `distinct`: `index` (count,) int64, and `filler` (count,) bool, True where a box only fills up."""
+    """Boxes chosen by `distinct`: their `row` (count,) int64, and `filler` (count,) bool, where one only fills up."""
 
-    index: Tensor
+    row: Tensor
     filler: Tensor
 
 

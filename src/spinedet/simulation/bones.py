@@ -112,7 +112,7 @@ class Body:
         notch = ellipsoid(x, a + 0.95 * depth, s, (0.32 * self.bone.half_width, 0.2 * depth, 3.2))
         canvas.paint(window, 0.75 * canvas.cover(notch), FAT, 0.8)
         vein = ellipsoid(x, a + 0.7 * depth, s, (0.4 * self.bone.half_width, 0.42 * depth, 1.1))
-        canvas.paint(window, 0.6 * canvas.cover(vein), FLUID, 0.55)
+        canvas.paint(window, 0.5 * canvas.cover(vein), FLUID, 0.5)
 
 
 @dataclass(frozen=True, slots=True)

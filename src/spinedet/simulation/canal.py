@@ -53,7 +53,7 @@ class Canal:
         half_width = np.maximum(lane.take(self.half_width), 0.5)
         roof = behind + 0.42 * wide - lane.take(self.depth)
         room = np.maximum(np.maximum(roof, -behind - 3), wide - half_width - 3.0)
-        canvas.paint(lane.window, canvas.cover(room), FAT, 0.9)
+        canvas.paint(lane.window, canvas.cover(room), FAT)
         thick = lane.take(self.flavum) * (0.55 + 0.06 * wide)
         flavum = np.maximum(np.maximum(roof - 0.8, -roof - thick), wide - 15)
         canvas.paint(lane.window, canvas.cover(flavum), LIGAMENT)

@@ -163,7 +163,7 @@ def _state(found: Findings, age: int, wear: Wear, rng: np.random.Generator) -> D
 
 
 # T2 of the nucleus relative to a young one and distinctness by Pfirrmann grade (ranges overlap, as readers' grades do).
-_DARKNESS = {1: (0.92, 1.15), 2: (0.72, 0.98), 3: (0.48, 0.74), 4: (0.34, 0.54), 5: (0.25, 0.40)}
+_DARKNESS = {1: (0.88, 1.25), 2: (0.68, 1.0), 3: (0.46, 0.74), 4: (0.36, 0.56), 5: (0.28, 0.44)}
 _DISTINCT = {1: (0.9, 1.0), 2: (0.75, 1.0), 3: (0.4, 0.8), 4: (0.1, 0.4), 5: (0.0, 0.2)}
 _NARROWED = {1: (0.72, 0.88), 2: (0.72, 0.88), 3: (0.66, 0.86), 4: (0.5, 0.78), 5: (0.26, 0.55)}
 
