@@ -100,7 +100,7 @@ class CenterConfig:
 
 def _center_a() -> CenterConfig:
     """1.5 T, well kept; as SPIDER's largest contributor."""
-    return CenterConfig(wear=Wear(healthy=0.2, clear=0.6, faintest=1.8))
+    return CenterConfig(wear=Wear(healthy=0.2, clear=0.85, faintest=1.8))
 
 
 def _center_b() -> CenterConfig:
@@ -123,7 +123,7 @@ def _center_b() -> CenterConfig:
         ),
         sagittal=StackConfig(pixel=None, slices=(15, 17), acquired=(1.2, 1.8), oblique=1.5),
         axial=replace(_axial(), pixel=(0.55, 0.75), field_of_view=(190.0, 220.0), acquired=(1.3, 1.8), oblique=5.0),
-        wear=Wear(healthy=0.15, shift=0.1, clear=0.4),
+        wear=Wear(healthy=0.15, shift=0.1, clear=0.6, faintest=1.6),
         habits=Habits(margin=1.0, jitter=1.0),
     )
 
@@ -149,7 +149,7 @@ def _center_c() -> CenterConfig:
         axial=replace(
             _axial(), pixel=(0.6, 0.85), slices=(20, 24), pitch=(4.4, 5.0), acquired=(1.4, 2.0), oblique=6.0, angled=0.0
         ),
-        wear=Wear(healthy=0.3, shift=-0.2, clear=0.4),
+        wear=Wear(healthy=0.3, shift=-0.2, clear=0.6, faintest=1.6),
         habits=Habits(margin=0.5, jitter=0.8),
     )
 

@@ -121,7 +121,8 @@ class Wear:
         shift: wears all discs more (+) or less (-) than the patients of SPIDER, in deviations.
         dark: share of sound discs that are dark but contained, beside those of the table: look-alikes.
         equivocal: share of sound discs whose bulge is borderline.
-        clear: share of the faint lesions (a bulge on an otherwise good disc) that are left out.
+        clear: share of the borderline discs that are made plain: a bulge on a good disc is left out, a grey disc
+            looks worse when it bulges and better when it does not.
         faintest: least bulge of a bulging disc, mm.
     """
 
@@ -148,10 +149,12 @@ def _spared(found: Findings) -> Findings:
 
 
 def _state(found: Findings, age: int, wear: Wear, rng: np.random.Generator) -> DiscState:
-    faint = found.grade <= 2 and found.bulging and not found.herniation
-    if faint and rng.random() < wear.clear:
+    plain = rng.random() < wear.clear
+    if plain and found.grade <= 2 and not found.herniation:
         found = replace(found, bulging=0)
     state = _measures(found, wear, rng)
+    if plain and found.grade == 3:
+        state = _plain(state, rng)
     if found.degenerated:
         return _narrowed(state, age, rng)
     if found.grade <= 2 and rng.random() < wear.dark:
@@ -160,6 +163,13 @@ def _state(found: Findings, age: int, wear: Wear, rng: np.random.Generator) -> D
     if rng.random() < wear.equivocal:
         return replace(state, bulge=rng.uniform(1.1, 1.6), equivocal=True)
     return state
+
+
+def _plain(state: DiscState, rng: np.random.Generator) -> DiscState:
+    """A grey disc that nobody would argue about."""
+    if not state.findings.degenerated:
+        return replace(state, darkness=rng.uniform(0.68, 0.9), height=max(state.height, 0.88), bulge=0.5 * state.bulge)
+    return replace(state, darkness=rng.uniform(0.36, 0.52), distinct=rng.uniform(0.1, 0.4), bulge=state.bulge + 0.8)
 
 
 # T2 of the nucleus relative to a young one and distinctness by Pfirrmann grade (ranges overlap, as readers' grades do).

@@ -99,7 +99,12 @@ def _received(scene: Scene, raster: Raster, grid: Grid, scan: Scan, palette: Pal
     clean: Field = water + _shifted(fat, scan.fat_shift, 1 - axis)
     clean = clean * gain * doubled(np.broadcast_to(band, smooth.shape), raster.shape)
     clean = ghosted(clean, _flowing(water, palette, lane, raster), marks.pulsation, marks)
-    clean = ghosted(clean, doubled(np.broadcast_to(np.clip((-lane.behind - 70) / 30, 0, 1), smooth.shape), raster.shape), marks.breathing, marks)
+    clean = ghosted(
+        clean,
+        doubled(np.broadcast_to(np.clip((-lane.behind - 70) / 30, 0, 1), smooth.shape), raster.shape),
+        marks.breathing,
+        marks,
+    )
     beyond = margin(grid.shape[axis], marks.wrap)
     inner = slice(beyond, -beyond) if beyond else slice(None)
     return folded(clean, beyond, axis), gain[inner] if axis == 0 else gain[:, inner]

@@ -86,7 +86,7 @@ class Trunk:
         fine = self.grains.fine.over(canvas, lane.window)
         canvas.paint(lane.window, canvas.cover(skin), SKIN)
         # The fat's septa show as thin dark lines.
-        septa = 1 - 0.5 * np.clip(1 - np.abs(self.grains.streaks.over(canvas, lane.window)) * 9, 0, 1)
+        septa = 1 - 0.3 * np.clip(1 - np.abs(self.grains.streaks.over(canvas, lane.window)) * 7, 0, 1)
         canvas.paint(lane.window, canvas.cover(skin + 2.0), FAT, septa * (1 + 0.03 * fine))
         self._paint_belly(canvas, lane)
         self._paint_back(canvas, lane)
