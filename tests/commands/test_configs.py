@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pytest import CaptureFixture
 
 from spinedet.command import conf_folder
 
@@ -20,20 +19,20 @@ def test_the_experiments_that_the_documents_name_are_there() -> None:
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_every_experiment_composes(run: Run, capsys: CaptureFixture[str], experiment: str) -> None:
+def test_every_experiment_composes(run: Run, capsys: pytest.CaptureFixture[str], experiment: str) -> None:
     assert run("train", f"+experiment={experiment}", "--cfg", "job") == 0
     assert f"name: {experiment}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_helps_with_two_examples(run: Run, capsys: CaptureFixture[str], command: str) -> None:
+def test_every_command_helps_with_two_examples(run: Run, capsys: pytest.CaptureFixture[str], command: str) -> None:
     assert run(command, "--help") == 0
     assert capsys.readouterr().out.count(f"python -m spinedet.{command}") == 2
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_refuses_words_it_does_not_know(
-    run: Run, tmp_path: Path, capsys: CaptureFixture[str], command: str
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     assert run(command, "no_such_word=1", f"out={tmp_path / 'out'}") == 2
     told = capsys.readouterr().err

@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from pytest import CaptureFixture
 
 from spinedet.core.manifest import read_manifest, write_manifest
 from spinedet.core.types import Split
@@ -33,7 +32,9 @@ def test_the_operating_point_of_the_run_is_used_unchanged(
     assert (out / "report.html").exists()
 
 
-def test_studies_that_the_run_learned_on_are_called_out(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
+def test_studies_that_the_run_learned_on_are_called_out(
+    run: Run, smoke_run: Path, cohort: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "all"
     assert run("evaluate", f"run={smoke_run}", f"data.manifests=[{cohort}]", f"out={out}", *QUICK) == 0
     assert "4 of the 5 studies were used to develop this run" in (out / "report.html").read_text()
@@ -61,7 +62,7 @@ def test_excluded_studies_are_not_touched(run: Run, smoke_run: Path, cohort: Pat
 
 
 def test_a_sweep_reports_the_job_that_fails_and_keeps_the_others(
-    run: Run, smoke_run: Path, cohort: Path, tmp_path: Path, capsys: CaptureFixture[str]
+    run: Run, smoke_run: Path, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text("{")
@@ -86,7 +87,7 @@ def test_wrong_words_are_refused(
     smoke_run: Path,
     cohort: Path,
     tmp_path: Path,
-    capsys: CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str],
     words: tuple[str, ...],
     message: str,
 ) -> None:
@@ -97,7 +98,7 @@ def test_wrong_words_are_refused(
     assert "Traceback" not in told
 
 
-def test_an_unfinished_run_says_how_to_finish_it(run: Run, tmp_path: Path, capsys: CaptureFixture[str]) -> None:
+def test_an_unfinished_run_says_how_to_finish_it(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "half").mkdir()
     (tmp_path / "half/config.yaml").write_text("seed: 0\n")
     assert run("evaluate", f"run={tmp_path / 'half'}", "data=smoke", f"out={tmp_path / 'out'}") == 2

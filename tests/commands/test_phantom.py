@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pytest import CaptureFixture
 
 from spinedet.core.files import sha256
 from spinedet.core.manifest import read_manifest
@@ -32,7 +31,7 @@ def test_a_cohort_is_drawn_as_asked_for(run: Run, tmp_path: Path) -> None:
     [("center=Z", "center=Z"), ("studies=0", "studies=0"), ("split=all", "split=all"), ("region=knee", "knee")],
 )
 def test_wrong_words_are_refused(
-    run: Run, tmp_path: Path, capsys: CaptureFixture[str], word: str, message: str
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str, message: str
 ) -> None:
     assert run("phantom", word, f"out={tmp_path / 'out'}") == 2
     assert message in capsys.readouterr().err

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from pytest import CaptureFixture
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.findings import read_findings
@@ -42,9 +41,7 @@ def test_an_image_file_gives_findings_and_a_picture(run: Run, smoke_run: Path, i
     assert [file.read_bytes()[:8] for file in (out / "pictures").iterdir()] == [b"\x89PNG\r\n\x1a\n"]
 
 
-def test_a_manifest_gives_the_same_findings_as_a_test(
-    run: Run, smoke_run: Path, cohort: Path, tmp_path: Path
-) -> None:
+def test_a_manifest_gives_the_same_findings_as_a_test(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run("predict", f"run={smoke_run}", f"input={cohort}", f"out={out}", "pictures=false") == 0
     predicted = {study.id: study.findings for study in read_findings(out / "findings.json").studies}
@@ -83,7 +80,7 @@ def test_wrong_input_is_refused(
     smoke_run: Path,
     image: Path,
     tmp_path: Path,
-    capsys: CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str],
     words: tuple[str, ...],
     message: str,
 ) -> None:

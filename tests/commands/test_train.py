@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from pytest import CaptureFixture
 from safetensors.torch import load_file
 
 from spinedet.core.findings import read_findings
@@ -67,12 +66,12 @@ def test_the_resolved_config_is_kept(smoke_run: Path) -> None:
     assert config["criterion"] == {"name": "iou", "iou": 0.1}
 
 
-def test_a_run_refuses_the_folder_of_another(run: Run, smoke_run: Path, capsys: CaptureFixture[str]) -> None:
+def test_a_run_refuses_the_folder_of_another(run: Run, smoke_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("train", *TINY, f"out={smoke_run}") == 2
     assert "belongs to another run" in capsys.readouterr().err
 
 
-def test_a_finished_run_has_nothing_to_resume(run: Run, smoke_run: Path, capsys: CaptureFixture[str]) -> None:
+def test_a_finished_run_has_nothing_to_resume(run: Run, smoke_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (smoke_run / "run.json").stat().st_mtime_ns
     assert run("train", "+experiment=smoke", f"out={smoke_run}", "resume=true") == 0
     assert "nothing to resume" in capsys.readouterr().err
@@ -146,7 +145,7 @@ def test_a_constant_volume_is_skipped_like_any_broken_one(run: Run, cohort: Path
     ],
 )
 def test_wrong_words_are_refused_with_one_clear_message(
-    run: Run, tmp_path: Path, capsys: CaptureFixture[str], words: tuple[str, ...], message: str
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str
 ) -> None:
     assert run("train", "data=smoke", f"out={tmp_path / 'run'}", *words) == 2
     told = capsys.readouterr().err
@@ -155,7 +154,7 @@ def test_wrong_words_are_refused_with_one_clear_message(
 
 
 def test_a_full_disk_is_met_before_training(
-    run: Run, tmp_path: Path, capsys: CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1 << 20))
@@ -164,7 +163,7 @@ def test_a_full_disk_is_met_before_training(
     assert not (tmp_path / "run/cohort").exists()
 
 
-def test_a_folder_that_cannot_be_made_is_refused(run: Run, tmp_path: Path, capsys: CaptureFixture[str]) -> None:
+def test_a_folder_that_cannot_be_made_is_refused(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("in the way")
     assert run("train", *TINY, f"out={tmp_path / 'file/run'}") == 2
     assert "cannot be made" in capsys.readouterr().err
@@ -194,7 +193,7 @@ def test_a_killed_run_goes_on_and_says_from_where(cohort: Path, tmp_path: Path) 
 
 
 def test_an_unfinished_run_goes_on_only_as_it_began(
-    run: Run, cohort: Path, tmp_path: Path, capsys: CaptureFixture[str]
+    run: Run, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
     assert run("train", *TINY, f"data.manifests=[{cohort}]", f"out={out}") == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from pytorch_lightning.callbacks import Timer
 from torch import Tensor
 
+from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch, Detections
 from spinedet.detection.models import Detector
 
@@ -83,8 +85,15 @@ def spent(trainer: pl.Trainer) -> float:
 
 
 def seconds(duration: str | None) -> timedelta | None:
-    """Parse DD:HH:MM:SS as Lightning writes it; null is no limit."""
+    """Parse DD:HH:MM:SS as Lightning writes it; null is no limit.
+
+    Raises:
+        InputError: it is written otherwise.
+    """
     if duration is None:
         return None
-    days, hours, minutes, secs = map(int, duration.split(":"))
+    found = re.fullmatch(r"(\d+):(\d+):(\d+):(\d+)", duration)
+    if not found:
+        raise InputError(f"trainer.max_time={duration}: write it as DD:HH:MM:SS, such as 00:02:00:00 for two hours")
+    days, hours, minutes, secs = map(int, found.groups())
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=secs)
