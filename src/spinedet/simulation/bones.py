@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from spinedet.simulation.anatomy import Frame, Vertebra
-from spinedet.simulation.canvas import Ball, Canvas, Field, Window
+from spinedet.simulation.canvas import Block, Canvas, Field, Window
 from spinedet.simulation.degeneration import Plate
 from spinedet.simulation.shapes import ellipsoid, hump, outline, rounded_box, smooth_max
 from spinedet.simulation.texture import Texture
@@ -46,16 +46,17 @@ class Body:
     clot: float = 0.0
 
     @property
-    def ball(self) -> Ball:
+    def block(self) -> Block:
         """What holds all of it."""
         bone = self.bone
-        radius = (bone.half_width**2 + bone.half_depth**2 + (bone.height / 2) ** 2) ** 0.5
-        return Ball(bone.frame.center, radius + 5)
+        spare, grown = 1.5 + max(self.lips), 1 + 2 * abs(bone.taper)
+        up = bone.height / 2 + 0.5 * abs(bone.wedge) * bone.half_depth
+        return Block(bone.frame, (grown * bone.half_width + spare, grown * bone.half_depth + spare, up + 2.5))
 
     def paint(self, canvas: Canvas) -> None:
         """Cortex, marrow with its changes, and vein."""
         bone = self.bone
-        window = canvas.window(self.ball)
+        window = canvas.window(self.block)
         if window is None:
             return
         place = canvas.warped(window, bone.frame, 0.25)
@@ -127,14 +128,14 @@ class Piece:
     warp: float = 0.9
 
     @property
-    def ball(self) -> Ball:
+    def block(self) -> Block:
         """What holds all of it."""
-        reach = max(self.half) if self.radius is None else sum(h * h for h in self.half) ** 0.5
-        return Ball(self.frame.center, reach + 2 * self.warp)
+        right, anterior, up = (h + 2.5 * self.warp for h in self.half)
+        return Block(self.frame, (right, anterior, up))
 
     def paint(self, canvas: Canvas) -> None:
         """Cortex, then marrow inside it."""
-        window = canvas.window(self.ball)
+        window = canvas.window(self.block)
         if window is None:
             return
         x, a, s = canvas.warped(window, self.frame, self.warp)

@@ -40,6 +40,13 @@ class Raster:
         return dot(self.row, self.row) ** 0.5
 
     @property
+    def normal(self) -> Vector:
+        """The unit vector through the picture."""
+        (a, b, c), (d, e, f) = self.row, self.column
+        area = (dot(self.row, self.row) * dot(self.column, self.column)) ** 0.5
+        return (b * f - c * e) / area, (c * d - a * f) / area, (a * e - b * d) / area
+
+    @property
     def whole(self) -> Window:
         """The window that is all of it."""
         return Window(slice(0, self.shape[0]), slice(0, self.shape[1]))
@@ -59,11 +66,20 @@ class Raster:
 
 
 @dataclass(frozen=True, slots=True)
-class Ball:
-    """A centre (RAS mm) and a radius that hold a part of the body."""
+class Block:
+    """A box that holds a part of the body: half sizes (mm) along the directions of a frame."""
 
-    center: Vector
-    radius: float
+    frame: Frame
+    half: Vector
+
+    def reach(self, direction: Vector) -> float:
+        """How far it extends from its centre along a unit direction, mm."""
+        frame, (right, anterior, up) = self.frame, self.half
+        return (
+            right * abs(dot(frame.right, direction))
+            + anterior * abs(dot(frame.anterior, direction))
+            + up * abs(dot(frame.up, direction))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,23 +136,16 @@ class Canvas:
         """The window that is all of the picture."""
         return self.raster.whole
 
-    def window(self, ball: Ball) -> Window | None:
-        """The part of the picture that a ball touches; None when it touches none."""
+    def window(self, block: Block) -> Window | None:
+        """The part of the picture that a block may touch; None when it touches none."""
         raster = self.raster
-        rest = _minus(ball.center, raster.origin)
-        at = []
-        for step in (raster.row, raster.column):
-            place = dot(rest, step) / dot(step, step)
-            rest = _minus(rest, (place * step[0], place * step[1], place * step[2]))
-            at.append(place)
-        chord = ball.radius * ball.radius - dot(rest, rest)
-        if chord <= 0:
+        away = _minus(block.frame.center, raster.origin)
+        normal = raster.normal
+        if abs(dot(away, normal)) > block.reach(normal):
             return None
-        half = chord**0.5 / raster.pixel + 1
-        (top, left), (rows, columns) = at, raster.shape
-        first, last = max(int(top - half), 0), min(int(top + half) + 2, rows)
-        near, far = max(int(left - half), 0), min(int(left + half) + 2, columns)
-        return Window(slice(first, last), slice(near, far)) if first < last and near < far else None
+        rows = _span(away, raster.row, block, raster.shape[0])
+        columns = _span(away, raster.column, block, raster.shape[1])
+        return Window(rows, columns) if rows.start < rows.stop and columns.start < columns.stop else None
 
     def coordinate(self, window: Window, origin: Vector, direction: Vector) -> Field:
         """Distance of every pixel in the window from `origin` along a unit `direction`, mm.
@@ -176,6 +185,14 @@ class Canvas:
         signal = self.palette.pair(tissue)
         part = self.layers[:, window.rows, window.columns]
         part += share * (signal * gain - part)
+
+
+def _span(away: Vector, step: Vector, block: Block, count: int) -> slice:
+    """Pixels along one picture axis that a block may cover."""
+    pixel = dot(step, step) ** 0.5
+    along = (step[0] / pixel, step[1] / pixel, step[2] / pixel)
+    middle, half = dot(away, along) / pixel, block.reach(along) / pixel + 1
+    return slice(max(int(middle - half), 0), min(int(middle + half) + 2, count))
 
 
 def doubled(picture: Field, shape: tuple[int, int]) -> Field:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinedet.simulation.anatomy import Array, Disc, Frame, Vector
-from spinedet.simulation.canvas import Ball, Canvas, Field, Window
+from spinedet.simulation.canvas import Block, Canvas, Field, Window
 from spinedet.simulation.degeneration import NARROW, DiscState
 from spinedet.simulation.shapes import ellipsoid, hump, outline
 from spinedet.simulation.texture import Texture
@@ -29,17 +29,23 @@ class Pad:
     grain: Texture
 
     @property
-    def ball(self) -> Ball:
+    def block(self) -> Block:
         """What holds all of it, a migrated fragment too."""
-        state = self.state
-        moved = abs(state.herniation.migration) if state.herniation else 0.0
-        reach = math.hypot(self.disc.half_width, self.disc.half_depth) + state.reach + 4
-        return Ball(self.disc.frame.center, reach + moved)
+        moved = abs(self.state.herniation.migration) if self.state.herniation else 0.0
+        slab = self._slab()
+        return Block(slab.frame, (slab.half[0], slab.half[1], max(slab.half[2], moved + 4)))
+
+    def _slab(self) -> Block:
+        disc, state = self.disc, self.state
+        up = disc.height / 2 + 0.5 * abs(disc.wedge) * disc.half_depth + self.hollow + 1.5
+        reach = state.reach + 3
+        node = max(state.upper.node, state.lower.node)
+        return Block(disc.frame, (disc.half_width + reach, disc.half_depth + reach, up + node))
 
     def paint(self, canvas: Canvas) -> None:
         """Outer ring, annulus, nucleus and its cleft; the bodies are painted over it afterwards."""
         disc, state = self.disc, self.state
-        window = canvas.window(Ball(disc.frame.center, math.hypot(disc.half_width, disc.half_depth) + state.reach + 4))
+        window = canvas.window(self._slab())
         if window is None:
             return
         place = canvas.local(window, disc.frame)
@@ -98,7 +104,7 @@ class Pad:
     def _paint_extrusion(self, canvas: Canvas) -> None:
         """What has left the disc space lies behind the body above or below."""
         frame, radii = self._fragment()
-        window = canvas.window(Ball(frame.center, max(radii) + 1))
+        window = canvas.window(Block(frame, radii))
         if window is None:
             return
         x, a, s = canvas.local(window, frame)
@@ -168,8 +174,10 @@ class Pad:
         rear = -disc.half_depth
         far = rear - max(state.reach, 2.0) if state.stenosis < NARROW else rear - CANAL_DEPTH
         half = max(disc.height / 2, 3.0)
-        return np.vstack([self.block((middle - width, middle + width), (far, rear + 1), (-half, half)), *self._tips()])
+        return np.vstack(
+            [self.corners((middle - width, middle + width), (far, rear + 1), (-half, half)), *self._tips()]
+        )
 
-    def block(self, right: Span, anterior: Span, up: Span) -> Array:
+    def corners(self, right: Span, anterior: Span, up: Span) -> Array:
         """The eight corners (8, 3) RAS mm of a block in the disc's frame."""
         return np.array([self.disc.frame.at(x, a, s) for x in right for a in anterior for s in up])

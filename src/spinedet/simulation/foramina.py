@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spinedet.simulation.anatomy import Frame, Vertebra
-from spinedet.simulation.canvas import Ball, Canvas
+from spinedet.simulation.canvas import Block, Canvas
 from spinedet.simulation.shapes import ellipsoid
 from spinedet.simulation.tissue import FAT, LIGAMENT, ROOT
 
@@ -20,9 +20,10 @@ class Foramen:
     overgrowth: float
 
     @property
-    def ball(self) -> Ball:
+    def block(self) -> Block:
         """What holds all of it."""
-        return Ball(self._middle.center, max(self._high, 9 * self.bone.half_depth / 17.0) + 1)
+        k = self.bone.half_depth / 17.0
+        return Block(self._middle, (9 * k + 2, 6 * k + 2, self._high + 3))
 
     @property
     def _high(self) -> float:
@@ -36,7 +37,7 @@ class Foramen:
     def paint(self, canvas: Canvas) -> None:
         """Fat, and the root in its upper part."""
         bone, k = self.bone, self.bone.half_depth / 17.0
-        window = canvas.window(self.ball)
+        window = canvas.window(self.block)
         if window is None:
             return
         x, a, s = canvas.warped(window, self._middle, 0.8)

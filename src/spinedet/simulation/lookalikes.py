@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinedet.simulation.anatomy import Frame, Spine
-from spinedet.simulation.canvas import Ball, Canvas
+from spinedet.simulation.canvas import Block, Canvas
 from spinedet.simulation.shapes import ellipsoid
 from spinedet.simulation.tissue import CSF, LIGAMENT
 
@@ -23,13 +23,14 @@ class Cyst:
     radii: tuple[float, float, float]
 
     @property
-    def ball(self) -> Ball:
+    def block(self) -> Block:
         """What holds all of it."""
-        return Ball(self.frame.center, max(self.radii) + 2)
+        right, anterior, up = (r + 2 for r in self.radii)
+        return Block(self.frame, (right, anterior, up))
 
     def paint(self, canvas: Canvas) -> None:
         """A thin wall and fluid."""
-        window = canvas.window(self.ball)
+        window = canvas.window(self.block)
         if window is None:
             return
         x, a, s = canvas.warped(window, self.frame, 0.6)

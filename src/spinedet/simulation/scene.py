@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from spinedet.simulation.anatomy import Spine, Vector
+from spinedet.simulation.anatomy import Spine
 from spinedet.simulation.canal import Canal
-from spinedet.simulation.canvas import Ball, Canvas, Raster, dot
+from spinedet.simulation.canvas import Block, Canvas, Raster, dot
 from spinedet.simulation.degeneration import DiscState
 from spinedet.simulation.discs import Pad
 from spinedet.simulation.lane import Lane, lane_of
@@ -18,7 +18,7 @@ class Part(Protocol):
     """A solid that can be painted."""
 
     @property
-    def ball(self) -> Ball:
+    def block(self) -> Block:
         """What holds all of it."""
 
     def paint(self, canvas: Canvas) -> None:
@@ -62,12 +62,11 @@ class Scene:
 
     def near(self, raster: Raster, thickness: float) -> Scene:
         """The same patient without the parts that a slice of that thickness around the raster does not reach."""
-        normal = _across(raster)
         return replace(
             self,
-            under=_touched(self.under, raster, normal, thickness),
-            pads=_touched(self.pads, raster, normal, thickness),
-            over=_touched(self.over, raster, normal, thickness),
+            under=_touched(self.under, raster, thickness),
+            pads=_touched(self.pads, raster, thickness),
+            over=_touched(self.over, raster, thickness),
         )
 
     def paint_spine(self, canvas: Canvas) -> None:
@@ -79,13 +78,11 @@ class Scene:
             part.paint(canvas)
 
 
-def _across(raster: Raster) -> Vector:
-    """The unit vector through the picture."""
-    (a, b, c), (d, e, f) = raster.row, raster.column
-    area = raster.pixel * dot(raster.column, raster.column) ** 0.5
-    return (b * f - c * e) / area, (c * d - a * f) / area, (a * e - b * d) / area
-
-
-def _touched(parts: tuple[P, ...], raster: Raster, normal: Vector, thickness: float) -> tuple[P, ...]:
+def _touched(parts: tuple[P, ...], raster: Raster, thickness: float) -> tuple[P, ...]:
+    normal = raster.normal
     level = dot(raster.origin, normal)
-    return tuple(p for p in parts if abs(dot(p.ball.center, normal) - level) <= p.ball.radius + thickness / 2)
+    return tuple(
+        part
+        for part in parts
+        if abs(dot(part.block.frame.center, normal) - level) <= part.block.reach(normal) + thickness / 2
+    )

@@ -39,7 +39,7 @@ class Kind:
 def _plates(pad: Pad) -> Array:
     """Around the marrow changes above and below a disc."""
     up, down = (pad.disc.height / 2 + plate.band + 1 for plate in (pad.state.upper, pad.state.lower))
-    return pad.block(
+    return pad.corners(
         (-pad.disc.half_width, pad.disc.half_width), (-pad.disc.half_depth, pad.disc.half_depth), (-down, up)
     )
 
@@ -51,7 +51,7 @@ def _node(pad: Pad) -> Array:
     x, a = plate.place[0] * pad.disc.half_width, plate.place[1] * pad.disc.half_depth
     reach, edge = 1.2 * plate.node + 2.5, sign * pad.disc.half_height
     low, high = sorted((edge, edge + sign * (plate.node + 1)))
-    return pad.block((x - reach, x + reach), (a - reach, a + reach), (low, high))
+    return pad.corners((x - reach, x + reach), (a - reach, a + reach), (low, high))
 
 
 def _foramina(pad: Pad) -> Array:
@@ -59,13 +59,13 @@ def _foramina(pad: Pad) -> Array:
     sides = [side for side, extra in zip((-1.0, 1.0), pad.state.facets, strict=True) if extra >= NARROW]
     reach = [side * edge for side in sides for edge in (10.0, 25.0)]
     rear = -pad.disc.half_depth
-    return pad.block((min(reach), max(reach)), (rear - 11, rear + 2), (-7, 11))
+    return pad.corners((min(reach), max(reach)), (rear - 11, rear + 2), (-7, 11))
 
 
 def _canal(pad: Pad) -> Array:
     """Around the narrowed part of the canal."""
     rear = -pad.disc.half_depth
-    return pad.block((-11, 11), (rear - 15, rear + 1), (-7, 7))
+    return pad.corners((-11, 11), (rear - 15, rear + 1), (-7, 7))
 
 
 # From the most to the least telling: in style `disc` a disc carries the first that it shows.
