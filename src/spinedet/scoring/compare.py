@@ -79,10 +79,11 @@ def compare(manifest: Manifest, first: Contender, second: Contender, settings: S
             "both have read (planes=, split=)"
         )
     cells = _cells(cohort)
+    parts = [groups(examination.cohort, (cells, *settings.by)) for examination in examined]
     differences = [
         one
-        for named in groups(cohort, (cells, *settings.by))
-        for one in _differences(named.by, *(_numbers(examination, named) for examination in examined))
+        for ours, theirs in zip(*parts, strict=True)
+        for one in _differences(ours.by, _numbers(examined[0], ours), _numbers(examined[1], theirs))
     ]
     return Comparison(
         first=first.name,
