@@ -72,7 +72,7 @@ def test_only_unfinished_and_damaged_studies_are_drawn_again(tiny: Path, tmp_pat
 
 
 def test_a_changed_recipe_is_drawn_again(tmp_path: Path) -> None:
-    one = CohortConfig(name="one", groups=[GroupConfig("A", "train", 1)], coarseness=4.0, coarsest=2.4)
+    one = CohortConfig(name="one", groups=[GroupConfig("A", "train", 2)], coarseness=4.0, coarsest=2.4)
     whole, focal = (_volumes(draw_cohort(replace(one, style=style), tmp_path)) for style in ("disc", "focal"))
     assert set(focal) <= set(whole)
     assert focal
@@ -81,7 +81,7 @@ def test_a_changed_recipe_is_drawn_again(tmp_path: Path) -> None:
 
 def _volumes(manifest: Path) -> dict[tuple[str, str | None], float]:
     """Volume of each box by series and level, mm3."""
-    lesions = read_manifest(manifest).studies[0].lesions
+    lesions = read_manifest(manifest).studies[1].lesions
     return {(lesion.series, lesion.level): float(np.prod(lesion.box.size)) for lesion in lesions}
 
 
