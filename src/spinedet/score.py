@@ -57,7 +57,7 @@ class ScoreConfig(CommonConfig):
     reference: Any = MISSING
     findings: str | None = None
     compare: list[str] = field(default_factory=list)
-    criterion: Any = field(default_factory=CRITERIA["iou"])
+    criterion: Any = MISSING
     threshold: Any = None
     operating_point: Any = None
     split: str | None = None
