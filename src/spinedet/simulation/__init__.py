@@ -1,8 +1,13 @@
 """A scanner we draw: phantom patients, their T2-weighted series and a reference standard that is exact."""
 
-from spinedet.simulation.centers import CENTERS, CenterConfig, ImagingConfig, StackConfig
+from spinedet.simulation.centers import (
+    CENTERS,
+    CenterConfig,
+    ImagingConfig,
+    StackConfig,
+)
 from spinedet.simulation.cohort import CohortConfig, GroupConfig, draw_cohort
-from spinedet.simulation.cohorts import DEMO, SMOKE
+from spinedet.simulation.cohorts import DEMO, RANDOMISED, SMOKE, YI2023, YI2023_CERVICAL
 from spinedet.simulation.degeneration import Wear
 from spinedet.simulation.protocol import Sampling
 from spinedet.simulation.readers import Habits
@@ -12,7 +17,10 @@ from spinedet.simulation.truth import Convention
 __all__ = [
     "CENTERS",
     "DEMO",
+    "RANDOMISED",
     "SMOKE",
+    "YI2023",
+    "YI2023_CERVICAL",
     "CenterConfig",
     "CohortConfig",
     "Convention",

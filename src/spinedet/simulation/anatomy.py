@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -237,17 +237,31 @@ def stack(
         level = f"{part.name}/{below[0]}"
         worn = wearing.get(level, Wearing())
         size = patient.scale * (1 + 0.02 * rng.standard_normal())
-        width, depth = part.half_width * size, part.half_depth * size * (1 + 0.03 * rng.standard_normal())
+        width, depth = (
+            part.half_width * size,
+            part.half_depth * size * (1 + 0.03 * rng.standard_normal()),
+        )
         room = part.disc_height * patient.scale * (1 + 0.07 * rng.standard_normal()) * worn.height
         wedge = math.radians(part.disc_wedge * posture.lordosis + rng.normal(0, 1.5)) * (0.4 + 0.6 * worn.height)
         middle, here = _step(here, room, wedge)
         discs.append(
-            Disc(level, middle.moved(0, worn.slip / 2, 0), (width + below[1]) / 2, (depth + below[2]) / 2, room, wedge)
+            Disc(
+                level,
+                middle.moved(0, worn.slip / 2, 0),
+                (width + below[1]) / 2,
+                (depth + below[2]) / 2,
+                room,
+                wedge,
+            )
         )
         height = part.height * patient.scale * (1 + 0.03 * rng.standard_normal())
         wedge = math.radians(part.wedge + rng.normal(0, 1.2))
         sideways = posture.bend * math.sin(posture.swing + 0.7 * number)
-        middle, here = _step(here.moved(0, worn.slip, 0).rolled(sideways).turned(posture.turn), height, wedge)
+        middle, here = _step(
+            here.moved(0, worn.slip, 0).rolled(sideways).turned(posture.turn),
+            height,
+            wedge,
+        )
         bodies.append(Vertebra(part.name, middle, width, depth, height, wedge))
         below = (part.name, width, depth)
     return tuple(bodies), tuple(discs)
@@ -259,11 +273,21 @@ def _step(bottom: Frame, height: float, wedge: float) -> tuple[Frame, Frame]:
     return middle, middle.moved(0, 0, height / 2).pitched(-wedge / 2)
 
 
+def upright_along(bottom: Vertebra, top: Vertebra) -> Frame:
+    """An upright frame at the middle between two vertebrae, rolled so that its up axis runs from one to the other."""
+    (x0, y0, z0), (x1, y1, z1) = bottom.frame.center, top.frame.center
+    middle = ((x0 + x1) / 2, (y0 + y1) / 2, (z0 + z1) / 2)
+    return replace(UPRIGHT, center=middle).rolled(math.atan2(x1 - x0, z1 - z0))
+
+
 def rear_curve(vertebrae: tuple[Vertebra, ...]) -> Curve:
     """The smooth line along the rear walls, carried on straight beyond both ends."""
     points = np.array([v.frame.at(0, -v.half_depth, up * v.height) for v in vertebrae for up in (-0.25, 0.25)])
     points = points[np.argsort(points[:, 2])]
-    ends = (points[0] - 40 * _unit(points[2] - points[0]), points[-1] + 80 * _unit(points[-1] - points[-3]))
+    ends = (
+        points[0] - 40 * _unit(points[2] - points[0]),
+        points[-1] + 80 * _unit(points[-1] - points[-3]),
+    )
     points = np.vstack([ends[0], points, ends[1]])
     points = points[np.concatenate([[True], np.diff(np.maximum.accumulate(points[:, 2])) > 1.0])]
     z = np.arange(points[0, 2], points[-1, 2], TABLE_STEP)

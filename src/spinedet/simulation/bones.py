@@ -11,7 +11,15 @@ from spinedet.simulation.canvas import Block, Canvas, Field, Window
 from spinedet.simulation.degeneration import Plate
 from spinedet.simulation.shapes import ellipsoid, hump, outline, rounded_box, smooth_max
 from spinedet.simulation.texture import Texture
-from spinedet.simulation.tissue import CORTEX, FAT, FLUID, HAEMANGIOMA, MARROW, SCLEROSIS, Tissue
+from spinedet.simulation.tissue import (
+    CORTEX,
+    FAT,
+    FLUID,
+    HAEMANGIOMA,
+    MARROW,
+    SCLEROSIS,
+    Tissue,
+)
 
 Place = Field  # (3, rows, columns): right, anterior, up
 _MODIC = {1: (FLUID, 0.42), 2: (FAT, 0.8), 3: (SCLEROSIS, 1.0)}
@@ -51,7 +59,14 @@ class Body:
         bone = self.bone
         spare, grown = 1.5 + max(self.lips), 1 + 2 * abs(bone.taper)
         up = bone.height / 2 + 0.5 * abs(bone.wedge) * bone.half_depth
-        return Block(bone.frame, (grown * bone.half_width + spare, grown * bone.half_depth + spare, up + 2.5))
+        return Block(
+            bone.frame,
+            (
+                grown * bone.half_width + spare,
+                grown * bone.half_depth + spare,
+                up + 2.5,
+            ),
+        )
 
     def paint(self, canvas: Canvas) -> None:
         """Cortex, marrow with its changes, and vein."""
@@ -64,8 +79,16 @@ class Body:
         face = np.maximum(low, high)
         canvas.paint(window, canvas.cover(smooth_max(wall, face, 1.2)), CORTEX)
         inside = canvas.cover(smooth_max(wall + 0.5, face + 0.6, 1.2))
-        grain, uneven = self.marrow.grain.over(canvas, window), canvas.warp[0, window.rows, window.columns]
-        canvas.paint(window, inside, self.marrow.tissue, np.maximum(1 + self.marrow.mottling * grain, 0.3))
+        grain, uneven = (
+            self.marrow.grain.over(canvas, window),
+            canvas.warp[0, window.rows, window.columns],
+        )
+        canvas.paint(
+            window,
+            inside,
+            self.marrow.tissue,
+            np.maximum(1 + self.marrow.mottling * grain, 0.3),
+        )
         for plate, depth in ((self.lower, -low), (self.upper, -high)):
             if plate.modic:
                 tissue, gain = _MODIC[plate.modic]
@@ -75,7 +98,12 @@ class Body:
             self._paint_vein(canvas, window, place)
         if self.clot:
             x, a, s = place
-            spot = ellipsoid(x - 0.3 * bone.half_width, a - 0.2 * bone.half_depth, s + 2, (self.clot,) * 3)
+            spot = ellipsoid(
+                x - 0.3 * bone.half_width,
+                a - 0.2 * bone.half_depth,
+                s + 2,
+                (self.clot,) * 3,
+            )
             canvas.paint(window, 0.8 * canvas.cover(spot) * inside, HAEMANGIOMA, 1 + 0.2 * grain)
 
     def _surfaces(self, canvas: Canvas, window: Window, place: Place) -> tuple[Field, Field, Field]:
@@ -104,7 +132,10 @@ class Body:
         """Depth of a Schmorl's node below the face."""
         if not plate.node:
             return 0.0
-        u, v = x - plate.place[0] * self.bone.half_width, a - plate.place[1] * self.bone.half_depth
+        u, v = (
+            x - plate.place[0] * self.bone.half_width,
+            a - plate.place[1] * self.bone.half_depth,
+        )
         return plate.node * hump(np.sqrt(u * u + v * v), 1.2 * plate.node + 2.5)
 
     def _paint_vein(self, canvas: Canvas, window: Window, place: Place) -> None:
@@ -163,16 +194,36 @@ def arch(bone: Vertebra, canal_depth: float, overgrowth: tuple[float, float], ma
         swell = 1 + 0.6 * extra
         inner = 16.0 * k - 2.5 * extra
         pieces += [
-            Piece(at(side * 14.5 * k, -bone.half_depth - 5 * k, 4.5 * k), (4.2 * k, 9 * k, 6.4 * k), 3.6 * k, marrow),
-            Piece(at(side * 8.5 * k, rear - 3.2 * k, -5 * k).pitched(0.3), (8.5 * k, 3.2 * k, 10 * k), None, marrow),
+            Piece(
+                at(side * 14.5 * k, -bone.half_depth - 5 * k, 4.5 * k),
+                (4.2 * k, 9 * k, 6.4 * k),
+                3.6 * k,
+                marrow,
+            ),
+            Piece(
+                at(side * 8.5 * k, rear - 3.2 * k, -5 * k).pitched(0.3),
+                (8.5 * k, 3.2 * k, 10 * k),
+                None,
+                marrow,
+            ),
             Piece(
                 at(side * (inner + 2.5 * k), rear + 2.5 * k, 13 * k),
                 (7.5 * k * swell, 6.0 * k * swell, 11 * k),
                 None,
                 marrow,
             ),
-            Piece(at(side * inner, rear - 5 * k, -15 * k), (7.8 * k * swell, 6.6 * k * swell, 11 * k), None, marrow),
-            Piece(at(side * 29 * k, rear + 5 * k, 4 * k), (13 * k, 3.0 * k, 5 * k), 2.8 * k, marrow),
+            Piece(
+                at(side * inner, rear - 5 * k, -15 * k),
+                (7.8 * k * swell, 6.6 * k * swell, 11 * k),
+                None,
+                marrow,
+            ),
+            Piece(
+                at(side * 29 * k, rear + 5 * k, 4 * k),
+                (13 * k, 3.0 * k, 5 * k),
+                2.8 * k,
+                marrow,
+            ),
         ]
     return tuple(pieces)
 
@@ -184,12 +235,28 @@ def wings(bone: Vertebra, marrow: Marrow) -> tuple[Piece, ...]:
     pieces = []
     for side in (-1.0, 1.0):
         masses = bone.frame.moved(side * (width + 0.42 * reach), -0.6 * depth - 2, -0.1 * half)
-        pieces.append(Piece(masses, (0.62 * reach, depth + 5, half + 2), 6.0 if reach > 10 else 3.0, marrow, warp=1.5))
+        pieces.append(
+            Piece(
+                masses,
+                (0.62 * reach, depth + 5, half + 2),
+                6.0 if reach > 10 else 3.0,
+                marrow,
+                warp=1.5,
+            )
+        )
         if bone.name in ("S1", "S2"):
             ilium = bone.frame.moved(side * (width + 1.1 * reach + 9), -depth - 6, 4).turned(-side * 0.5)
             pieces.append(Piece(ilium, (6.0, 30.0, half + 8), 5.5, marrow, warp=2.0))
     crest = {"S1": 14.5, "S2": 10.5, "S3": 7.5}.get(bone.name, 5.5)
-    pieces.append(Piece(bone.frame.moved(0, -depth - crest - 4.5, 0), (7.0, 3.4, half - 2), 2.8, marrow, warp=1.4))
+    pieces.append(
+        Piece(
+            bone.frame.moved(0, -depth - crest - 4.5, 0),
+            (7.0, 3.4, half - 2),
+            2.8,
+            marrow,
+            warp=1.4,
+        )
+    )
     return tuple(pieces)
 
 

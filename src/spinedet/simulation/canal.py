@@ -60,11 +60,23 @@ class Canal:
         half = np.maximum(lane.take(self.sac_depth) / 2, 0.4)
         inward = behind - lane.take(self.front) - half
         self._paint_sac(canvas, lane, (aside, inward), (half_width, half))
-        cord_depth, cord_width = lane.take(self.cord[0]), lane.take(self.cord[1])
-        inside = ellipse(aside, inward - 0.1 * half, np.maximum(cord_width, 0.2), np.maximum(cord_depth, 0.2))
+        cord_depth = np.minimum(lane.take(self.cord[0]), 0.88 * half)
+        cord_width = np.minimum(lane.take(self.cord[1]), 0.92 * half_width)
+        inside = ellipse(
+            aside,
+            inward - 0.1 * half,
+            np.maximum(cord_width, 0.2),
+            np.maximum(cord_depth, 0.2),
+        )
         canvas.paint(lane.window, canvas.cover(inside) * (cord_depth > 0.3), CORD)
 
-    def _paint_sac(self, canvas: Canvas, lane: Lane, place: tuple[Field, Field], size: tuple[Field, Field]) -> None:
+    def _paint_sac(
+        self,
+        canvas: Canvas,
+        lane: Lane,
+        place: tuple[Field, Field],
+        size: tuple[Field, Field],
+    ) -> None:
         """Dura, fluid and rootlets; a squeezed sac is three-cornered."""
         (aside, inward), (half_width, half) = place, size
         narrower = half_width * (1 - 0.45 * lane.take(self.pinch) * np.clip(0.5 + inward / (2 * half), 0, 1))
@@ -80,7 +92,11 @@ class Canal:
             across = (u - lane.take(beside)) * half_width
             down = (v - lane.take(behind)) * half
             nearest = np.minimum(nearest, across * across + down * down)
-        canvas.paint(lane.window, 0.8 * np.clip(1.3 - np.sqrt(nearest), 0, 1) * canvas.cover(sac + 0.3), ROOT)
+        canvas.paint(
+            lane.window,
+            0.8 * np.clip(1.3 - np.sqrt(nearest), 0, 1) * canvas.cover(sac + 0.3),
+            ROOT,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,12 @@ class Raster:
             round(o + 0.5 * (r + c), 9) for o, r, c in zip(self.origin, self.row, self.column, strict=True)
         )
         row, column = ((2 * s[0], 2 * s[1], 2 * s[2]) for s in (self.row, self.column))
-        return Raster((first, second, third), row, column, ((self.shape[0] + 1) // 2, (self.shape[1] + 1) // 2))
+        return Raster(
+            (first, second, third),
+            row,
+            column,
+            ((self.shape[0] + 1) // 2, (self.shape[1] + 1) // 2),
+        )
 
     def moved(self, direction: Sequence[float], distance: float) -> Raster:
         """The same pixels `distance` mm along a unit direction."""
@@ -120,12 +125,22 @@ class Canvas:
     @classmethod
     def blank(cls, raster: Raster, palette: Palette) -> Canvas:
         """A picture of air."""
-        return cls(raster, palette, np.zeros((2, *raster.shape), np.float32), np.zeros((3, 1, 1), np.float32))
+        return cls(
+            raster,
+            palette,
+            np.zeros((2, *raster.shape), np.float32),
+            np.zeros((3, 1, 1), np.float32),
+        )
 
     @classmethod
     def empty(cls, raster: Raster, palette: Palette) -> Canvas:
         """Only coordinates: nothing can be painted on it."""
-        return cls(raster, palette, np.empty((2, 0, 0), np.float32), np.empty((3, 0, 0), np.float32))
+        return cls(
+            raster,
+            palette,
+            np.empty((2, 0, 0), np.float32),
+            np.empty((3, 0, 0), np.float32),
+        )
 
     def on(self, raster: Raster) -> Canvas:
         """A copy of this picture to be painted on where another raster lies."""

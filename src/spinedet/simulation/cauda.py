@@ -49,7 +49,11 @@ def _strands(z: Array, tip: float, rng: np.random.Generator) -> Array:
     strands = []
     for side in np.linspace(-0.72, 0.72, 16):
         ends = float(rng.uniform(-30, 70))
-        phase, sway, length = rng.uniform(0, 40), rng.uniform(0.02, 0.09), rng.uniform(30, 60)
+        phase, sway, length = (
+            rng.uniform(0, 40),
+            rng.uniform(0.02, 0.09),
+            rng.uniform(30, 60),
+        )
         wave = sway * ripple((z + phase) / length)
         aside = side * np.clip((tip + 12 - z) / 50, 0.25, 1) + wave
         sunk = rng.uniform(0.05, 0.8) * np.sqrt(1 - side * side)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from spinedet.core.anatomy import Region
 from spinedet.simulation.degeneration import Wear
 from spinedet.simulation.readers import Habits
 
@@ -82,7 +83,12 @@ class ImagingConfig:
 
 def _axial() -> StackConfig:
     return StackConfig(
-        pixel=(0.5, 0.65), field_of_view=(180.0, 200.0), slices=(22, 25), pitch=(4.0, 4.5), swap=0.5, oblique=3.0
+        pixel=(0.5, 0.65),
+        field_of_view=(180.0, 200.0),
+        slices=(22, 25),
+        pitch=(4.0, 4.5),
+        swap=0.5,
+        oblique=3.0,
     )
 
 
@@ -91,6 +97,7 @@ class CenterConfig:
     """One hospital: `name` begins the ids of its studies."""
 
     name: str = "A"
+    region: Region = Region.LUMBAR
     imaging: ImagingConfig = field(default_factory=ImagingConfig)
     sagittal: StackConfig = field(default_factory=StackConfig)
     axial: StackConfig = field(default_factory=_axial)
@@ -122,7 +129,13 @@ def _center_b() -> CenterConfig:
             motion=(0.1, 0.6),
         ),
         sagittal=StackConfig(pixel=None, slices=(15, 17), acquired=(1.2, 1.8), oblique=1.5),
-        axial=replace(_axial(), pixel=(0.55, 0.75), field_of_view=(190.0, 220.0), acquired=(1.3, 1.8), oblique=5.0),
+        axial=replace(
+            _axial(),
+            pixel=(0.55, 0.75),
+            field_of_view=(190.0, 220.0),
+            acquired=(1.3, 1.8),
+            oblique=5.0,
+        ),
         wear=Wear(healthy=0.15, shift=0.1, clear=0.6, faintest=1.6),
         habits=Habits(margin=1.0, jitter=1.0),
     )
@@ -145,12 +158,53 @@ def _center_c() -> CenterConfig:
             pulsation=(0.02, 0.10),
             motion=(0.1, 0.7),
         ),
-        sagittal=StackConfig(field_of_view=(300.0, 320.0), slices=(13, 15), acquired=(1.4, 2.0), oblique=2.0),
+        sagittal=StackConfig(
+            field_of_view=(300.0, 320.0),
+            slices=(13, 15),
+            acquired=(1.4, 2.0),
+            oblique=2.0,
+        ),
         axial=replace(
-            _axial(), pixel=(0.6, 0.85), slices=(20, 24), pitch=(4.4, 5.0), acquired=(1.4, 2.0), oblique=6.0, angled=0.0
+            _axial(),
+            pixel=(0.6, 0.85),
+            slices=(20, 24),
+            pitch=(4.4, 5.0),
+            acquired=(1.4, 2.0),
+            oblique=6.0,
+            angled=0.0,
         ),
         wear=Wear(healthy=0.3, shift=-0.2, clear=0.6, faintest=1.6),
         habits=Habits(margin=0.5, jitter=0.8),
+    )
+
+
+def _center_d() -> CenterConfig:
+    """Necks at 1.5 T: smaller pixels and thinner slices."""
+    return CenterConfig(
+        name="D",
+        region=Region.CERVICAL,
+        imaging=ImagingConfig(
+            te_factor=(0.85, 1.0),
+            coil_depth=(70.0, 110.0),
+            band_start=(30.0, 40.0),
+            pulsation=(0.02, 0.08),
+        ),
+        sagittal=StackConfig(
+            pixel=(0.5, 0.7),
+            field_of_view=(230.0, 260.0),
+            slices=(13, 15),
+            pitch=(3.0, 3.6),
+            acquired=(1.1, 1.5),
+        ),
+        axial=StackConfig(
+            pixel=(0.45, 0.65),
+            field_of_view=(160.0, 190.0),
+            slices=(22, 30),
+            pitch=(3.0, 3.6),
+            swap=0.7,
+            oblique=4.0,
+        ),
+        wear=Wear(healthy=0.2, clear=0.6, faintest=1.8),
     )
 
 
@@ -194,6 +248,23 @@ def _randomised() -> CenterConfig:
     )  # fmt: skip
 
 
+def _hospital(name: str, like: CenterConfig, habits: Habits) -> CenterConfig:
+    """A centre with the scanner of another, unselected patients as worn as those of SPIDER, and its own readers."""
+    return replace(like, name=name, wear=Wear(shift=like.wear.shift), habits=habits)
+
+
+# A to D are plain enough for a demonstration in minutes; I to IV are as hard as hospitals are; R is for training only.
 CENTERS: dict[str, CenterConfig] = {
-    center.name: center for center in (_center_a(), _center_b(), _center_c(), _randomised())
+    center.name: center
+    for center in (
+        _center_a(),
+        _center_b(),
+        _center_c(),
+        _center_d(),
+        _hospital("I", _center_a(), Habits(jitter=0.6, misses=0.02, raters=2)),
+        _hospital("II", _center_b(), Habits(margin=1.0, jitter=1.0, misses=0.05)),
+        _hospital("III", _center_c(), Habits(margin=-0.5, jitter=0.8, misses=0.05)),
+        _hospital("IV", _center_d(), Habits(jitter=0.6, misses=0.02, raters=2)),
+        _randomised(),
+    )
 }

@@ -30,7 +30,7 @@ from spinedet.simulation.study import DrawnStudy, draw_study
 from spinedet.simulation.truth import CLASSES, STYLES, Convention
 
 # Raised whenever the same seed gives other pictures: finished studies of an older recipe are drawn again.
-RECIPE = 4
+RECIPE = 5
 _BYTES_PER_STUDY = 16 << 20
 
 Progress = Callable[[int, int], None]
@@ -104,7 +104,12 @@ class _Task:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def draw_cohort(config: CohortConfig, folder: Path, workers: int = 1, progress: Progress | None = None) -> Path:
+def draw_cohort(
+    config: CohortConfig,
+    folder: Path,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Path:
     """Draw the studies of a cohort that `folder` does not hold yet, and its manifest.
 
     Args:
@@ -132,7 +137,10 @@ def draw_cohort(config: CohortConfig, folder: Path, workers: int = 1, progress: 
     write_manifest(
         path,
         Manifest(
-            name=config.name, region=Region(config.region), categories=config.convention.categories, studies=studies
+            name=config.name,
+            region=Region(config.region),
+            categories=config.convention.categories,
+            studies=studies,
         ),
     )
     return path
@@ -143,19 +151,32 @@ def _tasks(config: CohortConfig) -> list[_Task]:
         raise InputError(f"style={config.style} is unknown; choose one of {', '.join(STYLES)}")
     if config.classes not in CLASSES:
         raise InputError(f"classes={config.classes} is unknown; choose one of {', '.join(CLASSES)}")
-    if Region(config.region) is not Region.LUMBAR:
-        raise InputError(f"region={config.region} cannot be drawn yet; choose region=lumbar")
     tasks = []
     counted: dict[str, int] = {}
     for group in config.groups:
         if group.center not in CENTERS:
             raise InputError(f"phantom centre {group.center!r} is unknown; choose one of {', '.join(CENTERS)}")
+        if CENTERS[group.center].region is not Region(config.region):
+            known = [name for name, center in CENTERS.items() if center.region is Region(config.region)]
+            raise InputError(
+                f"phantom centre {group.center!r} scans the {CENTERS[group.center].region.value} spine; "
+                f"for region={Region(config.region).value} choose one of {', '.join(known)}"
+            )
         if group.studies < 1:
             raise InputError(f"a group of centre {group.center} has studies={group.studies}; give at least 1")
         for _ in range(group.studies):
             counted[group.center] = index = counted.get(group.center, 0) + 1
             split = Split(group.split) if group.split else None
-            tasks.append(_Task(CENTERS[group.center], index, split, config.seed, config.convention, config.sampling))
+            tasks.append(
+                _Task(
+                    CENTERS[group.center],
+                    index,
+                    split,
+                    config.seed,
+                    config.convention,
+                    config.sampling,
+                )
+            )
     return tasks
 
 
@@ -179,12 +200,25 @@ def _draw_to(task: _Task, folder: Path) -> None:
     home = folder / task.id
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    study = draw_study(task.center, task.index, task.seed, convention=task.convention, sampling=task.sampling)
+    study = draw_study(
+        task.center,
+        task.index,
+        task.seed,
+        convention=task.convention,
+        sampling=task.sampling,
+    )
     series = []
     for stack, image in zip(study.stacks, study.images, strict=True):
         path = home / f"{stack.id}.nii.gz"
         _write_nifti(path, image, stack.grid)
-        series.append(Series(id=stack.id, plane=stack.plane, path=Path(path.name), sha256=sha256(path)))
+        series.append(
+            Series(
+                id=stack.id,
+                plane=stack.plane,
+                path=Path(path.name),
+                sha256=sha256(path),
+            )
+        )
     record = _record(task, study, tuple(series))
     write_json(home / "study.json", {"recipe": task.recipe, **record.model_dump(mode="json")})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spinedet.core.anatomy import Region
 from spinedet.simulation.cohort import CohortConfig, GroupConfig
 
 DEMO = CohortConfig(
@@ -16,9 +17,36 @@ DEMO = CohortConfig(
     coarseness=1.4,
 )
 
+# Sized as the cohorts of Yi et al. (2023): centre I to develop and test within, II and III to test without, IV necks.
+YI2023 = CohortConfig(
+    name="phantom-yi2023",
+    groups=[
+        GroupConfig("I", "train", 456),
+        GroupConfig("I", "test", 134),
+        GroupConfig("II", "test", 100),
+        GroupConfig("III", "test", 114),
+    ],
+)
+
+YI2023_CERVICAL = CohortConfig(
+    name="phantom-yi2023-cervical",
+    region=Region.CERVICAL,
+    groups=[GroupConfig("IV", "train", 120), GroupConfig("IV", "test", 80)],
+)
+
+# Contrast, geometry and artefacts beyond any hospital's, to train detectors that are to work on real scans.
+RANDOMISED = CohortConfig(
+    name="phantom-randomised",
+    groups=[GroupConfig("R", "train", 400), GroupConfig("R", "tune", 40)],
+)
+
 SMOKE = CohortConfig(
     name="phantom-smoke",
-    groups=[GroupConfig("A", "train", 3), GroupConfig("A", "tune", 1), GroupConfig("A", "test", 1)],
+    groups=[
+        GroupConfig("A", "train", 3),
+        GroupConfig("A", "tune", 1),
+        GroupConfig("A", "test", 1),
+    ],
     coarseness=3.0,
     coarsest=1.9,
 )

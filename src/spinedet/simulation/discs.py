@@ -12,7 +12,14 @@ from spinedet.simulation.canvas import Block, Canvas, Field, Window
 from spinedet.simulation.degeneration import NARROW, DiscState
 from spinedet.simulation.shapes import ellipsoid, hump, outline
 from spinedet.simulation.texture import Texture
-from spinedet.simulation.tissue import ANNULUS, FLUID, LIGAMENT, NUCLEUS, Tissue, with_t2
+from spinedet.simulation.tissue import (
+    ANNULUS,
+    FLUID,
+    LIGAMENT,
+    NUCLEUS,
+    Tissue,
+    with_t2,
+)
 
 Span = tuple[float, float]
 _RAYS = 96
@@ -98,7 +105,12 @@ class Pad:
         """A high-intensity zone in the rear annulus (Aprill and Bogduk, Br J Radiol 65:361, 1992)."""
         x, a, s = place
         side = self.state.herniation.side if self.state.herniation else 2.0
-        tear = ellipsoid(x - side, a + self.disc.half_depth + 0.5 * self.state.bulge - 1.5, s + 0.5, (4.0, 1.2, 1.6))
+        tear = ellipsoid(
+            x - side,
+            a + self.disc.half_depth + 0.5 * self.state.bulge - 1.5,
+            s + 0.5,
+            (4.0, 1.2, 1.6),
+        )
         canvas.paint(window, 0.8 * canvas.cover(tear), FLUID, 0.6)
 
     def _paint_extrusion(self, canvas: Canvas) -> None:
@@ -110,7 +122,11 @@ class Pad:
         x, a, s = canvas.local(window, frame)
         distance = ellipsoid(x, a, s, radii)
         canvas.paint(window, canvas.cover(distance), LIGAMENT)
-        canvas.paint(window, canvas.cover(distance + 0.9), with_t2(ANNULUS, 0.9 + 0.3 * self.state.darkness))
+        canvas.paint(
+            window,
+            canvas.cover(distance + 0.9),
+            with_t2(ANNULUS, 0.9 + 0.3 * self.state.darkness),
+        )
 
     def _fragment(self) -> tuple[Frame, tuple[float, float, float]]:
         """Place and radii of a migrated fragment."""
@@ -119,7 +135,11 @@ class Pad:
             raise ValueError("only a herniated disc has a fragment")
         depth = self.disc.half_depth + self.state.bulge + 0.5 * focus.reach
         frame = self.disc.frame.moved(focus.side, -depth, 0.5 * focus.migration)
-        return frame, (0.9 * focus.half_width, 0.5 * focus.reach, 0.5 * abs(focus.migration) + 2.0)
+        return frame, (
+            0.9 * focus.half_width,
+            0.5 * focus.reach,
+            0.5 * abs(focus.migration) + 2.0,
+        )
 
     def surface(self) -> Array:
         """Points (n, 3) RAS mm on rim and faces of the whole disc with its bulge and herniation."""
@@ -175,7 +195,10 @@ class Pad:
         far = rear - max(state.reach, 2.0) if state.stenosis < NARROW else rear - CANAL_DEPTH
         half = max(disc.height / 2, 3.0)
         return np.vstack(
-            [self.corners((middle - width, middle + width), (far, rear + 1), (-half, half)), *self._tips()]
+            [
+                self.corners((middle - width, middle + width), (far, rear + 1), (-half, half)),
+                *self._tips(),
+            ]
         )
 
     def corners(self, right: Span, anterior: Span, up: Span) -> Array:

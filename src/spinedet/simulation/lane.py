@@ -40,7 +40,10 @@ class Lane:
         if rows is None or columns is None:
             return None
         window = Window(_shifted(rows, self.window.rows), _shifted(columns, self.window.columns))
-        return Lane(window, *(_cut(part, rows, columns) for part in (self.aside, self.behind, self.entry, self.y)))
+        return Lane(
+            window,
+            *(_cut(part, rows, columns) for part in (self.aside, self.behind, self.entry, self.y)),
+        )
 
     def _size(self, axis: int) -> int:
         span = (self.window.rows, self.window.columns)[axis]
@@ -62,7 +65,10 @@ def _shifted(span: slice, base: slice) -> slice:
 
 def _cut(part: Any, rows: slice, columns: slice) -> Any:
     """The window's share of an array that may broadcast along rows or columns."""
-    return part[rows if part.shape[0] > 1 else slice(None), columns if part.shape[1] > 1 else slice(None)]
+    return part[
+        rows if part.shape[0] > 1 else slice(None),
+        columns if part.shape[1] > 1 else slice(None),
+    ]
 
 
 def lane_of(canvas: Canvas, window: Window, curve: Curve) -> Lane:

@@ -21,6 +21,7 @@ from spinedet.simulation.anatomy import (
     Wearing,
     rear_curve,
     stack,
+    upright_along,
 )
 
 # Bodies after Zhou et al., Eur Spine J 9:242 (2000) and Panjabi et al., Spine 17:299 (1992); angles after Been et al.,
@@ -37,7 +38,18 @@ SEGMENTS = (
     Segment("T9", 16.8, 14.4, 21.2, -4.0, 4.6, -1.5),
     Segment("T8", 16.2, 14.0, 20.6, -4.5, 4.3, -2.0),
 )
-LEVELS = ("L5/S1", "L4/L5", "L3/L4", "L2/L3", "L1/L2", "T12/L1", "T11/T12", "T10/T11", "T9/T10", "T8/T9")
+LEVELS = (
+    "L5/S1",
+    "L4/L5",
+    "L3/L4",
+    "L2/L3",
+    "L1/L2",
+    "T12/L1",
+    "T11/T12",
+    "T10/T11",
+    "T9/T10",
+    "T8/T9",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +96,22 @@ def levels_of(variant: Variant) -> tuple[str, ...]:
     return LEVELS[1:] if variant.sacralised else LEVELS
 
 
-def draw_spine(patient: Patient, variant: Variant, wearing: dict[str, Wearing], rng: np.random.Generator) -> Spine:
+def draw_spine(
+    patient: Patient,
+    variant: Variant,
+    wearing: dict[str, Wearing],
+    rng: np.random.Generator,
+) -> Spine:
     """A lumbar spine standing on its sacrum."""
     slope = math.radians(float(np.clip(rng.normal(38, 8), 18, 58)))
     lordosis = float(np.clip(rng.normal(1.0, 0.2), 0.45, 1.5)) * (0.55 + 0.45 * slope / math.radians(38))
     scoliosis = math.radians(abs(rng.normal(0, 1.2)) * (3 if rng.random() < 0.1 else 1))
-    posture = Posture(lordosis, scoliosis, float(rng.uniform(0, 2 * math.pi)), 0.25 * scoliosis * rng.standard_normal())
+    posture = Posture(
+        lordosis,
+        scoliosis,
+        float(rng.uniform(0, 2 * math.pi)),
+        0.25 * scoliosis * rng.standard_normal(),
+    )
     top = UPRIGHT.pitched(slope).rolled(math.radians(rng.normal(0, 1.5))).turned(math.radians(rng.normal(0, 2.0)))
     sacrum, stubs = _sacrum(top, patient, float(rng.normal(1.0, 0.2)))
     if variant.sacralised:
@@ -97,12 +119,16 @@ def draw_spine(patient: Patient, variant: Variant, wearing: dict[str, Wearing], 
     foot = Foot("S1", top, 25.0 * patient.scale, 16.3 * patient.scale)
     bodies, discs = stack(foot, _segments(variant), posture, wearing, patient, rng)
     if variant.sacralised:
-        rudiment = replace(discs[0], half_depth=0.7 * discs[0].half_depth, half_width=0.7 * discs[0].half_width)
+        rudiment = replace(
+            discs[0],
+            half_depth=0.7 * discs[0].half_depth,
+            half_width=0.7 * discs[0].half_width,
+        )
         discs = (replace(rudiment, stub=True), *discs[1:])
     vertebrae = (*reversed(sacrum), *bodies)
-    middle = next(disc for disc in discs if disc.level == "L3/L4").frame.center
+    by_name = {bone.name: bone for bone in bodies}
     aim = Aim(
-        sagittal=replace(UPRIGHT, center=middle).moved(0, 12, 4),
+        sagittal=upright_along(by_name["L5"], by_name["L1"]).moved(0, 14, -14),
         axial=replace(UPRIGHT, center=top.center).pitched(math.radians(4)).moved(0, -18, -14),
         blocks=tuple(disc for disc in discs if not disc.stub)[:3],
     )
@@ -113,7 +139,11 @@ def _segments(variant: Variant) -> tuple[Segment, ...]:
     if not variant.extra:
         return SEGMENTS
     last = SEGMENTS[0]
-    return (replace(last, name="L6"), replace(last, wedge=4.0, disc_wedge=10.0, disc_height=10.8), *SEGMENTS[1:])
+    return (
+        replace(last, name="L6"),
+        replace(last, wedge=4.0, disc_wedge=10.0, disc_height=10.8),
+        *SEGMENTS[1:],
+    )
 
 
 def _sacrum(top: Frame, patient: Patient, stoop: float) -> tuple[list[Vertebra], tuple[Disc, ...]]:
@@ -124,14 +154,39 @@ def _sacrum(top: Frame, patient: Patient, stoop: float) -> tuple[list[Vertebra],
         here = here.pitched(math.radians(piece.tilt * stoop) - turned)
         turned = math.radians(piece.tilt * stoop)
         size = patient.scale
-        depth, height, seam = (piece.top + piece.bottom) / 2 * size, piece.height * size, _SEAMS[piece.name] * size
+        depth, height, seam = (
+            (piece.top + piece.bottom) / 2 * size,
+            piece.height * size,
+            _SEAMS[piece.name] * size,
+        )
         # Going down the bodies taper, so their middles move backwards.
         middle = here.moved(0, depth - piece.top * size, -height / 2)
         taper = (piece.top - piece.bottom) / (piece.top + piece.bottom)
-        pieces.append(Vertebra(piece.name, middle, piece.half_width * size, depth, height, 0.0, taper, sacral=True))
+        pieces.append(
+            Vertebra(
+                piece.name,
+                middle,
+                piece.half_width * size,
+                depth,
+                height,
+                0.0,
+                taper,
+                sacral=True,
+            )
+        )
         here = here.moved(0, (piece.bottom - piece.top) * size, -height)
         if piece.name == "S1":
             gap = here.moved(0, 0, -seam / 2)
-            stubs.append(Disc("S1/S2", gap, 0.62 * piece.half_width * size, 0.8 * piece.bottom * size, seam, 0.0, True))
+            stubs.append(
+                Disc(
+                    "S1/S2",
+                    gap,
+                    0.62 * piece.half_width * size,
+                    0.8 * piece.bottom * size,
+                    seam,
+                    0.0,
+                    True,
+                )
+            )
         here = here.moved(0, 0, -seam)
     return pieces, tuple(stubs)

@@ -35,7 +35,9 @@ def draw_lumbar(wear: Wear, rng: np.random.Generator) -> Scene:
     wearing = {level: Wearing(state.height, state.slip) for level, state in states.items()}
     spine = draw_spine(patient, variant, wearing, rng)
     marrow = Marrow(
-        marrow_of(patient.age, rng.standard_normal()), draw_texture(0.9, (0.9, 0.9, 1.3), rng), rng.uniform(0.05, 0.2)
+        marrow_of(patient.age, rng.standard_normal()),
+        draw_texture(0.9, (0.9, 0.9, 1.3), rng),
+        rng.uniform(0.05, 0.2),
     )
     canal = draw_canal(spine, states, rng)
     hollow = float(rng.uniform(0.8, 2.2))
@@ -70,8 +72,14 @@ def _body(
     rng: np.random.Generator,
 ) -> Body:
     """A body between its two discs; about one spine in ten holds a haemangioma (Slon et al., JCAT 2015)."""
-    below = next((state for level, state in states.items() if level.startswith(f"{bone.name}/")), None)
-    above = next((state for level, state in states.items() if level.endswith(f"/{bone.name}")), None)
+    below = next(
+        (state for level, state in states.items() if level.startswith(f"{bone.name}/")),
+        None,
+    )
+    above = next(
+        (state for level, state in states.items() if level.endswith(f"/{bone.name}")),
+        None,
+    )
     clot = rng.uniform(4.0, 8.5) if not bone.sacral and rng.random() < 0.02 else 0.0
     return Body(
         bone,
@@ -87,7 +95,10 @@ def _body(
 def _arches(spine: Spine, canal: Canal, states: dict[str, DiscState], marrow: Marrow) -> tuple[Part, ...]:
     parts: list[Part] = []
     for bone in spine.vertebrae:
-        below = next((disc for disc in spine.discs if disc.level.startswith(f"{bone.name}/")), None)
+        below = next(
+            (disc for disc in spine.discs if disc.level.startswith(f"{bone.name}/")),
+            None,
+        )
         if bone.sacral or below is None or below.stub:
             parts += wings(bone, marrow)
         if bone.sacral or below is None:

@@ -14,7 +14,27 @@ import numpy as np
 # Levels with parameters of their own; those above share the last.
 LEVELS = ("L5/S1", "L4/L5", "L3/L4", "L2/L3", "L1/L2", "T12/L1", "T11/T12")
 # In the order in which they are drawn: each may depend on those before it.
-FINDINGS = ("narrowing", "bulging", "herniation", "modic", "upper_plate", "lower_plate", "slip")
+# The cervical order is that of Nakashima et al., Spine 40:392 (2015): C5/C6 first, then C4/C5 and C6/C7; for want of a
+# table of cervical gradings the numbers are those of lumbar levels.
+_NEAREST = {
+    "L5/L6": 1,
+    "L6/S1": 0,
+    "C5/C6": 1,
+    "C6/C7": 2,
+    "C4/C5": 2,
+    "C3/C4": 3,
+    "C2/C3": 5,
+    "C7/T1": 4,
+}
+FINDINGS = (
+    "narrowing",
+    "bulging",
+    "herniation",
+    "modic",
+    "upper_plate",
+    "lower_plate",
+    "slip",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +90,18 @@ def fitted() -> Prevalence:
 
 
 def level_group(level: str) -> int:
-    """Row of a level in the parameters; levels outside the table go with the nearest row."""
+    """Row of a level in the parameters; levels outside the table go with a row that wears alike."""
     if level in LEVELS:
         return LEVELS.index(level)
-    return {"L5/L6": 1, "L6/S1": 0, "S1/S2": 5}.get(level, len(LEVELS) - 1)
+    return _NEAREST.get(level, len(LEVELS) - 1)
 
 
 def draw_findings(
-    model: Prevalence, age: int, levels: Sequence[str], rng: np.random.Generator, shift: float = 0.0
+    model: Prevalence,
+    age: int,
+    levels: Sequence[str],
+    rng: np.random.Generator,
+    shift: float = 0.0,
 ) -> dict[str, Findings]:
     """Findings at every level of one patient; `shift` wears all discs more (+) or less (-), in deviations."""
     years = (age - model.age_mean) / model.age_deviation

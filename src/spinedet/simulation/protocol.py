@@ -73,7 +73,10 @@ def draw_stacks(center: CenterConfig, spine: Spine, sampling: Sampling, rng: np.
     """The sagittal and the axial series of one visit; blocks along the discs are one series each."""
     protocol = _choose(center.imaging, rng)
     stacks: list[Stack] = []
-    for name, plane, config in (("sag", Plane.SAGITTAL, center.sagittal), ("ax", Plane.AXIAL, center.axial)):
+    for name, plane, config in (
+        ("sag", Plane.SAGITTAL, center.sagittal),
+        ("ax", Plane.AXIAL, center.axial),
+    ):
         pixel = sampling.pixel(_draw(config.pixel, rng) if config.pixel else protocol.pixel)
         pitch = round(_draw(config.pitch, rng), 2) if config.pitch else protocol.pitch
         size = max(round(_draw(config.field_of_view, rng) / pixel / 16), 4) * 16
@@ -86,7 +89,11 @@ def draw_stacks(center: CenterConfig, spine: Spine, sampling: Sampling, rng: np.
 
 def _choose(imaging: ImagingConfig, rng: np.random.Generator) -> Protocol:
     """One of the real protocols that the centre uses, as often as it was used."""
-    wanted = {"vendor": imaging.vendor, "field_tesla": imaging.field_tesla, "kind": imaging.kind}
+    wanted = {
+        "vendor": imaging.vendor,
+        "field_tesla": imaging.field_tesla,
+        "kind": imaging.kind,
+    }
     fitting = [p for p in protocols() if all(v is None or getattr(p, k) == v for k, v in wanted.items())]
     if not fitting:
         raise InputError(f"no real protocol has {wanted}; set vendor, field_tesla or kind of the centre to null")
@@ -106,15 +113,27 @@ def _echo_train(protocol: Protocol, imaging: ImagingConfig, rng: np.random.Gener
     """
     tr, te, fat = (4.0, 1.4, 350.0) if protocol.kind == "3D" else (1.0, 1.0, 150.0)
     tr, te = tr * _draw(imaging.tr_factor, rng), te * _draw(imaging.te_factor, rng)
-    return EchoTrain(protocol.field_tesla, round(protocol.tr_ms * tr, 1), round(protocol.te_ms * te, 1), fat)
+    return EchoTrain(
+        protocol.field_tesla,
+        round(protocol.tr_ms * tr, 1),
+        round(protocol.te_ms * te, 1),
+        fat,
+    )
 
 
 def _scan(
-    imaging: ImagingConfig, config: StackConfig, protocol: Protocol, spacing: Range, rng: np.random.Generator
+    imaging: ImagingConfig,
+    config: StackConfig,
+    protocol: Protocol,
+    spacing: Range,
+    rng: np.random.Generator,
 ) -> Scan:
     pixel, pitch = spacing
     phase_axis = 0 if rng.random() < config.swap else 1
-    acquired = _draw(config.acquired, rng), _draw((config.acquired[0], 1.2 * config.acquired[1]), rng)
+    acquired = (
+        _draw(config.acquired, rng),
+        _draw((config.acquired[0], 1.2 * config.acquired[1]), rng),
+    )
     crests = (_draw((0, 2), rng), _draw((0, 2), rng), _draw((0, 2), rng))
     return Scan(
         vendor=protocol.vendor,
@@ -151,7 +170,11 @@ def _marks(imaging: ImagingConfig, phase_axis: int, rng: np.random.Generator) ->
 
 
 def _grids(
-    plane: Plane, spine: Spine, config: StackConfig, size: tuple[int, float, float], rng: np.random.Generator
+    plane: Plane,
+    spine: Spine,
+    config: StackConfig,
+    size: tuple[int, float, float],
+    rng: np.random.Generator,
 ) -> Iterator[Grid]:
     """Where the stack's blocks lie: one parallel stack, or one block per disc along it."""
     slices = int(rng.integers(config.slices[0], config.slices[1] + 1))
@@ -184,7 +207,10 @@ def _axial(frame: Frame, size: tuple[int, float, float], slices: int) -> Grid:
 
 
 def _centred(
-    middle: Vector, directions: tuple[Vector, Vector, Vector], size: tuple[int, float, float], slices: int
+    middle: Vector,
+    directions: tuple[Vector, Vector, Vector],
+    size: tuple[int, float, float],
+    slices: int,
 ) -> Grid:
     """A grid whose block has its middle at a point."""
     pixels, pixel, pitch = size

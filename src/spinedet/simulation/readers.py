@@ -51,7 +51,10 @@ def _drawn(truth: EdgeBox, grid: Grid, habits: Habits, rng: np.random.Generator)
     # No hand draws a box of less than two pixels.
     low, high = truth.low - shift[0], truth.high + shift[1]
     middle, half = (low + high) / 2, np.maximum((high - low) / 2, 1.0)
-    return EdgeBox(np.where(shift[0] == 0, low, middle - half), np.where(shift[1] == 0, high, middle + half))
+    return EdgeBox(
+        np.where(shift[0] == 0, low, middle - half),
+        np.where(shift[1] == 0, high, middle + half),
+    )
 
 
 def _on_slices(box: EdgeBox, grid: Grid) -> EdgeBox:

@@ -12,7 +12,13 @@ from scipy import fft
 from spinedet.core.geometry import Grid
 from spinedet.core.types import RAS_AXES
 from spinedet.simulation.anatomy import Curve, Vector
-from spinedet.simulation.artefacts import Artefacts, folded, ghosted, margin, shot_phases
+from spinedet.simulation.artefacts import (
+    Artefacts,
+    folded,
+    ghosted,
+    margin,
+    shot_phases,
+)
 from spinedet.simulation.canal import ripple
 from spinedet.simulation.canvas import Canvas, Field, Palette, Raster, doubled
 from spinedet.simulation.lane import Lane, lane_of
@@ -101,7 +107,10 @@ def _received(scene: Scene, raster: Raster, grid: Grid, scan: Scan, palette: Pal
     clean = ghosted(clean, _flowing(water, palette, lane, raster), marks.pulsation, marks)
     clean = ghosted(
         clean,
-        doubled(np.broadcast_to(np.clip((-lane.behind - 70) / 30, 0, 1), smooth.shape), raster.shape),
+        doubled(
+            np.broadcast_to(np.clip((-lane.behind - 70) / 30, 0, 1), smooth.shape),
+            raster.shape,
+        ),
         marks.breathing,
         marks,
     )

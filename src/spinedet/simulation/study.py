@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spinedet.core.anatomy import Region
 from spinedet.core.types import FiniteJson, Lesion
 from spinedet.simulation.centers import CenterConfig
+from spinedet.simulation.cervical_patient import draw_cervical
 from spinedet.simulation.lumbar_patient import draw_lumbar
 from spinedet.simulation.protocol import Sampling, Stack, draw_stacks
 from spinedet.simulation.scanner import acquire
@@ -39,6 +41,9 @@ class DrawnStudy:
         }
 
 
+_PATIENTS = {Region.LUMBAR: draw_lumbar, Region.CERVICAL: draw_cervical}
+
+
 def stream(seed: int, center: str, index: int) -> np.random.Generator:
     """The random numbers of one study: its own, whatever else is drawn before or beside it."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index, *center.encode()])))
@@ -63,7 +68,7 @@ def draw_study(
     """
     # The readers and the noise have streams of their own: changing a habit leaves the pictures as they are.
     body, visit, noise, reading = stream(seed, center.name, index).spawn(4)
-    scene = draw_lumbar(center.wear, body)
+    scene = _PATIENTS[center.region](center.wear, body)
     stacks = draw_stacks(center, scene.spine, sampling or Sampling(), visit)
     images = tuple(acquire(scene, stack.grid, stack.scan, noise) for stack in stacks)
     meaning = convention or Convention()

@@ -53,6 +53,7 @@ class Signal:
 CSF = Tissue("csf", 1.0, (4000, 4300), (1800, 1600))
 CORD = Tissue("cord", 0.82, (745, 993), (74, 72))
 ROOT = Tissue("cord", 0.85, (900, 1080), (85, 82))
+BRAIN = Tissue("cord", 0.80, (900, 1200), (85, 80))
 MARROW = Tissue("marrow", 0.80, (650, 780), (52, 50), fat=0.45)
 CORTEX = Tissue("cortex", 0.10, (250, 280), (12, 10))
 LIGAMENT = Tissue("cortex", 0.35, (600, 700), (22, 20))
@@ -70,7 +71,22 @@ BLOOD = Tissue("blood", 0.04, (1440, 1900), (200, 150))  # flowing: nearly all o
 AIR = Tissue("air", 0.0, (1000, 1000), (1, 1))
 
 KINDS = tuple(
-    dict.fromkeys(t.kind for t in (CSF, CORD, MARROW, CORTEX, ANNULUS, NUCLEUS, MUSCLE, FAT, BOWEL, KIDNEY, BLOOD))
+    dict.fromkeys(
+        t.kind
+        for t in (
+            CSF,
+            CORD,
+            MARROW,
+            CORTEX,
+            ANNULUS,
+            NUCLEUS,
+            MUSCLE,
+            FAT,
+            BOWEL,
+            KIDNEY,
+            BLOOD,
+        )
+    )
 )
 
 _FAT_T1_MS = (300.0, 370.0)

@@ -12,7 +12,16 @@ from spinedet.simulation.canvas import Canvas, Field
 from spinedet.simulation.lane import Lane
 from spinedet.simulation.shapes import ellipse, smooth_max
 from spinedet.simulation.texture import Texture, draw_texture
-from spinedet.simulation.tissue import AIR, BLOOD, BOWEL, FAT, KIDNEY, LIGAMENT, MUSCLE, SKIN
+from spinedet.simulation.tissue import (
+    AIR,
+    BLOOD,
+    BOWEL,
+    FAT,
+    KIDNEY,
+    LIGAMENT,
+    MUSCLE,
+    SKIN,
+)
 
 # Distance from the rear wall of the body to the tip of the spinous process, and back fat relative to the patient's.
 _BACK: dict[str, tuple[float, ...]] = {
@@ -136,13 +145,21 @@ class Trunk:
         if near is None:
             return
         lane = near
-        skin, fine = self._skin(canvas, lane), self.grains.fine.over(canvas, lane.window)
+        skin, fine = (
+            self._skin(canvas, lane),
+            self.grains.fine.over(canvas, lane.window),
+        )
         warp = canvas.warp[2, lane.window.rows, lane.window.columns]
         before, wide = -lane.behind, np.abs(lane.aside)
         # Beside the back muscles the wall of the flank reaches farther back.
         rear = before + 10 + np.clip((wide - 62) * 1.3, 0, 40) + 1.2 * warp
         layers = 1 + 0.1 * fine
-        canvas.paint(lane.window, canvas.cover(smooth_max(skin + 13, -rear, 8)), MUSCLE, np.maximum(layers, 0.3))
+        canvas.paint(
+            lane.window,
+            canvas.cover(smooth_max(skin + 13, -rear, 8)),
+            MUSCLE,
+            np.maximum(layers, 0.3),
+        )
         inner = smooth_max(skin + 24, 5 - rear, 10) + 1.5 * warp
         canvas.paint(lane.window, canvas.cover(inner), FAT, 0.8 + 0.04 * fine)
         loops = self.grains.coarse.over(canvas, lane.window)
@@ -167,7 +184,15 @@ class Trunk:
         wide, bulk = np.abs(lane.aside), self.habit.bulk
         gain = np.maximum(1 + 0.12 * fine, 0.4)
         radius = np.maximum((7 + 14 * down) * bulk, 1)
-        psoas = ellipse(wide - 28 - 9 * down, -lane.behind - 13 - 6 * down, 0.85 * radius, 1.1 * radius) + warp
+        psoas = (
+            ellipse(
+                wide - 28 - 9 * down,
+                -lane.behind - 13 - 6 * down,
+                0.85 * radius,
+                1.1 * radius,
+            )
+            + warp
+        )
         canvas.paint(lane.window, canvas.cover(psoas - 1.2), FAT, 0.9)
         canvas.paint(lane.window, canvas.cover(psoas), MUSCLE, gain)
         square = ellipse(wide - 62, lane.behind + 1, 19 * bulk, 9 * bulk) + warp
@@ -185,7 +210,12 @@ class Trunk:
         for aside, before, radius in self.habit.vessels:
             for side in (-1.0, 1.0):
                 across = lane.aside - aside * (1 - 0.5 * np.minimum(part, 1)) - side * 30 * part
-                lumen = ellipse(across, -lane.behind - before + 12 * part, radius * thinner, 0.85 * radius * thinner)
+                lumen = ellipse(
+                    across,
+                    -lane.behind - before + 12 * part,
+                    radius * thinner,
+                    0.85 * radius * thinner,
+                )
                 canvas.paint(lane.window, canvas.cover(lumen + warp - 1.0), LIGAMENT)
                 canvas.paint(lane.window, canvas.cover(lumen + warp), BLOOD)
 
@@ -207,8 +237,16 @@ def draw_trunk(spine: Spine, rng: np.random.Generator) -> Trunk:
         bulk=float(np.clip(rng.normal(1.0, 0.08), 0.8, 1.2)) * patient.scale,
         fork=fork,
         vessels=(
-            (-10.0 + float(rng.normal(0, 3)), 44.5 * patient.scale, float(rng.uniform(7, 10))),
-            (13.0 + float(rng.normal(0, 3)), 43.5 * patient.scale, float(rng.uniform(7, 11))),
+            (
+                -10.0 + float(rng.normal(0, 3)),
+                44.5 * patient.scale,
+                float(rng.uniform(7, 10)),
+            ),
+            (
+                13.0 + float(rng.normal(0, 3)),
+                43.5 * patient.scale,
+                float(rng.uniform(7, 11)),
+            ),
         ),
         gas=float(rng.uniform(-0.3, 0.6)),
     )

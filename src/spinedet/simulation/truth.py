@@ -11,8 +11,8 @@ import numpy as np
 from spinedet.core.geometry import EdgeBox, Grid
 from spinedet.core.types import Box, FiniteJson, Lesion, Origin
 from spinedet.simulation.anatomy import Array
-from spinedet.simulation.degeneration import NARROW, SLIPPED, DiscState
-from spinedet.simulation.discs import Pad
+from spinedet.simulation.degeneration import NARROW, DiscState
+from spinedet.simulation.discs import CANAL_DEPTH, Pad
 from spinedet.simulation.protocol import Stack
 from spinedet.simulation.readers import Habits, read
 from spinedet.simulation.scene import Scene
@@ -40,7 +40,9 @@ def _plates(pad: Pad) -> Array:
     """Around the marrow changes above and below a disc."""
     up, down = (pad.disc.height / 2 + plate.band + 1 for plate in (pad.state.upper, pad.state.lower))
     return pad.corners(
-        (-pad.disc.half_width, pad.disc.half_width), (-pad.disc.half_depth, pad.disc.half_depth), (-down, up)
+        (-pad.disc.half_width, pad.disc.half_width),
+        (-pad.disc.half_depth, pad.disc.half_depth),
+        (-down, up),
     )
 
 
@@ -57,23 +59,31 @@ def _node(pad: Pad) -> Array:
 def _foramina(pad: Pad) -> Array:
     """Around the narrowed foramina."""
     sides = [side for side, extra in zip((-1.0, 1.0), pad.state.facets, strict=True) if extra >= NARROW]
-    reach = [side * edge for side in sides for edge in (10.0, 25.0)]
-    rear = -pad.disc.half_depth
-    return pad.corners((min(reach), max(reach)), (rear - 11, rear + 2), (-7, 11))
+    rear, k = -pad.disc.half_depth, pad.state.size
+    reach = [side * edge * k for side in sides for edge in (10.0, 25.0)]
+    return pad.corners((min(reach), max(reach)), (rear - 11 * k, rear + 2), (-7 * k, 11 * k))
 
 
 def _canal(pad: Pad) -> Array:
     """Around the narrowed part of the canal."""
-    rear = -pad.disc.half_depth
-    return pad.corners((-11, 11), (rear - 15, rear + 1), (-7, 7))
+    rear, half = -pad.disc.half_depth, max(7 * pad.state.size, 4.5)
+    return pad.corners((-11, 11), (rear - CANAL_DEPTH, rear + 1), (-half, half))
 
 
 # From the most to the least telling: in style `disc` a disc carries the first that it shows.
 KINDS = (
-    Kind("extrusion", lambda s: s.herniation is not None and s.herniation.is_extrusion, Pad.focus),
-    Kind("protrusion", lambda s: s.herniation is not None and not s.herniation.is_extrusion, Pad.focus),
+    Kind(
+        "extrusion",
+        lambda s: s.herniation is not None and s.herniation.is_extrusion,
+        Pad.focus,
+    ),
+    Kind(
+        "protrusion",
+        lambda s: s.herniation is not None and not s.herniation.is_extrusion,
+        Pad.focus,
+    ),
     Kind("central_stenosis", lambda s: s.stenosis >= NARROW, _canal),
-    Kind("spondylolisthesis", lambda s: abs(s.slip) >= SLIPPED, Pad.surface),
+    Kind("spondylolisthesis", lambda s: s.slipped, Pad.surface),
     Kind("foraminal_stenosis", lambda s: max(s.facets) >= NARROW, _foramina),
     Kind("bulge", lambda s: bool(s.findings.bulging) and s.herniation is None, Pad.focus),
     Kind("modic", lambda s: max(s.upper.band, s.lower.band) > 0, _plates),
@@ -115,7 +125,11 @@ class Convention:
 
 
 def lesions_of(
-    scene: Scene, stack: Stack, convention: Convention, habits: Habits, rng: np.random.Generator
+    scene: Scene,
+    stack: Stack,
+    convention: Convention,
+    habits: Habits,
+    rng: np.random.Generator,
 ) -> Iterator[Lesion]:
     """What the readers of a centre mark on one series.
 
@@ -125,7 +139,13 @@ def lesions_of(
     number = 0
     for pad in scene.pads:
         for category, points in () if pad.disc.stub else convention.boxed(pad):
-            mark = read(bounds_on(points, stack.grid), stack.grid, pad.state.severity, habits, rng)
+            mark = read(
+                bounds_on(points, stack.grid),
+                stack.grid,
+                pad.state.severity,
+                habits,
+                rng,
+            )
             if mark is None or not _is_centred(mark.box, stack.grid):
                 continue
             number += 1
@@ -163,7 +183,13 @@ def _rounded(box: Box) -> Box:
     # Micrometres: a last-bit difference between mathematics libraries must not reach the files.
     center, size = ([round(v, 3) for v in side] for side in (box.center, box.size))
     rows = [[round(v, 9) for v in row] for row in box.axes]
-    return Box.model_validate({"center": tuple(center), "size": tuple(size), "axes": tuple(tuple(row) for row in rows)})
+    return Box.model_validate(
+        {
+            "center": tuple(center),
+            "size": tuple(size),
+            "axes": tuple(tuple(row) for row in rows),
+        }
+    )
 
 
 def _attributes(state: DiscState) -> dict[str, FiniteJson]:
