@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from itertools import permutations, product
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +13,13 @@ from numpy.testing import assert_allclose
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.findings import read_findings
-from spinedet.core.geometry import Grid
 from spinedet.core.manifest import read_manifest
 from spinedet.detection.inference import find_in
 from spinedet.detection.store import load_model
-from spinedet.imaging.planes import plane_of
+from spinedet.imaging.planes import SAGITTAL, orient, plane_of
 from spinedet.imaging.volume import Volume, read_volume
 
+from ..conftest import WriteSlice, stored_orders
 from .conftest import Run
 
 REAL = os.environ.get("SPINEDET_REAL_DATA")
@@ -106,8 +105,7 @@ def test_all_48_ways_to_store_a_volume_give_the_same_findings(smoke_run: Path, i
     model, volume = load_model(smoke_run / "model"), read_volume(image)
     reference = find_in(model, volume, Plane.SAGITTAL, "s", 0.01)
     assert reference
-    for order, flips in product(permutations(range(3)), product((False, True), repeat=3)):
-        stored = restored(volume, order, flips)
+    for stored in stored_orders(volume):
         assert plane_of(stored.grid) is Plane.SAGITTAL
         found = find_in(model, stored, Plane.SAGITTAL, "s", 0.01)
         assert [f.score for f in found] == pytest.approx([f.score for f in reference], abs=1e-3)
@@ -117,17 +115,42 @@ def test_all_48_ways_to_store_a_volume_give_the_same_findings(smoke_run: Path, i
             assert_allclose(one.box.axes, two.box.axes, atol=1e-6)
 
 
-def restored(volume: Volume, order: tuple[int, ...], flips: tuple[bool, ...]) -> Volume:
-    """The same image with its axes stored in another order and direction."""
-    array, affine = volume.array.transpose(order), volume.grid.affine.copy()
-    affine[:3, :3] = affine[:3, order]
-    for axis, flip in enumerate(flips):
-        if flip:
-            affine[:3, 3] += affine[:3, axis] * (array.shape[axis] - 1)
-            affine[:3, axis] *= -1
-            array = np.flip(array, axis)
-    array = np.ascontiguousarray(array)
-    return Volume(array, Grid(array.shape, affine))
+def test_a_dicom_folder_gives_what_the_nifti_gives(
+    run: Run, smoke_run: Path, image: Path, write_slice: WriteSlice, tmp_path: Path
+) -> None:
+    volume = orient(read_volume(image), SAGITTAL)
+    folder = write_series(volume, write_slice)
+    for name, source in (("nifti", image), ("dicom", folder)):
+        out = tmp_path / f"from_{name}"
+        assert run("predict", f"run={smoke_run}", f"input={source}", f"out={out}", "pictures=false") == 0
+    nifti, dicom = (
+        read_findings(tmp_path / f"from_{name}/findings.json").studies[0].findings for name in ("nifti", "dicom")
+    )
+    assert len(nifti) == len(dicom) > 0
+    for one, two in zip(nifti, dicom, strict=True):
+        assert one.score == pytest.approx(two.score, abs=1e-3)
+        assert_allclose(one.box.center, two.box.center, atol=0.1)
+    written = (tmp_path / "from_dicom/findings.json").read_text() + (tmp_path / "from_dicom/index.html").read_text()
+    assert "Secret" not in written
+    assert "secret-id" not in written
+
+
+def write_series(volume: Volume, write_slice: WriteSlice) -> Path:
+    """The volume (slice, row, column) as DICOM files whose names and numbers say nothing of their order."""
+    to_lps = np.array([-1.0, -1.0, 1.0])
+    _, rows, columns = volume.grid.axes * to_lps
+    spacing = volume.grid.spacing
+    for index, pixels in enumerate(volume.array):
+        position = (volume.grid.affine @ [index, 0, 0, 1])[:3] * to_lps
+        path = write_slice(
+            f"{(index * 7) % 31:03d}.dcm",
+            pixels,
+            tuple(position.tolist()),
+            PixelSpacing=[float(spacing[1]), float(spacing[2])],
+            ImageOrientationPatient=[*columns.tolist(), *rows.tolist()],
+            InstanceNumber=(index * 5) % 31,
+        )
+    return path.parent
 
 
 @needs_real_data

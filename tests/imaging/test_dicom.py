@@ -11,7 +11,8 @@ from spinedet.core.errors import InputError
 from spinedet.imaging.dicom import find_series
 from spinedet.imaging.volume import find_images, read_volume
 
-from .conftest import AXIAL_DIRECTIONS, SAGITTAL_DIRECTIONS, WriteSlice, tilted
+from ..conftest import SAGITTAL_DIRECTIONS, WriteSlice
+from .conftest import AXIAL_DIRECTIONS, tilted
 
 PIXELS = np.arange(12).reshape(3, 4)
 

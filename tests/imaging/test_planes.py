@@ -13,7 +13,8 @@ from spinedet.core.geometry import Grid
 from spinedet.imaging.planes import AXIAL, SAGITTAL, SPECS, PlaneSpec, orient, plane_of, slice_axis
 from spinedet.imaging.volume import Volume, read_volume
 
-from .conftest import stored_orders, tilted
+from ..conftest import stored_orders
+from .conftest import tilted
 
 
 def grid_of(axes: np.ndarray, spacing: tuple[float, ...], shape: tuple[int, int, int] = (20, 20, 20)) -> Grid:

@@ -8,7 +8,8 @@ from spinedet.imaging.planes import SAGITTAL, orient
 from spinedet.imaging.resample import normalise, prepare, resample
 from spinedet.imaging.volume import Volume
 
-from .conftest import stored_orders, tilted
+from ..conftest import stored_orders
+from .conftest import tilted
 
 
 def column(values: list[float], spacing: float, axis: int = 2) -> Volume:
