@@ -27,6 +27,7 @@ class Canal:
         depth: room behind the bodies in the midline.
         front, sac_depth, half_width: where the sac begins, how deep it is, half its width.
         flavum: thickness of the ligament at the rear.
+        slack: room beside the sac.
         pinch: how far ligaments and facets squeeze the sac's corners, 0 to 1.
         cord: (2, n) half depth and half width of the cord, 0 where there is none.
         strands: (k, 2, n) aside and behind of each rootlet, relative to the sac's half sizes.
@@ -38,6 +39,7 @@ class Canal:
     sac_depth: Array
     half_width: Array
     flavum: Array
+    slack: float
     pinch: Array
     cord: Array
     strands: Array
@@ -52,7 +54,7 @@ class Canal:
         wide = np.abs(aside)
         half_width = np.maximum(lane.take(self.half_width), 0.5)
         roof = behind + 0.42 * wide - lane.take(self.depth)
-        room = np.maximum(np.maximum(roof, -behind - 3), wide - half_width - 3.0)
+        room = np.maximum(np.maximum(roof, -behind - 3), wide - half_width - self.slack)
         canvas.paint(lane.window, canvas.cover(room), FAT)
         thick = lane.take(self.flavum) * (0.55 + 0.06 * wide)
         flavum = np.maximum(np.maximum(roof - 0.8, -roof - thick), wide - 15)
@@ -101,17 +103,18 @@ class Canal:
 
 @dataclass(frozen=True, slots=True)
 class Fluid:
-    """Tables and textures from which a canal is made, by region."""
+    """What a region's canal is made from: table, extra depth between the laminae, room beside the sac, contents."""
 
     table: Table
     recess: float
+    slack: float
     cord: Array
     strands: Array
     flow: tuple[Texture, float]
 
 
 def build_canal(spine: Spine, states: dict[str, DiscState], fluid: Fluid, rng: np.random.Generator) -> Canal:
-    """The canal of one patient, narrowed where the states say so; between the laminae it is `recess` mm deeper."""
+    """The canal of one patient, narrowed where the states say so."""
     z = spine.curve.z
     own = spine.patient.scale * float(np.clip(rng.normal(1, 0.06), 0.86, 1.15))
     depth, front, sac, wide = (own * along(spine, fluid.table, column) for column in range(4))
@@ -128,7 +131,7 @@ def build_canal(spine: Spine, states: dict[str, DiscState], fluid: Fluid, rng: n
         sac, wide = sac * (1 - 0.75 * tight), wide * (1 - 0.6 * tight)
         pinch = np.maximum(pinch, bump(z, height, 11.0) * min(1.6 * state.stenosis + 0.1, 1.0))
         flavum = flavum + near * (2.0 + 5.0 * state.stenosis)
-    return Canal(depth, front, sac, wide, flavum, pinch, fluid.cord, fluid.strands, fluid.flow)
+    return Canal(depth, front, sac, wide, flavum, fluid.slack, pinch, fluid.cord, fluid.strands, fluid.flow)
 
 
 def bump(z: Array, center: float, half_width: float) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from spinedet.simulation.anatomy import Patient, Spine, Vertebra, Wearing
@@ -33,10 +35,10 @@ def draw_cervical(wear: Wear, rng: np.random.Generator) -> Scene:
         round(fat, 6),
     )
     worn = draw_states(fitted(), patient.age, LEVELS, wear, rng)
-    states = {level: state.scaled(SIZE) for level, state in worn.items()}
+    states = {level: replace(state.scaled(SIZE), darkness=0.75 * state.darkness) for level, state in worn.items()}
     spine = draw_spine(patient, {level: Wearing(s.height, s.slip) for level, s in states.items()}, rng)
     marrow = Marrow(
-        marrow_of(patient.age, rng.standard_normal()),
+        marrow_of(patient.age, rng.standard_normal() - 1.4),
         draw_texture(0.9, (0.9, 0.9, 1.3), rng),
         rng.uniform(0.04, 0.14),
     )
@@ -153,9 +155,9 @@ def _arch(bone: Vertebra, canal_depth: float, overgrowth: tuple[float, float], m
     pieces = [Piece(spinous, (2.4 * k, half * k, 4.6 * k), 2.2 * k, marrow, cortex=0.7, warp=0.8)]
     for side, extra in zip((-1.0, 1.0), overgrowth, strict=True):
         swell = 1 + 0.4 * extra
-        pillar = at(side * 17.5 * k, -bone.half_depth - 5.5 * k, -1.5 * k).pitched(0.6)
+        pillar = at(side * 19.5 * k, -bone.half_depth - 6.5 * k, -1.5 * k).pitched(0.6)
         lamina = at(side * 8.5 * k, rear - 0.5 * k, -2 * k).turned(-side * 0.5)
-        pedicle = at(side * 11.5 * k, -bone.half_depth - 1.5 * k, 1.5 * k).turned(side * 0.6)
+        pedicle = at(side * 13 * k, -bone.half_depth - 1.5 * k, 1.5 * k).turned(side * 0.6)
         pieces += [
             Piece(
                 pedicle,
@@ -167,7 +169,7 @@ def _arch(bone: Vertebra, canal_depth: float, overgrowth: tuple[float, float], m
             ),
             Piece(
                 pillar,
-                (6.2 * k * swell, 5.0 * k * swell, 8.0 * k),
+                (7.5 * k * swell, 5.6 * k * swell, 8.5 * k),
                 3.0 * k,
                 marrow,
                 cortex=0.7,
@@ -182,7 +184,7 @@ def _arch(bone: Vertebra, canal_depth: float, overgrowth: tuple[float, float], m
                 warp=0.5,
             ),
             Piece(
-                at(side * 16 * k, 1 * k, 0),
+                at(side * 17.5 * k, 0, 0),
                 (5.0 * k, 2.2 * k, 2.8 * k),
                 1.8 * k,
                 marrow,

@@ -14,11 +14,11 @@ _TABLE: Table = {
     "T3": (14.4, 0.9, 11.6, 8.2),
     "T2": (14.4, 0.9, 11.8, 8.4),
     "T1": (14.4, 0.9, 12.0, 9.2),
-    "C7": (14.2, 0.9, 12.0, 10.4),
-    "C6": (13.8, 0.8, 11.8, 10.8),
-    "C5": (13.8, 0.8, 11.8, 10.8),
-    "C4": (13.8, 0.8, 11.8, 10.4),
-    "C3": (14.2, 0.9, 12.2, 10.0),
+    "C7": (13.6, 0.9, 12.0, 11.0),
+    "C6": (13.2, 0.8, 11.8, 11.8),
+    "C5": (13.2, 0.8, 11.8, 11.8),
+    "C4": (13.2, 0.8, 11.8, 11.4),
+    "C3": (13.6, 0.9, 12.2, 10.8),
     "C2": (16.5, 1.6, 14.2, 10.2),
 }
 # Half depth and half width of the cord, after Fradet et al., Spine 39:E1015 (2014).
@@ -43,4 +43,4 @@ def draw_canal(spine: Spine, states: dict[str, DiscState], rng: np.random.Genera
     rise = np.clip((z - spine.bone("C2").frame.center[2] - 18) / 30, 0, 1)
     cord = np.stack([own * (along(spine, _CORD, column) + extra * rise) for column, extra in ((0, 4.5), (1, 5.0))])
     flow = (draw_texture(0.8, (2.0, 2.0, 9.0), rng), float(rng.uniform(0.1, 0.5)))
-    return build_canal(spine, states, Fluid(_TABLE, 2.2, cord, np.empty((0, 2, len(z))), flow), rng)
+    return build_canal(spine, states, Fluid(_TABLE, 1.2, 0.6, cord, np.empty((0, 2, len(z))), flow), rng)

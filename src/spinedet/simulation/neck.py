@@ -113,7 +113,7 @@ class Neck:
         turner = ellipse(wide - 0.7 * half_width, -behind - 16, 9, 16) + warp
         canvas.paint(lane.window, canvas.cover(turner - 1.0) * canvas.cover(skin + 3), FAT)
         canvas.paint(lane.window, canvas.cover(np.maximum(turner, skin + 4)), MUSCLE)
-        sheath = ellipse(wide - 27, -behind - 19, 12, 12) + 1.5 * warp
+        sheath = ellipse(wide - 29, -behind - 20, 10, 11) + 1.5 * warp
         canvas.paint(lane.window, canvas.cover(np.maximum(sheath, skin + 5)), FAT)
         long = ellipse(wide - 8, -behind - 19, 7, 4) + 0.5 * warp
         canvas.paint(lane.window, canvas.cover(long - 0.8), FAT)
