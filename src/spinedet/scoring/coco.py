@@ -44,7 +44,7 @@ def coco_judgement(cohort: Cohort, criterion: IouCriterion) -> Judgement:
 
 def _falling(cohort: Cohort) -> Ints:
     """Findings by score; equal ones by scan, then as listed."""
-    return np.lexsort((cohort.marks.row, cohort.marks.scan, -cohort.marks.score))
+    return np.lexsort((cohort.marks.scan, -cohort.marks.rank))
 
 
 def _precision(judgement: Judgement, part: Part) -> Floats | None:

@@ -61,13 +61,21 @@ class Lesions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Marks:
-    """One row per finding on a scan that counts; `row` is its row in the findings' table."""
+    """One row per finding on a scan that counts, in the order of the file.
+
+    Attributes:
+        row: in the findings' table.
+        falling: these findings by falling score, equal ones as listed; sorted once and for all.
+        rank: of the score among the distinct ones, 1 for the lowest.
+    """
 
     row: Ints
     scan: Ints
     category: Ints
     score: Floats
     boxes: Boxes
+    falling: Ints
+    rank: Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +139,7 @@ def gather(manifest: Manifest, table: FindingsTable, selection: Selection) -> Co
         marks=marks,
         table=table,
         not_read=tuple(not_read),
-        notes=(*_ties(marks.score), *_silent_planes(scans, marks)),
+        notes=(*_ties(marks.rank), *_silent_planes(scans, marks)),
     )
 
 
@@ -249,23 +257,30 @@ def _marks(manifest: Manifest, table: FindingsTable, number: dict[tuple[str, str
     places, place = _places(table)
     scan = _ints(number.get((table.studies[study], table.series_names[series]), -1) for study, series in places)[place]
     rows = np.flatnonzero(scan >= 0)
+    score = table.score[rows]
+    falling = np.argsort(-score, kind="stable")
+    lower = np.diff(score[falling], prepend=np.inf) < 0
+    rank = np.empty(len(rows), dtype=np.int64)
+    rank[falling] = lower.sum() + 1 - np.cumsum(lower)
     category = _ints(manifest.categories.index(name) for name in table.category_names)
     return Marks(
         row=rows,
         scan=scan[rows],
         category=category[table.category[rows]],
-        score=table.score[rows],
+        score=score,
         boxes=Boxes(table.center[rows], table.size[rows], table.frame[rows], table.frames),
+        falling=falling,
+        rank=rank,
     )
 
 
-def _ties(score: Floats) -> list[str]:
-    values, counts = np.unique(score, return_counts=True)
-    share = 1 - (counts == 1).sum() / max(1, len(score))
+def _ties(rank: Ints) -> list[str]:
+    counts = np.bincount(rank)
+    share = (len(rank) - (counts == 1).sum()) / max(1, len(rank))
     if share <= _TIES_WORTH_A_WORD:
         return []
     return [
-        f"{share:.0%} of the findings share their score with another ({len(values)} distinct scores): they move "
+        f"{share:.0%} of the findings share their score with another ({rank.max()} distinct scores): they move "
         "together, so the curves have few points"
     ]
 

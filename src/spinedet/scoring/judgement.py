@@ -83,8 +83,8 @@ class Judgement:
     @cached_property
     def falling(self) -> Ints:
         """Rows of the findings that are not absorbed, highest score first."""
-        rows = np.flatnonzero(self.matches.lesion != ABSORBED)
-        return rows[np.argsort(-self.cohort.marks.score[rows], kind="stable")]
+        rows = self.cohort.marks.falling
+        return rows[self.matches.lesion[rows] != ABSORBED]
 
     def verdicts(self, part: Part) -> Verdicts:
         """The judged findings of a part, highest score first, by member."""

@@ -70,7 +70,6 @@ def patient_table(judgement: Judgement, part: Part, above: NDArray[np.bool_]) ->
     kept = part.marks & (judgement.matches.lesion != ABSORBED)
     patient = part.scan_member[cohort.marks.scan]
     rank = np.zeros(len(part.members), dtype=np.int64)
-    _, place = np.unique(cohort.marks.score[kept], return_inverse=True)
-    np.maximum.at(rank, patient[kept], place + 1)
+    np.maximum.at(rank, patient[kept], cohort.marks.rank[kept])
     called = part.per_patient(cohort.marks.scan[kept & above]) > 0
     return PatientTable(diseased, ~touched, called, rank)
