@@ -68,7 +68,8 @@ def _study(rng: np.random.Generator, row: int) -> tuple[dict[str, Any], dict[str
     mark = {"series": "s", "category": "lesion", "level": None}
     boxes = _boxes(places, sizes)
     findings = [
-        {**mark, "score": round(score, 6), "box": box} for score, box in zip(scores.tolist(), boxes, strict=True)
+        {**mark, "score": max(round(score, 6), 1e-6), "box": box}
+        for score, box in zip(scores.tolist(), boxes, strict=True)
     ]
     lesions = [{"id": str(number), **mark, "box": box} for number, box in enumerate(_boxes(center, size))]
     series = [{"id": "s", "plane": "sagittal", "weighting": "T2", "path": f"s{row}.nii.gz"}]
@@ -120,8 +121,8 @@ def ours_in_memory(folder: Path, replicates: int = 0) -> Any:
     return prepare, run
 
 
-def pycocotools(folder: Path) -> Any:
-    """COCOeval with computeIoU overridden for 3D boxes."""
+def pycocotools(folder: Path, lean: bool) -> Any:
+    """COCOeval with computeIoU overridden for 3D boxes; `lean` for one area range instead of its usual four."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -156,10 +157,11 @@ def pycocotools(folder: Path) -> Any:
             evaluation = Coco3D(coco(data[0], data[2]), coco(data[1], data[2]), "bbox")
             evaluation.params.iouThrs = np.array([IOU])
             evaluation.params.maxDets = [FINDINGS]
-            evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
+            if lean:
+                evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
             evaluation.evaluate()
             evaluation.accumulate()
-        return float(evaluation.eval["precision"].mean())
+        return float(evaluation.eval["precision"][:, :, :, 0].mean())
 
     return prepare, run
 
@@ -249,7 +251,8 @@ TOOLS: dict[str, Tool] = {
     "spinedet, JSON to scores.json, 2000 replicates": ours_from_files,
     "spinedet, matching + AP + FROC": ours_in_memory,
     "spinedet, matching + AP + FROC + 1000 replicates": lambda folder: ours_in_memory(folder, 1000),
-    "pycocotools (3D), AP": pycocotools,
+    "pycocotools (3D), AP": lambda folder: pycocotools(folder, lean=False),
+    "pycocotools (3D), AP, one area range": lambda folder: pycocotools(folder, lean=True),
     "MONAI COCOMetric, AP": monai,
     "picai_eval, FROC of given matches": lambda folder: picai(folder, "froc"),
     "picai_eval, 1000 replicates of AP": lambda folder: picai(folder, "3"),

@@ -68,6 +68,7 @@ class ScoreConfig(CommonConfig):
     size_edges: list[float] = field(default_factory=list)
     secondary: list[float] = field(default_factory=lambda: [0.1, 0.25, 0.5])
     internal: str | None = None
+    froc: str = "step"
     coco_compat: bool = False
     bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
     read: ImportSettings = field(default_factory=ImportSettings)
@@ -156,6 +157,7 @@ def _settings(config: ScoreConfig, detector: Contender) -> ScoreSettings:
         size_edges=tuple(config.size_edges),
         secondary=tuple(config.secondary),
         internal=config.internal,
+        froc=config.froc,
         coco_compat=config.coco_compat,
     )
 

@@ -38,6 +38,15 @@ def test_equal_scores_make_one_point() -> None:
         assert curve.sensitivity()[:, 0].tolist() == [0, 0, 0, 1, 1, 1, 1]
 
 
+def test_straight_lines_climb_only_where_a_hit_and_a_false_positive_tie() -> None:
+    # .9 hits alone; at .5 one hit and two false positives come together: from (0, 1) to (2, 2) of 4 lesions, 4 scans
+    curve = curve_of([(0.9, True), (0.5, True), (0.5, False), (0.5, False)], lesions=4, scans=4)
+    assert curve.sensitivity()[:, 0].tolist() == [0.25, 0.25, 0.5, 0.5, 0.5, 0.5, 0.5]
+    assert curve.linear_sensitivity()[:, 0].tolist() == [0.3125, 0.375, 0.5, 0.5, 0.5, 0.5, 0.5]
+    free = curve_of([(0.9, True), (0.6, False), (0.5, True)], lesions=4, scans=2)
+    assert free.linear_sensitivity()[:, 0].tolist() == free.sensitivity()[:, 0].tolist()
+
+
 def test_recall_is_compared_in_whole_numbers() -> None:
     # 29 of 100 lesions: 0.29 as a float is below 29 / 100 of a linspace; the 30 points from 0 to 29 % all count
     curve = curve_of([(1 - k / 100, True) for k in range(29)], lesions=100, scans=1)
@@ -54,6 +63,7 @@ def test_nothing_to_find_is_undefined_and_nothing_found_is_zero() -> None:
     ):
         assert np.isnan(value[0])
     silent = curve_of([], lesions=2, scans=1)
+    assert silent.linear_sensitivity()[0, 0] == 0
     for value in (
         silent.average_precision(),
         silent.average_precision_step(),

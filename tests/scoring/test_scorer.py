@@ -203,6 +203,12 @@ def test_other_overlaps_stand_beside(drawn: Any) -> None:
     assert scores.group().secondary[1].tp == 2
 
 
+def test_the_froc_s_kind_is_kept_and_checked(drawn: Any) -> None:
+    assert (scored(drawn).froc, scored(drawn, froc="linear").froc) == ("step", "linear")
+    with pytest.raises(InputError, match="froc=cubic: use step"):
+        scored(drawn, froc="cubic")
+
+
 def test_unread_studies_are_listed(drawn: Any) -> None:
     drawn.findings.pop()
     assert scored(drawn, selection=Selection(allow_missing=True)).not_read == ("s3",)

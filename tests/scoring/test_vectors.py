@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,8 @@ def test_no_edge_case_is_left_out(vectors: Path) -> None:
     assert sorted(folder.name for folder in (vectors / "edge_cases").iterdir()) == EDGE_CASES
 
 
-def _scored(folder: Path, iou: float) -> Scores:
-    settings = ScoreSettings(criterion=IouCriterion(iou=iou), bootstrap=BootstrapSettings(samples=0))
+def _scored(folder: Path, iou: float, froc: str = "step") -> Scores:
+    settings = ScoreSettings(criterion=IouCriterion(iou=iou), bootstrap=BootstrapSettings(samples=0), froc=froc)
     return score(read_manifest(folder / "manifest.json"), read_findings_table(folder / "findings.json"), settings)
 
 
@@ -77,6 +78,8 @@ def test_an_edge_case_comes_out_as_expected(vectors: Path, name: str) -> None:
     group = _scored(folder, expected["iou"]).group()
     _compare(group, expected["reference"], tolerance=1e-6)  # the file gives six digits
     _compare(group, expected["expect"], tolerance=1e-9)
+    linear = [point.sensitivity.value for point in _scored(folder, expected["iou"], "linear").group().froc]
+    assert linear == pytest.approx(expected["reference"].get("froc_linear", [None] * 7), abs=1e-6)
 
 
 def _compare(group: Group, expected: dict[str, Any], tolerance: float) -> None:
@@ -127,10 +130,13 @@ def test_replicates_under_stored_weights(vectors: Path) -> None:
     above = cohort.marks.score >= expected["frozen_threshold"]["A"]
     counted = tally(judge(cohort, IouCriterion(iou=expected["iou"])), whole(cohort), above)
     found = replicate(counted.measure, stored["weights"].T, counted.batch)
+    linear = replace(counted, froc="linear")
+    found["linear"] = replicate(linear.measure, stored["weights"].T, counted.batch)["cpm"]
     names = {
         "ap_coco101": "ap",
         "ap_step": "ap_step",
         "cpm_step": "cpm",
+        "cpm_linear": "linear",
         "max_f1": "f1_max",
         "sens_at_1_fp": froc_name(1.0),
         "frozen_f1": "f1",

@@ -20,7 +20,7 @@ from spinedet.scoring.reckoning import Statistics
 from spinedet.scoring.scorer import Examination, ScoreSettings, bootstrap_block, examine
 from spinedet.scoring.scores import Estimate
 from spinedet.scoring.significance import difference, holm, p_of
-from spinedet.scoring.tally import froc_name, tally
+from spinedet.scoring.tally import froc_name
 
 FORMAT = "spinedet-comparison"
 METRICS = ("precision", "recall", "f1", "fp_per_scan", froc_name(1.0), "cpm", "ap", "patient auc")
@@ -121,7 +121,7 @@ def _cells(cohort: Cohort) -> str:
 
 
 def _numbers(examination: Examination, named: Named) -> Statistics:
-    return examination.statistics(tally(examination.judgement, named.part, examination.reached))
+    return examination.statistics(examination.tally(named))
 
 
 def _differences(by: Mapping[str, FiniteJson], first: Statistics, second: Statistics) -> Iterator[Difference]:

@@ -29,12 +29,14 @@ class Ledger:
     Attributes:
         threshold: (K,) scores.
         hits, false: (K, P) counts.
+        tied: (K, P) those of the false positives whose score is exactly the row's.
         lesions, scans: (P,) of each patient.
     """
 
     threshold: Floats
     hits: csr_array
     false: csr_array
+    tied: csr_array
     lesions: Ints
     scans: Ints
 
@@ -48,6 +50,7 @@ class Ledger:
         return Curve(
             tp=np.cumsum(self.hits @ weights, axis=0),
             fp=np.cumsum(self.false @ weights, axis=0),
+            tied=self.tied @ weights,
             lesions=lesions,
             scans=scans,
         )
@@ -107,8 +110,14 @@ def ledger(verdicts: Verdicts, lesions: Ints, scans: Ints) -> Ledger:
     rising = np.unique(verdicts.score[verdicts.hit])
     # What scores below the last hit changes no curve.
     false = ~verdicts.hit & (verdicts.score >= rising[0] if len(rising) else False)
-    hits = rows_of_hits(verdicts, verdicts.hit, len(lesions))
-    return Ledger(rising[::-1], hits, _rows(rising, verdicts, false, len(lesions)), lesions, scans)
+    return Ledger(
+        threshold=rising[::-1],
+        hits=_rows(rising, verdicts, verdicts.hit, len(lesions)),
+        false=_rows(rising, verdicts, false, len(lesions)),
+        tied=_rows(rising, verdicts, false & np.isin(verdicts.score, rising), len(lesions)),
+        lesions=lesions,
+        scans=scans,
+    )
 
 
 def rows_of_hits(verdicts: Verdicts, some: NDArray[np.bool_], patients: int) -> csr_array:
@@ -125,11 +134,13 @@ def _rows(rising: Floats, verdicts: Verdicts, some: NDArray[np.bool_], patients:
 class Curve:
     """Cumulated hits and false positives (K, B) from the highest score down, of (B,) lesions and scans.
 
-    Counts are whole numbers in float64. Undefined values come back as NaN: no lesion, or no scan.
+    Counts are whole numbers in float64; `tied` (K, B) false positives have the very score of their row. Undefined
+    values come back as NaN: no lesion, or no scan.
     """
 
     tp: Floats
     fp: Floats
+    tied: Floats
     lesions: Floats
     scans: Floats
 
@@ -142,6 +153,21 @@ class Curve:
     def sensitivity(self, rates: tuple[float, ...] = RATES) -> Floats:
         """FROC: the highest sensitivity with at most `rate` false positives per scan, a step function, (R, B)."""
         return np.where(self.scans > 0, ratio(self.reached(self.tp, rates), self.lesions), np.nan)
+
+    def linear_sensitivity(self, rates: tuple[float, ...] = RATES) -> Floats:
+        """FROC with straight lines between neighbouring thresholds, as LUNA16's script draws it, (R, B).
+
+        It differs from the steps only where a hit and a false positive have the same score.
+        """
+        allowed = np.asarray(rates)[:, None] * self.scans
+        after = _first_at_least(self.fp, np.nextafter(allowed, np.inf))
+        below = np.where(after > 0, _pick(self.tp, np.maximum(after - 1, 0)), 0.0)
+        row = np.minimum(after, max(len(self.tp) - 1, 0))
+        tied = _pick(self.tied, row)
+        share = ratio(allowed - (_pick(self.fp, row) - tied), tied)  # of the way along the line, below 0 before it
+        climbing = (after < len(self.tp)) & (share > 0)
+        found = below + np.where(climbing, share * (_pick(self.tp, row) - below), 0.0)
+        return np.where(self.scans > 0, ratio(found, self.lesions), np.nan)
 
     @cached_property
     def precision(self) -> Floats:

@@ -54,6 +54,7 @@ class ScoreSettings:
         size_edges: mm between the bins of size; terciles when empty.
         secondary: IoU thresholds reported beside the criterion.
         internal: the centre to which the others are compared.
+        froc: `step`, or `linear` for parity with LUNA16's script.
         coco_compat: average precision as pycocotools computes it, without interval.
     """
 
@@ -67,6 +68,7 @@ class ScoreSettings:
     size_edges: tuple[float, ...] = ()
     secondary: tuple[float, ...] = (0.1, 0.25, 0.5)
     internal: str | None = None
+    froc: str = "step"
     coco_compat: bool = False
 
 
@@ -93,7 +95,8 @@ class Examination:
 
     def tally(self, named: Named) -> Tally:
         """The counts of one part; with strata where it is everything or a plane."""
-        return tally(self.judgement, named.part, self.reached, self._strata() if set(named.by) <= {"plane"} else ())
+        strata = self._strata() if set(named.by) <= {"plane"} else ()
+        return replace(tally(self.judgement, named.part, self.reached, strata), froc=self.settings.froc)
 
     def statistics(self, counted: Countable) -> Statistics:
         """Numbers with their replicates."""
@@ -105,7 +108,7 @@ class Examination:
             self.settings.bootstrap if set(named.by) <= {"plane"} else replace(self.settings.bootstrap, samples=0)
         )
         for judgement in self.secondary:
-            counted = tally(judgement, named.part, self.reached)
+            counted = replace(tally(judgement, named.part, self.reached), froc=self.settings.froc)
             yield performance(counted, statistics(counted, self.weights, settings), judgement, self.reached)
 
     def as_coco(self, named: Named) -> dict[str, Estimate]:
@@ -142,6 +145,8 @@ def examine(
         InputError: findings that do not go with the manifest, or thresholds that do not go with either.
     """
     settings = settings or ScoreSettings()
+    if settings.froc not in ("step", "linear"):
+        raise InputError(f"froc={settings.froc}: use step, or linear for parity with LUNA16's script")
     cohort = gather(manifest, as_table(findings), _selection(settings))
     criterion = _criterion(settings)
     overlaps = tuple(iou for iou in settings.secondary if criterion != IouCriterion(iou=iou))
@@ -185,6 +190,7 @@ def report(name: str, examination: Examination, progress: Progress = lambda done
         criterion=dict(criterion_record(examination.judgement.criterion)),
         threshold=_threshold_block(settings),
         bootstrap=bootstrap_block(settings.bootstrap),
+        froc=settings.froc,
         groups=tuple(records),
         forests=forests(named, reckoned.numbers),
         contrasts=contrasts(cohort, settings.internal, reckoned.numbers) if settings.internal else (),

@@ -218,6 +218,7 @@ class Scores(Record):
     criterion: dict[str, FiniteJson]
     threshold: dict[str, FiniteJson]
     bootstrap: dict[str, FiniteJson]
+    froc: str = "step"
     groups: tuple[Group, ...]
     forests: tuple[Forest, ...] = ()
     contrasts: tuple[Contrast, ...] = ()

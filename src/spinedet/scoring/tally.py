@@ -89,6 +89,7 @@ class Tally:
         categories: the same for each category that has lesions, where the part has several categories.
         patients: what is said of each patient.
         strata: kinds of lesions.
+        froc: `step`, or `linear` for numbers like those of LUNA16's script; strata are always steps.
     """
 
     part: Part
@@ -97,6 +98,7 @@ class Tally:
     categories: tuple[tuple[Ledger, Decisions], ...]
     patients: PatientTable
     strata: tuple[Stratum, ...]
+    froc: str = "step"
 
     @property
     def members(self) -> Ints:
@@ -111,7 +113,7 @@ class Tally:
     def measure(self, weights: Floats) -> dict[str, Floats]:
         """Every statistic by name, (B,), for patient weights (P, B)."""
         pooled = self.book.weigh(weights)
-        found = {**self.decisions.measure(weights), **self.patients.measure(weights), **_curve(pooled)}
+        found = {**self.decisions.measure(weights), **self.patients.measure(weights), **_curve(pooled, self.froc)}
         for stratum in self.strata:
             found |= stratum.measure(weights, pooled)
         if self.part.categories.sum() > 1:
@@ -120,7 +122,9 @@ class Tally:
 
     def _over_categories(self, weights: Floats) -> dict[str, Floats]:
         """Means over the categories that have a lesion in the replicate."""
-        single = [{**_curve(book.weigh(weights)), **counts.measure(weights)} for book, counts in self.categories]
+        single = [
+            {**_curve(book.weigh(weights), self.froc), **counts.measure(weights)} for book, counts in self.categories
+        ]
 
         def mean(name: str) -> Floats:
             table = np.array([np.where(np.isnan(one["recall"]), np.nan, one[name]) for one in single])
@@ -135,8 +139,8 @@ def froc_name(rate: float) -> str:
     return f"sensitivity at {rate:g} FP/scan"
 
 
-def _curve(curve: Curve) -> dict[str, Floats]:
-    sensitivity = curve.sensitivity()
+def _curve(curve: Curve, froc: str) -> dict[str, Floats]:
+    sensitivity = curve.linear_sensitivity() if froc == "linear" else curve.sensitivity()
     return {
         **{froc_name(rate): row for rate, row in zip(RATES, sensitivity, strict=True)},
         "cpm": sensitivity.mean(axis=0),
