@@ -75,6 +75,14 @@ class OperatingPoint(Record):
         return {(one.plane, one.category): one.value for one in self.thresholds}
 
     @property
+    def temperatures(self) -> Mapping[str, float]:
+        """The temperature of each plane whose categories agree on one."""
+        found: dict[str, set[float]] = {}
+        for one in self.thresholds:
+            found.setdefault(one.plane, set()).update([] if one.temperature is None else [one.temperature])
+        return {plane: values.pop() for plane, values in found.items() if len(values) == 1}
+
+    @property
     def sha256(self) -> str:
         """Hex digest of the file that `write_operating_point` writes."""
         return hashlib.sha256(_text(self).encode()).hexdigest()

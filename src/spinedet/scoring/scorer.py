@@ -247,16 +247,11 @@ def _calibrations(examination: Examination, named: Named) -> Iterator[Calibratio
     if not are_probabilities(verdicts.score):
         yield uncalibrated(named.by, verdicts)
         return
-    for temperature in (1.0, *_temperatures(examination.settings.operating_point, named.by["plane"])):
+    point = examination.settings.operating_point
+    fitted = point.temperatures.get(str(named.by["plane"])) if point else None
+    for temperature in (1.0, fitted) if fitted else (1.0,):
         table = reliability(tempered(verdicts, temperature), named.part.members)
         yield calibration(table, examination.statistics(table), named.by, temperature)
-
-
-def _temperatures(point: OperatingPoint | None, plane: FiniteJson) -> list[float]:
-    """The plane's temperature on the tuning data; none where its categories differ."""
-    thresholds = [one for one in point.thresholds if one.plane == plane] if point else []
-    fitted = {one.temperature for one in thresholds if one.temperature is not None}
-    return list(fitted) if len(fitted) == 1 else []
 
 
 def _reaching(cohort: Cohort, settings: ScoreSettings) -> NDArray[np.bool_]:
