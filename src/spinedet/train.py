@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-import torch
 
 from spinedet import tracking
 from spinedet.command import CommonConfig, Skipped, Status, console, output_folder, register, run_command
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
-from spinedet.core.types import Finding, Findings, Manifest, StudyFindings
-from spinedet.detection.batch import Detections
-from spinedet.detection.data import Prepared, Scan, prepare_scans
+from spinedet.core.types import Manifest
 from spinedet.detection.models import CONFIGS
 from spinedet.detection.models.set_detector import SetDetectorConfig
 from spinedet.detection.module import RecipeConfig
-from spinedet.detection.postprocess import findings
-from spinedet.detection.store import Model, PlaneDetector, save_model
-from spinedet.detection.training import PlanePlan, Settings, TrainerConfig, epochs_done, train_plane
+from spinedet.detection.store import Model, save_model
+from spinedet.detection.training import Settings, TrainerConfig
+from spinedet.development import Job, train_planes
 from spinedet.imaging.augment import AugmentConfig
-from spinedet.imaging.planes import SPECS
-from spinedet.progress import progress_bar
 from spinedet.runs import (
-    RunFolder,
     Stopwatch,
     claim_run,
     open_run,
@@ -34,7 +27,7 @@ from spinedet.runs import (
     write_config,
     write_record,
 )
-from spinedet.scoring import CRITERIA, IouCriterion, Rule, choose_operating_point, max_f1, write_operating_point
+from spinedet.scoring import CRITERIA, IouCriterion, Rule, choose_operating_point, write_operating_point
 from spinedet.studies import COHORTS, DataConfig, Splits, data_hash, load_manifest, only, phantom_note, split_studies
 from spinedet.tables import show_scores
 from spinedet.testing import TestConfig, Trial, as_findings, ask, test_and_report
@@ -84,9 +77,11 @@ def train(config: TrainConfig) -> Status:
     splits = split_studies(manifest, config.data.tune_fraction, config.seed)
     watch.lap("data")
 
-    job = Job(config, run, manifest, splits, initial)
-    trained = {Plane(plane): job.train(Plane(plane)) for plane in config.planes}
-    model = Model(config.name, manifest.region, {plane: detector for plane, (detector, _) in trained.items()})
+    settings = Settings(config.model, config.recipe, config.augment, config.trainer)
+    shared = (config.criterion, config.logger, config.seed, config.processes)
+    job = Job(settings, run, manifest, splits, initial, *shared)
+    trained = train_planes(job, [Plane(plane) for plane in config.planes])
+    model = Model(config.name, manifest.region, {plane: part.detector for plane, part in trained.items()})
     save_model(run.model, model)
     watch.lap("training")
 
@@ -102,73 +97,13 @@ def train(config: TrainConfig) -> Status:
     scores = test_and_report(trial, manifest, tested, config.test, run)
     watch.lap("testing")
 
-    skipped = {study: why for _, prepared in trained.values() for study, why in prepared.skipped.items()}
+    skipped = {study: why for part in trained.values() for study, why in part.skipped.items()}
     status = Skipped(skipped | tuned.skipped | tested.skipped).report(run.root)
     write_record(run, watch, _facts(config, manifest, splits))
     shutil.rmtree(run.cache, ignore_errors=True)
     show_scores(scores)
     console.print(f"report: {run.report}")
     return status
-
-
-@dataclass(frozen=True)
-class Job:
-    """What the planes' trainings have in common."""
-
-    config: TrainConfig
-    run: RunFolder
-    manifest: Manifest
-    splits: Splits
-    initial: Model | None
-
-    def train(self, plane: Plane) -> tuple[PlaneDetector, Prepared]:
-        """One plane's detector, and what could not be read for it."""
-        config, spec, cache = self.config, SPECS[plane], self.run.cache / plane.value
-        with progress_bar(f"preparing {plane.value} scans") as progress:
-            studies = (*self.splits.train, *self.splits.tune)
-            prepared = prepare_scans(studies, spec, cache, config.processes, progress)
-        tuning = {study.id for study in self.splits.tune}
-        tune = [scan for scan in prepared.scans if scan.study in tuning]
-        plan = PlanePlan(
-            spec=spec,
-            categories=self.manifest.categories,
-            train=[scan for scan in prepared.scans if scan.study not in tuning],
-            tune=tune,
-            score=self._tuning_score(plane, tune),
-            folder=self.run.checkpoints / plane.value,
-            seed=config.seed,
-            loggers=tracking.make_loggers(config.logger, self.run.root, plane.value),
-            initial=self._initial(plane),
-        )
-        settings = Settings(config.model, config.recipe, config.augment, config.trainer)
-        console.print(f"training the {plane.value} detector on {len(plan.train)} scans, tuning on {len(tune)}")
-        if (epochs := epochs_done(plan.folder)) is not None:
-            console.print(f"the {plane.value} detector goes on after epoch {epochs} of {config.trainer.max_epochs}")
-        return train_plane(plan, settings), prepared
-
-    def _initial(self, plane: Plane) -> dict[str, torch.Tensor] | None:
-        if self.initial is None:
-            return None
-        source = self.initial.detectors.get(plane) or next(iter(self.initial.detectors.values()))
-        return source.network.state_dict()
-
-    def _tuning_score(self, plane: Plane, scans: Sequence[Scan]) -> Callable[[list[Detections]], float]:
-        """The best F1 that the detections of these scans reach."""
-        names = {scan.study for scan in scans}
-        reference = only(self.manifest, (study for study in self.splits.tune if study.id in names))
-        config, categories = self.config, self.manifest.categories
-
-        def score(detections: list[Detections]) -> float:
-            found: dict[str, tuple[Finding, ...]] = dict.fromkeys(names, ())
-            for scan, each in zip(scans, detections, strict=True):
-                found[scan.study] += findings(each, scan.grid, scan.series, categories, config.test.min_score)
-            answers = [StudyFindings(id=name, findings=each) for name, each in found.items()]
-            best = max_f1(
-                reference, Findings(model={"planes": [plane.value]}, studies=tuple(answers)), config.criterion
-            )[plane.value]
-            return best.f1 or 0.0
-
-        return score
 
 
 def _notes(manifest: Manifest, splits: Splits) -> tuple[str, ...]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from pytorch_lightning.callbacks import Callback, Checkpoint, WeightAveraging
 from torch import Tensor
 
 from spinedet.detection.batch import Detections
+from spinedet.detection.module import spent
 
 LAST = "last.ckpt"
 
@@ -55,6 +59,37 @@ class LastCheckpoint(Checkpoint):
             os.replace(temporary, self.folder / LAST)
 
 
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How far a training is: share of its budget, last loss, and the last F1 on the tuning split (NaN before one)."""
+
+    share: float
+    loss: float
+    tuning_f1: float
+
+
+class Pulses(Callback):
+    """Tells how far training is, about twice a second."""
+
+    def __init__(self, tell: Callable[[Pulse], None]) -> None:
+        self.tell = tell
+        self.last = 0.0
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
+        """After a step, unless it was told just now."""
+        if time.monotonic() - self.last > 0.5:
+            self.last = time.monotonic()
+            self._pulse(trainer, spent(trainer))
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The end, whichever limit came first."""
+        self._pulse(trainer, 1.0)
+
+    def _pulse(self, trainer: pl.Trainer, share: float) -> None:
+        loss, f1 = (float(trainer.callback_metrics.get(name, math.nan)) for name in ("loss", "tuning_f1"))
+        self.tell(Pulse(share, loss, f1))
+
+
 class TuningScore(Callback):
     """Logs how well the averaged weights find the tuning lesions, after each validation."""
 
@@ -74,4 +109,4 @@ class TuningScore(Callback):
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Score all scans at once."""
-        pl_module.log("tuning_f1", self.score(self.detections), prog_bar=True)
+        pl_module.log("tuning_f1", self.score(self.detections))

@@ -48,7 +48,7 @@ class DetectionModule(pl.LightningModule):
         losses = self.detector.losses(batch)
         total = torch.stack(list(losses.values())).sum()
         self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, batch_size=len(batch.images))
-        self.log("loss", total.detach(), prog_bar=True, batch_size=len(batch.images))
+        self.log("loss", total.detach(), batch_size=len(batch.images))
         return total
 
     def validation_step(self, batch: Batch, index: int) -> dict[str, list[Detections]]:

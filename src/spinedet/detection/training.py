@@ -11,14 +11,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, RichProgressBar
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from torch import nn
 from torch.utils.data import DataLoader
 
 from spinedet.core.errors import InputError
 from spinedet.detection.batch import Detections
-from spinedet.detection.callbacks import LAST, LastCheckpoint, RampedEma, TuningScore
+from spinedet.detection.callbacks import LAST, LastCheckpoint, Pulse, Pulses, RampedEma, TuningScore
 from spinedet.detection.data import Augmented, EpochSampler, Scan, TrainingScans, TuningScans, collate
 from spinedet.detection.models import Card, ModelConfig, build
 from spinedet.detection.module import DetectionModule, RecipeConfig, seconds
@@ -53,7 +53,7 @@ class PlanePlan:
 
     Attributes:
         train, tune: prepared scans. score: how well the tuning scans' detections are, in their order.
-        folder: for checkpoints. resume: go on from the last checkpoint there.
+        folder: for checkpoints; a last one there is gone on from. tell: is told how far training is.
     """
 
     spec: PlaneSpec
@@ -65,6 +65,7 @@ class PlanePlan:
     seed: int = 0
     loggers: Sequence[Logger] = ()
     initial: dict[str, torch.Tensor] | None = None
+    tell: Callable[[Pulse], None] = lambda pulse: None
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,8 @@ def _trainer(plan: PlanePlan, settings: Settings) -> pl.Trainer:
         gradient_clip_val=settings.recipe.clip,
         check_val_every_n_epoch=config.validate_every,
         deterministic=config.deterministic,
-        callbacks=[*callbacks, RichProgressBar(leave=False)],
+        callbacks=[*callbacks, Pulses(plan.tell)],
+        enable_progress_bar=False,
         logger=list(plan.loggers) or False,
         enable_checkpointing=True,
         enable_model_summary=False,

@@ -1,0 +1,215 @@
+"""Developing the detectors of a run: one training for each plane, side by side where there are cores for it."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import multiprocessing.connection
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from spinedet import tracking
+from spinedet.command import console
+from spinedet.core.anatomy import Plane
+from spinedet.core.types import Finding, Findings, Manifest, StudyFindings
+from spinedet.detection.batch import Detections
+from spinedet.detection.callbacks import Pulse
+from spinedet.detection.data import Scan, prepare_scans
+from spinedet.detection.postprocess import findings
+from spinedet.detection.store import Model, PlaneDetector, load_model, save_model
+from spinedet.detection.training import PlanePlan, Settings, TrainerConfig, epochs_done, train_plane
+from spinedet.imaging.planes import SPECS
+from spinedet.runs import RunFolder
+from spinedet.scoring import Criterion, max_f1
+from spinedet.studies import Splits, only
+
+# What a training tells while it runs: a sentence, or how far it is.
+Event: TypeAlias = str | Pulse
+Tell: TypeAlias = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the planes' trainings have in common.
+
+    Attributes:
+        initial: a model whose weights are the start. criterion: of a hit, for the score on the tuning split.
+        workers: processes that may run at once; with one the planes take turns.
+    """
+
+    settings: Settings
+    run: RunFolder
+    manifest: Manifest
+    splits: Splits
+    initial: Model | None
+    criterion: Criterion
+    logger: tracking.LoggerConfig
+    seed: int
+    workers: int
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """One plane's detector, and why some studies could not be read for it."""
+
+    detector: PlaneDetector
+    skipped: dict[str, str]
+
+
+def train_planes(job: Job, planes: Sequence[Plane]) -> dict[Plane, Trained]:
+    """Train a detector for each plane.
+
+    On a CPU each plane has a process and its share of the cores: small networks use several cores badly, and two of
+    them use two cores fully.
+
+    Raises:
+        InputError: a plane has nothing to learn from.
+    """
+    with training_bars([plane.value for plane in planes]) as bars:
+        if len(planes) > 1 and job.workers > 1 and _on_cpu(job.settings.trainer):
+            return _side_by_side(job, planes, bars)
+        return {plane: train_one(job, plane, bars[plane.value]) for plane in planes}
+
+
+def _on_cpu(trainer: TrainerConfig) -> bool:
+    alone = trainer.num_nodes == 1 and trainer.devices in ("auto", 1, "1")
+    return alone and (trainer.accelerator == "cpu" or (trainer.accelerator == "auto" and not torch.cuda.is_available()))
+
+
+def train_one(job: Job, plane: Plane, tell: Tell) -> Trained:
+    """Train one plane's detector in this process, or go on from its last checkpoint."""
+    name, folder = plane.value, job.run.checkpoints / plane.value
+    studies = (*job.splits.train, *job.splits.tune)
+    prepared = prepare_scans(studies, SPECS[plane], job.run.cache / name, job.workers)
+    tuning = {study.id for study in job.splits.tune}
+    tune = [scan for scan in prepared.scans if scan.study in tuning]
+    plan = PlanePlan(
+        spec=SPECS[plane],
+        categories=job.manifest.categories,
+        train=[scan for scan in prepared.scans if scan.study not in tuning],
+        tune=tune,
+        score=_tuning_score(job, plane, tune),
+        folder=folder,
+        seed=job.seed,
+        loggers=tracking.make_loggers(job.logger, job.run.root, name),
+        initial=_initial(job, plane),
+        tell=tell,
+    )
+    tell(f"{name}: {len(plan.train)} scans to train on, {len(tune)} to tune on, {len(prepared.skipped)} skipped")
+    if (epochs := epochs_done(folder)) is not None:
+        tell(f"{name}: goes on after epoch {epochs} of {job.settings.trainer.max_epochs}")
+    return Trained(train_plane(plan, job.settings), prepared.skipped)
+
+
+def _initial(job: Job, plane: Plane) -> dict[str, torch.Tensor] | None:
+    """Weights of the initial model's detector of this plane, or of another plane when it has none."""
+    if job.initial is None:
+        return None
+    source = job.initial.detectors.get(plane) or next(iter(job.initial.detectors.values()))
+    return source.network.state_dict()
+
+
+def _tuning_score(job: Job, plane: Plane, scans: Sequence[Scan]) -> Callable[[list[Detections]], float]:
+    """The best F1 that the detections of these scans reach, over all thresholds."""
+    names = {scan.study for scan in scans}
+    reference = only(job.manifest, (study for study in job.splits.tune if study.id in names))
+
+    def score(detections: list[Detections]) -> float:
+        found: dict[str, tuple[Finding, ...]] = dict.fromkeys(names, ())
+        for scan, each in zip(scans, detections, strict=True):
+            found[scan.study] += findings(each, scan.grid, scan.series, job.manifest.categories, min_score=0.01)
+        answers = tuple(StudyFindings(id=name, findings=each) for name, each in found.items())
+        best = max_f1(reference, Findings(model={"planes": [plane.value]}, studies=answers), job.criterion)
+        return best[plane.value].f1 or 0.0
+
+    return score
+
+
+def _side_by_side(job: Job, planes: Sequence[Plane], bars: dict[str, Tell]) -> dict[Plane, Trained]:
+    context = multiprocessing.get_context("spawn")
+    threads = max(1, job.workers // len(planes))
+    with context.Manager() as manager, ProcessPoolExecutor(len(planes), context, _start, (threads,)) as pool:
+        told: queue.Queue[tuple[str, Event]] = manager.Queue()
+        futures = {plane: pool.submit(_train_apart, job, plane, told) for plane in planes}
+        _listen(told, list(futures.values()), bars)
+        done = {plane: future.result() for plane, future in futures.items()}
+    return {plane: Trained(_load(job, plane), skipped) for plane, skipped in done.items()}
+
+
+def _listen(told: queue.Queue[tuple[str, Event]], futures: list[Future[Any]], bars: dict[str, Tell]) -> None:
+    """Pass on what the processes tell until all are done and nothing is left to hear."""
+    while True:
+        over = all(future.done() for future in futures)
+        try:
+            name, event = told.get(timeout=0.2)
+            bars[name](event)
+        except queue.Empty:
+            if over:
+                return
+
+
+def _start(threads: int) -> None:
+    """Prepare a plane's process: its share of the cores, and an end when the command's process ends."""
+    torch.set_num_threads(threads)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: BaseProcess) -> None:
+    # A killed command must not leave a training behind that writes into the folder while another one resumes there.
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def _train_apart(job: Job, plane: Plane, told: queue.Queue[tuple[str, Event]]) -> dict[str, str]:
+    """`train_one` in a process of its own; the weights travel as files, safe whatever becomes of the process."""
+    trained = train_one(job, plane, lambda event: told.put((plane.value, event)))
+    save_model(_folder(job, plane), Model("part", job.manifest.region, {plane: trained.detector}))
+    return trained.skipped
+
+
+def _load(job: Job, plane: Plane) -> PlaneDetector:
+    return load_model(_folder(job, plane)).detectors[plane]
+
+
+def _folder(job: Job, plane: Plane) -> Path:
+    return job.run.cache / f"trained-{plane.value}"
+
+
+@contextmanager
+def training_bars(names: Sequence[str]) -> Iterator[dict[str, Tell]]:
+    """A bar for each training, moved by the pulses it sends; sentences go above the bars."""
+    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    told = TextColumn("{task.fields[told]}")
+    with Progress(TextColumn("training {task.description}"), *columns, told, console=console) as progress:
+        tasks = {name: progress.add_task(name, total=1.0, told="") for name in names}
+        yield {name: partial(_move, progress, task) for name, task in tasks.items()}
+
+
+def _move(progress: Progress, task: TaskID, event: Event) -> None:
+    if isinstance(event, str):
+        progress.console.print(event)
+    else:
+        score = "" if math.isnan(event.tuning_f1) else f", best F1 on tuning {event.tuning_f1:.2f}"
+        progress.update(task, completed=event.share, told=f"loss {event.loss:.2f}{score}")
