@@ -129,6 +129,11 @@ class Curve:
     y: Array
     slant: Array
 
+    def behind(self, entry: int, aside: float, distance: float) -> Vector:
+        """RAS mm of the point so far aside of an entry and behind it, at right angles to the line."""
+        height = self.bottom + TABLE_STEP * entry
+        return float(self.x[entry]) + aside, float(self.y[entry]) - distance / float(self.slant[entry]), height
+
     @property
     def z(self) -> Array:
         """(n,) heights of the entries."""

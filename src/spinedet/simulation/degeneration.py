@@ -233,13 +233,7 @@ def _plain(state: DiscState, rng: np.random.Generator) -> DiscState:
 
 
 # T2 of the nucleus relative to a young one and distinctness by Pfirrmann grade (ranges overlap, as readers' grades do).
-_DARKNESS = {
-    1: (0.88, 1.25),
-    2: (0.68, 1.0),
-    3: (0.46, 0.74),
-    4: (0.36, 0.56),
-    5: (0.28, 0.44),
-}
+_DARKNESS = {1: (0.8, 1.25), 2: (0.6, 1.0), 3: (0.44, 0.74), 4: (0.36, 0.58), 5: (0.28, 0.48)}
 _DISTINCT = {1: (0.9, 1.0), 2: (0.75, 1.0), 3: (0.4, 0.8), 4: (0.1, 0.4), 5: (0.0, 0.2)}
 _NARROWED = {
     1: (0.72, 0.88),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spinedet.simulation.anatomy import Array, Spine, along
+from spinedet.simulation.anatomy import Array, Curve, Spine, Vector, along
 from spinedet.simulation.canvas import Canvas, Field
 from spinedet.simulation.lane import Lane
 from spinedet.simulation.shapes import ellipse
@@ -72,6 +72,19 @@ class Neck:
         self._paint_throat(canvas, lane, skin)
         self._paint_vessels(canvas, lane)
         self._paint_head(canvas, lane)
+
+    def probes(self, curve: Curve) -> dict[str, list[Vector]]:
+        """Places in the fat of the nape and in its muscles, around the middle of the neck."""
+        tip, cover, fat = self.measures[:3]
+        entries = np.flatnonzero(np.abs(self.z - self.skull + 95) < 20)[::40].tolist()
+        return {
+            "fat": [
+                curve.behind(entry, 0.0, float(tip[entry] + cover[entry] + 0.55 * fat[entry] + 2)) for entry in entries
+            ],
+            "muscle": [
+                curve.behind(entry, side, 0.8 * float(tip[entry])) for entry in entries for side in (-18.0, 18.0)
+            ],
+        }
 
     def _above(self, start: float, over: float) -> Array:
         """0 below a height, 1 from `over` mm above it."""

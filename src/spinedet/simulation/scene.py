@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from spinedet.simulation.anatomy import Spine
+from spinedet.simulation.anatomy import Curve, Spine, Vector
 from spinedet.simulation.canal import Canal
 from spinedet.simulation.canvas import Block, Canvas, Raster, dot
 from spinedet.simulation.degeneration import DiscState
@@ -33,6 +33,9 @@ class Surroundings(Protocol):
 
     def paint(self, canvas: Canvas, lane: Lane) -> None:
         """Paint it where the canvas's plane cuts it."""
+
+    def probes(self, curve: Curve) -> dict[str, list[Vector]]:
+        """Places (RAS mm) well inside its tissues, by tissue."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

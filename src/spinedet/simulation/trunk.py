@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spinedet.simulation.anatomy import Array, Spine, along
+from spinedet.simulation.anatomy import Array, Curve, Spine, Vector, along
 from spinedet.simulation.canal import bump
 from spinedet.simulation.canvas import Canvas, Field
 from spinedet.simulation.lane import Lane
@@ -101,6 +101,15 @@ class Trunk:
         self._paint_back(canvas, lane)
         self._paint_psoas(canvas, lane)
         self._paint_vessels(canvas, lane)
+
+    def probes(self, curve: Curve) -> dict[str, list[Vector]]:
+        """Places in the fat of the back and in its muscles, around the middle of the spine."""
+        entries = np.flatnonzero(np.abs(self.z - self.habit.fork - 25) < 15)[::40].tolist()
+        fat = [curve.behind(entry, 0.0, float(self.tip[entry] + 0.5 * self.fat[entry])) for entry in entries]
+        muscle = [
+            curve.behind(entry, side, 0.75 * float(self.tip[entry])) for entry in entries for side in (-22.0, 22.0)
+        ]
+        return {"fat": fat, "muscle": muscle}
 
     def _skin(self, canvas: Canvas, lane: Lane) -> Field:
         """Distance to the skin."""
