@@ -89,6 +89,7 @@ def test_undefined_numbers_are_null_with_a_reason(drawn: Any) -> None:
     scores = scored(drawn, threshold=0.95)
     healthy = scores.group(plane="sagittal", center="B")
     assert (healthy.recall.value, healthy.recall.reason) == (None, "no lesion")
+    assert (scored(drawn).group(plane="sagittal", center="B").f1.value, healthy.fp) == (None, 0)
     assert (healthy.cpm.value, healthy.f1_max.value, healthy.f1_max.threshold) == (None, None, None)
     everything = scores.group()
     assert (everything.precision.value, everything.precision.reason) == (None, "no finding at or above the threshold")

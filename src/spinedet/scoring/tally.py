@@ -46,7 +46,7 @@ class Decisions:
         return {
             "precision": ratio(tp, tp + fp),
             "recall": ratio(tp, lesions),
-            "f1": ratio(2 * tp, tp + fp + lesions),
+            "f1": ratio(2 * tp, np.where(lesions > 0, tp + fp + lesions, 0.0)),
             "fp_per_scan": ratio(fp, scans),
             "fp_per_lesion_free_scan": ratio(fp_free, free),
         }
