@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from rich.console import Console
 
+from spinedet import tracking
 from spinedet.core.errors import InputError
 from spinedet.core.files import claim_folder, write_json
 
@@ -46,11 +47,13 @@ class CommonConfig:
         out: the folder that the command fills; a new one under runs/ when null.
         seed: of everything random.
         workers: processes for reading and drawing; as many as there are cores when null.
+        logger: where the command's numbers go besides its files: none, csv or wandb.
     """
 
     out: str | None = None
     seed: int = 0
     workers: int | None = None
+    logger: Any = field(default_factory=tracking.NoLoggerConfig)
 
     @property
     def processes(self) -> int:
@@ -84,7 +87,7 @@ def register(schema: type, name: str, groups: Mapping[str, Mapping[str, Any]] | 
     """Make a command's typed config, and the choices of its config groups, known to Hydra."""
     store = ConfigStore.instance()
     store.store(name=f"{name}_schema", node=schema)
-    for group, choices in (groups or {}).items():
+    for group, choices in {"logger": tracking.CONFIGS, **(groups or {})}.items():
         for choice, node in choices.items():
             store.store(group=group, name=choice, node=node)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from omegaconf import MISSING
 
@@ -14,7 +13,7 @@ from spinedet.core.types import Manifest, Split, Study
 from spinedet.runs import FinishedRun, RunFolder, Stopwatch, open_run, write_config, write_record
 from spinedet.studies import COHORTS, DataConfig, data_hash, load_manifest, phantom_note
 from spinedet.tables import show_scores
-from spinedet.testing import TestConfig, Trial, ask, test_and_report
+from spinedet.testing import TestConfig, Trial, ask, report_test
 
 
 @dataclass
@@ -29,7 +28,6 @@ class EvaluateConfig(CommonConfig):
     split: str | None = None
     data: DataConfig = field(default_factory=DataConfig)
     test: TestConfig = field(default_factory=TestConfig)
-    logger: Any = field(default_factory=tracking.NoLoggerConfig)
 
     def __post_init__(self) -> None:
         if self.split not in (None, *(split.value for split in Split)):
@@ -50,14 +48,14 @@ def evaluate(config: EvaluateConfig) -> Status:
     notes = (*phantom_note(manifest), *_seen(finished, studies))
     title = f"{finished.model.name}: evaluation"
     trial = Trial(finished.model, finished.operating_point, title, notes, finished.internal_centers)
-    scores = test_and_report(trial, manifest, answers, config.test, run)
+    scores = report_test(trial, manifest, answers, config.test, run)
     watch.lap("scoring")
     status = Skipped(answers.skipped).report(run.root)
     facts = {"command": "evaluate", "seed": config.seed, "split": config.split}
     point = {"operating_point_sha256": finished.operating_point.sha256}
     data = {"name": manifest.name, "sha256": data_hash(studies), "studies": [study.id for study in studies]}
     write_record(run, watch, {**facts, **point, "data": data})
-    tracking.log_scores(config.logger, run.root, scores)
+    tracking.log_metrics(config.logger, run.root, tracking.headlines(scores))
     show_scores(scores)
     console.print(f"report: {run.report}")
     return status
@@ -100,7 +98,7 @@ def _seen(finished: FinishedRun, studies: list[Study]) -> tuple[str, ...]:
 
 def main() -> None:
     """Entry point."""
-    register(EvaluateConfig, "evaluate", {"data": COHORTS, "logger": tracking.CONFIGS})
+    register(EvaluateConfig, "evaluate", {"data": COHORTS})
     run_command("evaluate", evaluate)
 
 

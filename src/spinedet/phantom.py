@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spinedet import tracking
 from spinedet.command import CommonConfig, Status, claim_output, console, register, run_command
 from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
@@ -52,6 +53,7 @@ def phantom(config: PhantomConfig) -> Status:
     )
     with progress_bar("drawing phantoms") as progress:
         manifest = draw_cohort(cohort, folder, config.processes, progress)
+    tracking.log_metrics(config.logger, folder, {"studies": config.studies})
     console.print(f"{config.studies} studies of centre {config.center}; no patients, nothing clinical\n{manifest}")
     return Status.DONE
 

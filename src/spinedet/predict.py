@@ -10,6 +10,7 @@ from pathlib import Path
 from omegaconf import MISSING
 from rich.table import Table
 
+from spinedet import tracking
 from spinedet.command import CommonConfig, Skipped, Status, claim_output, console, register, results, run_command
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
@@ -94,6 +95,8 @@ def predict(config: PredictConfig) -> Status:
     if not looks:
         raise InputError(next(iter(skipped.values())))
     _write(folder, finished, looks)
+    counted = sum(bool(getattr(f, "above_operating_point", False)) for each in looks for f in each.findings)
+    tracking.log_metrics(config.logger, folder, {"series": len(looks), "findings": counted, "skipped": len(skipped)})
     return Skipped(skipped).report(folder)
 
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from spinedet import tracking
 from spinedet.command import CommonConfig, Skipped, Status, claim_output, console, register, results, run_command
 from spinedet.core.errors import InputError
 from spinedet.core.manifest import read_manifests
@@ -105,6 +106,7 @@ def _score(config: ScoreConfig, manifest: Manifest, folder: Path) -> Status:
         from spinedet.scoring.page import write_everything  # matplotlib and jinja2 take longer to load than to score
 
         write_everything(folder, examination, scores)
+    tracking.log_metrics(config.logger, folder, tracking.headlines(scores))
     _say(scores.notes)
     show_scores(scores)
     return Skipped(dict.fromkeys(scores.not_read, "not read: the findings do not have it")).report(folder)

@@ -25,8 +25,6 @@ class TestConfig:
         min_score: findings below it are not written. cases: studies shown with pictures in the report.
     """
 
-    __test__ = False  # not a pytest class
-
     min_score: float = 0.01
     bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
     cases: int = 6
@@ -81,7 +79,7 @@ def marked(findings: Findings, point: OperatingPoint, manifest: Manifest) -> Fin
     return findings.model_copy(update={"studies": tuple(studies)})
 
 
-def test_and_report(trial: Trial, manifest: Manifest, answers: Answers, config: TestConfig, run: RunFolder) -> Scores:
+def report_test(trial: Trial, manifest: Manifest, answers: Answers, config: TestConfig, run: RunFolder) -> Scores:
     """Write findings, scores and the report of what was answered; studies that were not read are left out."""
     read = {study.id for study in answers.studies}
     reference = only(manifest, (study for study in manifest.studies if study.id in read))
@@ -105,6 +103,3 @@ def test_and_report(trial: Trial, manifest: Manifest, answers: Answers, config: 
     )
     write_page(run.report, page)
     return scores
-
-
-test_and_report.__test__ = False  # type: ignore[attr-defined]  # not a pytest function

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from pytorch_lightning.loggers import CSVLogger, Logger
+if TYPE_CHECKING:
+    from pytorch_lightning.loggers import Logger
 
-from spinedet.scoring import Scores
+    from spinedet.scoring import Scores
 
 
 @dataclass
@@ -50,6 +52,8 @@ def make_loggers(config: LoggerConfig, folder: Path, job: str) -> list[Logger]:
         case NoLoggerConfig():
             return []
         case CsvLoggerConfig():
+            from pytorch_lightning.loggers import CSVLogger  # brings torch, which scoring does without
+
             return [CSVLogger(folder, name="logs", version=job)]
         case WandbLoggerConfig():
             return [_wandb(config, folder, job)]
@@ -84,14 +88,14 @@ def _offline(config: WandbLoggerConfig) -> bool:
     return config.mode == "offline"
 
 
-def log_scores(config: LoggerConfig, folder: Path, scores: Scores) -> None:
-    """Log a test's headline numbers, one metric for each group and number."""
-    for logger in make_loggers(config, folder, "test"):
-        logger.log_metrics(_headlines(scores))
+def log_metrics(config: LoggerConfig, folder: Path, metrics: Mapping[str, float]) -> None:
+    """Log a command's numbers once."""
+    for logger in make_loggers(config, folder, "result"):
+        logger.log_metrics(dict(metrics))
         logger.finalize("success")
 
 
-def _headlines(scores: Scores) -> dict[str, float]:
+def headlines(scores: Scores) -> dict[str, float]:
     """`<plane>/<centre>/<number>` -> value, undefined ones left out."""
     return {
         "/".join((*map(str, group.by.values()), name)): estimate.value

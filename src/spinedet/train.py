@@ -30,7 +30,7 @@ from spinedet.runs import (
 from spinedet.scoring import CRITERIA, IouCriterion, Rule, choose_operating_point, write_operating_point
 from spinedet.studies import COHORTS, DataConfig, Splits, data_hash, load_manifest, only, phantom_note, split_studies
 from spinedet.tables import show_scores
-from spinedet.testing import TestConfig, Trial, as_findings, ask, test_and_report
+from spinedet.testing import TestConfig, Trial, as_findings, ask, report_test
 
 
 @dataclass
@@ -52,7 +52,6 @@ class TrainConfig(CommonConfig):
     criterion: Any = field(default_factory=IouCriterion)
     rule: str = "max_f1"
     test: TestConfig = field(default_factory=TestConfig)
-    logger: Any = field(default_factory=tracking.NoLoggerConfig)
     init: str | None = None
     resume: bool = False
 
@@ -94,11 +93,12 @@ def train(config: TrainConfig) -> Status:
 
     tested = ask(model, splits.test, config.test.min_score, config.processes) if splits.test else tuned
     trial = Trial(model, point, f"{config.name}: test", _notes(manifest, splits), splits.centers)
-    scores = test_and_report(trial, manifest, tested, config.test, run)
+    scores = report_test(trial, manifest, tested, config.test, run)
     watch.lap("testing")
 
     skipped = {study: why for part in trained.values() for study, why in part.skipped.items()}
     status = Skipped(skipped | tuned.skipped | tested.skipped).report(run.root)
+    tracking.log_metrics(config.logger, run.root, tracking.headlines(scores))
     write_record(run, watch, _facts(config, manifest, splits))
     shutil.rmtree(run.cache, ignore_errors=True)
     show_scores(scores)
@@ -126,12 +126,7 @@ def _facts(config: TrainConfig, manifest: Manifest, splits: Splits) -> dict[str,
 
 def main() -> None:
     """Entry point."""
-    groups: dict[str, Mapping[str, Any]] = {
-        "model": CONFIGS,
-        "data": COHORTS,
-        "criterion": CRITERIA,
-        "logger": tracking.CONFIGS,
-    }
+    groups: dict[str, Mapping[str, Any]] = {"model": CONFIGS, "data": COHORTS, "criterion": CRITERIA}
     register(TrainConfig, "train", groups)
     run_command("train", train)
 
