@@ -34,5 +34,6 @@ format: setup ## put the code into shape
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-bench: setup ## measure against the peers (see docs/benchmarks.md)
-	for script in benchmarks/*.py; do $(PY) $$script || exit 1; done
+bench: setup ## measure against the peers
+	$(PY) -m pip install --quiet -c constraints.txt -e ".[bench]"
+	$(PY) benchmarks/scoring.py
