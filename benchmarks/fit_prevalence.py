@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -19,7 +19,8 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, ndtr, ndtri
 
-from spinedet.simulation.prevalence import FINDINGS, LEVELS, Prevalence, draw_findings, level_group
+from spinedet.simulation.gradings import Columns, Marginal, compare_gradings, draw_gradings, read_gradings
+from spinedet.simulation.prevalence import FINDINGS, LEVELS, Prevalence
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -27,30 +28,7 @@ import matplotlib.pyplot as plt
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "src/spinedet/simulation/prevalence.json"
 FIGURE = ROOT / "docs/figures/prevalence.png"
-COLUMNS = {
-    "narrowing": "Disc narrowing",
-    "bulging": "Disc bulging",
-    "herniation": "Disc herniation",
-    "modic": "Modic",
-    "upper_plate": "UP endplate",
-    "lower_plate": "LOW endplate",
-    "slip": "Spondylolisthesis",
-}
 RIDGE = 0.3  # on the log-odds: keeps findings that a level never shows finite
-
-
-def read_discs(folder: Path) -> dict[str, np.ndarray]:
-    """Graded discs as columns: patient, level group, grade and one 0/1 column per finding."""
-    with (folder / "radiological_gradings.csv").open() as stream:
-        rows = [row for row in csv.DictReader(stream) if 1 <= int(row["IVD label"]) <= 9]
-    columns = {name: np.array([int(row[column]) > 0 for row in rows], float) for name, column in COLUMNS.items()}
-    return {
-        "patient": np.array([int(row["Patient"]) for row in rows]),
-        "level": np.array([min(int(row["IVD label"]) - 1, len(LEVELS) - 1) for row in rows]),
-        "grade": np.array([int(row["Pfirrman grade"]) for row in rows]),
-        "modic_type": np.array([int(row["Modic"]) for row in rows]),
-        **columns,
-    }
 
 
 def read_ages(folder: Path) -> dict[int, float]:
@@ -60,7 +38,7 @@ def read_ages(folder: Path) -> dict[int, float]:
     return {int(row["new_file_name"].split("_")[0]): float(row["birth_date"]) for row in rows}
 
 
-def fit_grades(discs: dict[str, np.ndarray]) -> tuple[float, np.ndarray]:
+def fit_grades(discs: Columns) -> tuple[float, np.ndarray]:
     """Share of the latent wear that the patient explains, and the cuts between grades per level (levels, 4).
 
     An ordinal probit with one random effect per patient; its cuts follow from each level's own distribution, so the
@@ -72,13 +50,14 @@ def fit_grades(discs: dict[str, np.ndarray]) -> tuple[float, np.ndarray]:
             for grades in (discs["grade"][discs["level"] == level] for level in range(len(LEVELS)))
         ]
     )
+    level, grade = discs["level"].astype(int), discs["grade"].astype(int)
     nodes, weights = np.polynomial.hermite_e.hermegauss(41)
     edges = np.hstack([np.full((len(cuts), 1), -9.0), cuts, np.full((len(cuts), 1), 9.0)])
 
     def loss(share: float) -> float:
         root, rest = np.sqrt(share), np.sqrt(1 - share)
-        low = edges[discs["level"], discs["grade"] - 1][:, None]
-        high = edges[discs["level"], discs["grade"]][:, None]
+        low = edges[level, grade - 1][:, None]
+        high = edges[level, grade][:, None]
         each = np.log(ndtr((high - root * nodes) / rest) - ndtr((low - root * nodes) / rest) + 1e-300)
         _, index = np.unique(discs["patient"], return_inverse=True)
         total = np.zeros((index.max() + 1, len(nodes)))
@@ -90,13 +69,13 @@ def fit_grades(discs: dict[str, np.ndarray]) -> tuple[float, np.ndarray]:
     return float(shares[np.argmin([loss(share) for share in shares])]), cuts
 
 
-def fit_finding(discs: dict[str, np.ndarray], name: str) -> dict[str, list[float]]:
+def fit_finding(discs: Columns, name: str) -> dict[str, list[float]]:
     """Log-odds of a finding: one term per grade, level and earlier finding (ridge-penalised logistic regression)."""
     earlier = FINDINGS[: FINDINGS.index(name)]
     design = np.hstack(
         [
-            np.eye(5)[discs["grade"] - 1],
-            np.eye(len(LEVELS))[discs["level"]],
+            np.eye(5)[discs["grade"].astype(int) - 1],
+            np.eye(len(LEVELS))[discs["level"].astype(int)],
             *(discs[other][:, None] for other in earlier),
         ]
     )
@@ -112,7 +91,7 @@ def fit_finding(discs: dict[str, np.ndarray], name: str) -> dict[str, list[float
     return {"grade": beta[: split[0]], "level": beta[split[0] : split[1]], "earlier": beta[split[1] :]}
 
 
-def age_share(discs: dict[str, np.ndarray], ages: dict[int, float], share: float, cuts: np.ndarray) -> float:
+def age_share(discs: Columns, ages: dict[int, float], share: float, cuts: np.ndarray) -> float:
     """Correlation of the patient effect with age that gives the observed one of mean grade and age."""
     lumbar = discs["level"] < 5
     means = {p: discs["grade"][lumbar & (discs["patient"] == p)].mean() for p in ages if p in set(discs["patient"])}
@@ -126,9 +105,9 @@ def age_share(discs: dict[str, np.ndarray], ages: dict[int, float], share: float
 
 def fit(folder: Path) -> Prevalence:
     """All parameters."""
-    discs, ages = read_discs(folder), read_ages(folder)
+    discs, ages = read_gradings(folder), read_ages(folder)
     share, cuts = fit_grades(discs)
-    kinds = np.bincount(discs["modic_type"], minlength=4)[1:]
+    kinds = np.bincount(discs["modic_type"].astype(int), minlength=4)[1:]
     content = {
         "patient_share": round(share, 3),
         "age_correlation": round(age_share(discs, ages, share, cuts), 3),
@@ -142,52 +121,17 @@ def fit(folder: Path) -> Prevalence:
     return Prevalence(**content)
 
 
-def simulate(model: Prevalence, patients: int = 4000) -> dict[str, np.ndarray]:
-    """The model's own table, in the shape of `read_discs`."""
-    rng = np.random.default_rng(1)
-    columns: dict[str, list[float]] = defaultdict(list)
-    for _ in range(patients):
-        age = model.draw_age(rng)
-        for level, found in draw_findings(model, age, LEVELS, rng).items():
-            columns["level"].append(level_group(level))
-            columns["grade"].append(found.grade)
-            for name in FINDINGS:
-                columns[name].append(getattr(found, name) > 0)
-    return {name: np.array(values, float) for name, values in columns.items()}
-
-
-def wilson(hits: float, count: int) -> tuple[float, float]:
-    """95 % interval of a proportion (Wilson, JASA 22:209, 1927)."""
-    z, p = 1.959964, hits / count
-    middle = (p + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * np.sqrt(p * (1 - p) / count + z * z / (4 * count * count))
-    return middle - half, middle + half
-
-
-def compare(real: dict[str, np.ndarray], drawn: dict[str, np.ndarray]) -> list[tuple[str, int, float, float, float, float]]:
-    """(marginal, level, observed, low, high, drawn) for every marginal."""
-    marginals = [("Pfirrmann >= 4", lambda t: t["grade"] >= 4), ("Pfirrmann <= 2", lambda t: t["grade"] <= 2)]
-    marginals += [(name, lambda t, n=name: t[n] > 0) for name in FINDINGS]
-    rows = []
-    for name, test in marginals:
-        for level in range(len(LEVELS)):
-            mine, theirs = drawn["level"] == level, real["level"] == level
-            hits, count = float(test(real)[theirs].sum()), int(theirs.sum())
-            rows.append((name, level, hits / count, *wilson(hits, count), float(test(drawn)[mine].mean())))
-    return rows
-
-
-def draw_figure(rows: list[tuple[str, int, float, float, float, float]]) -> None:
-    """Observed proportions with their intervals, and the model's, per level."""
-    names = list(dict.fromkeys(row[0] for row in rows))
+def draw_figure(marginals: Sequence[Marginal]) -> None:
+    """Observed shares with their intervals, and the model's, per level."""
     figure, axes = plt.subplots(3, 3, figsize=(11, 8), sharex=True, sharey=True)
+    names = list(dict.fromkeys(row.finding for row in marginals))
     for axis, name in zip(axes.flat, names, strict=True):
-        part = [row for row in rows if row[0] == name]
+        part = [row for row in marginals if row.finding == name]
         at = np.arange(len(part))
-        seen = np.array([row[2] for row in part])
-        spread = [[row[2] - row[3] for row in part], [row[4] - row[2] for row in part]]
+        seen = np.array([row.observed for row in part])
+        spread = [[row.observed - row.low for row in part], [row.high - row.observed for row in part]]
         axis.errorbar(at, seen, yerr=np.clip(spread, 0, None), fmt="o", color="black", capsize=3, label="SPIDER, 95 %")
-        axis.plot(at, [row[5] for row in part], "s", mfc="none", color="tab:red", ms=9, label="phantom model")
+        axis.plot(at, [row.drawn for row in part], "s", mfc="none", color="tab:red", ms=9, label="phantom model")
         axis.set_title(name.replace("_", " "))
         axis.set_xticks(at, LEVELS, rotation=45)
     axes[0, 0].legend(frameon=False)
@@ -201,13 +145,14 @@ def main() -> None:
     """Fit, write, compare."""
     folder = Path(os.environ["SPINEDET_REAL_DATA"]) / "spider"
     model = fit(folder)
-    rows = compare(read_discs(folder), simulate(model))
-    draw_figure(rows)
-    for name, level, seen, low, high, drawn in rows:
-        mark = "" if low <= drawn <= high else "  <- outside"
-        print(f"{name:16s} {LEVELS[level]:8s} SPIDER {seen:.3f} [{low:.3f}, {high:.3f}]  model {drawn:.3f}{mark}")
-    inside = sum(row[3] <= row[5] <= row[4] for row in rows)
-    print(f"{inside} of {len(rows)} marginals inside the 95 % interval; patient share {model.patient_share}")
+    marginals = compare_gradings(read_gradings(folder), draw_gradings(model, 4000, seed=1))
+    draw_figure(marginals)
+    for row in marginals:
+        mark = "" if row.inside else "  <- outside"
+        interval = f"SPIDER {row.observed:.3f} [{row.low:.3f}, {row.high:.3f}]"
+        print(f"{row.finding:16s} {row.level:8s} {interval}  model {row.drawn:.3f}{mark}")
+    inside = sum(row.inside for row in marginals)
+    print(f"{inside} of {len(marginals)} marginals inside the 95 % interval; patient share {model.patient_share}")
 
 
 if __name__ == "__main__":

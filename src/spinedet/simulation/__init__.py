@@ -6,8 +6,8 @@ from spinedet.simulation.centers import (
     ImagingConfig,
     StackConfig,
 )
-from spinedet.simulation.cohort import CohortConfig, GroupConfig, draw_cohort
-from spinedet.simulation.cohorts import DEMO, RANDOMISED, SMOKE, YI2023, YI2023_CERVICAL
+from spinedet.simulation.cohort import CohortConfig, GroupConfig, draw_cohort, holds_cohort
+from spinedet.simulation.cohorts import DEMO, RANDOMISED, SHIPPED, SMOKE, YI2023, YI2023_CERVICAL
 from spinedet.simulation.degeneration import Wear
 from spinedet.simulation.protocol import Sampling
 from spinedet.simulation.readers import Habits
@@ -18,6 +18,7 @@ __all__ = [
     "CENTERS",
     "DEMO",
     "RANDOMISED",
+    "SHIPPED",
     "SMOKE",
     "YI2023",
     "YI2023_CERVICAL",
@@ -33,4 +34,5 @@ __all__ = [
     "Wear",
     "draw_cohort",
     "draw_study",
+    "holds_cohort",
 ]

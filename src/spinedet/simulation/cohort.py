@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -104,6 +105,19 @@ class _Task:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def holds_cohort(config: CohortConfig, folder: Path) -> bool:
+    """Whether the folder holds this very cohort, finished or not."""
+    try:
+        return bool(json.loads((folder / "cohort.json").read_text("utf-8")) == _description(config))
+    except (OSError, ValueError):
+        return False
+
+
+def _description(config: CohortConfig) -> dict[str, Any]:
+    content = {**asdict(config), "recipe": RECIPE, "region": Region(config.region).value}
+    return dict(json.loads(json.dumps(content)))
+
+
 def draw_cohort(
     config: CohortConfig,
     folder: Path,
@@ -114,7 +128,7 @@ def draw_cohort(
 
     Args:
         config: the cohort.
-        folder: made when needed; one folder per study and `manifest.json` go there.
+        folder: made when needed; one folder per study, `cohort.json` and `manifest.json` go there.
         workers: processes; the files do not depend on it.
         progress: called with the number of finished studies and of all, in the calling process.
 
@@ -129,6 +143,7 @@ def draw_cohort(
     missing = [task for task in tasks if not _is_finished(task, folder)]
     if missing:
         check_writable(folder, len(missing) * int(_BYTES_PER_STUDY / config.coarseness**2))
+    write_json(folder / "cohort.json", _description(config))
     for done, _ in enumerate(_drawn(missing, folder, workers), start=1 + len(tasks) - len(missing)):
         if progress:
             progress(done, len(tasks))

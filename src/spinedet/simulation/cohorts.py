@@ -50,3 +50,11 @@ SMOKE = CohortConfig(
     coarseness=3.0,
     coarsest=1.9,
 )
+
+SHIPPED: dict[str, CohortConfig] = {
+    "demo": DEMO,
+    "smoke": SMOKE,
+    "yi2023": YI2023,
+    "yi2023_cervical": YI2023_CERVICAL,
+    "randomised": RANDOMISED,
+}
