@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from omegaconf import MISSING
@@ -18,9 +19,10 @@ from spinedet.core.files import write_bytes
 from spinedet.core.findings import write_findings
 from spinedet.core.manifest import read_manifest
 from spinedet.core.types import Finding, Findings, FiniteJson, StudyFindings
+from spinedet.detection.data import read_series
 from spinedet.detection.inference import find_in
 from spinedet.imaging.planes import SPECS, plane_of
-from spinedet.imaging.volume import ImageSource, Volume, find_images
+from spinedet.imaging.volume import Volume, find_images
 from spinedet.progress import progress_bar
 from spinedet.report.pictures import Mark, draw_series
 from spinedet.report.prediction import Entry, write_index
@@ -57,7 +59,7 @@ class Task:
 
     study: str
     series: str
-    source: ImageSource
+    read: Callable[[], Volume]
     plane: Plane | None
 
     @property
@@ -111,10 +113,10 @@ def list_tasks(path: Path, plane: Plane | None) -> Iterator[Task]:
         for study in manifest.studies:
             for series in study.series if study.excluded is None else ():
                 if series.weighting == "T2":
-                    yield Task(study.id, series.id, ImageSource(series.id, series.path), series.plane)
+                    yield Task(study.id, series.id, partial(read_series, series), series.plane)
         return
     for source in find_images(path):
-        yield Task("study" if source.series else source.id, source.id, source, plane)
+        yield Task("study" if source.series else source.id, source.id, source.read, plane)
 
 
 def look(task: Task, finished: FinishedRun, config: PredictConfig, folder: Path) -> Look:
@@ -123,7 +125,7 @@ def look(task: Task, finished: FinishedRun, config: PredictConfig, folder: Path)
     Raises:
         InputError: the image cannot be used, or the run does not know its plane.
     """
-    volume = task.source.read()
+    volume = task.read()
     plane = task.plane or plane_of(volume.grid)
     if plane not in finished.model.detectors:
         raise InputError(

@@ -192,6 +192,18 @@ def test_a_killed_run_goes_on_and_says_from_where(cohort: Path, tmp_path: Path) 
     assert (out / "report.html").exists()
 
 
+def test_a_run_killed_after_its_training_ends_with_the_same_weights(run: Run, cohort: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = (*TINY, f"data.manifests=[{cohort}]", f"out={out}")
+    assert run("train", *words) == 0
+    before = load_file(out / "model/weights.safetensors")
+    (out / "report.html").unlink()
+    shutil.rmtree(out / "model")
+    assert run("train", *words, "resume=true") == 0
+    after = load_file(out / "model/weights.safetensors")
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
 def test_an_unfinished_run_goes_on_only_as_it_began(
     run: Run, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

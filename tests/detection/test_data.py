@@ -10,6 +10,7 @@ import torch
 from tests.detection.conftest import MakeStudy
 
 from spinedet.core.errors import InputError
+from spinedet.core.files import sha256
 from spinedet.core.geometry import EdgeBox, Grid
 from spinedet.core.types import Lesion
 from spinedet.detection.data import (
@@ -21,6 +22,7 @@ from spinedet.detection.data import (
     collate,
     prepare_scans,
     read_prepared,
+    read_series,
     targets_on,
 )
 from spinedet.imaging.augment import AugmentConfig
@@ -62,6 +64,15 @@ def test_a_broken_study_is_skipped_with_its_reason(make_study: MakeStudy, tmp_pa
     prepared = prepare_scans([bad, good], SAGITTAL, tmp_path / "cache", 2)
     assert [scan.study for scan in prepared.scans] == ["good"]
     assert str(bad.series[0].path) in prepared.skipped["bad"]
+
+
+def test_an_image_that_was_changed_is_refused(make_study: MakeStudy) -> None:
+    study = make_study("a")
+    (series,) = study.series
+    right, wrong = (series.model_copy(update={"sha256": value}) for value in (sha256(series.path), "0" * 64))
+    assert read_series(right).grid.shape == read_series(series).grid.shape
+    with pytest.raises(InputError, match="is not the image that the manifest means"):
+        read_series(wrong)
 
 
 def test_a_box_outside_its_image_is_refused(make_study: MakeStudy) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from spinedet.core.errors import InputError
+from spinedet.core.files import sha256
 from spinedet.core.geometry import Grid, inside
 from spinedet.core.types import Lesion, Series, Study
 from spinedet.detection.batch import Batch, Targets
@@ -79,13 +80,28 @@ def series_of(study: Study, spec: PlaneSpec) -> tuple[Series, ...]:
     return tuple(s for s in study.series if s.plane is spec.plane and s.weighting == "T2")
 
 
+def read_series(series: Series) -> Volume:
+    """The image of a manifest's series.
+
+    Raises:
+        InputError: the image cannot be used, or is not the one that the manifest means.
+    """
+    volume = read_volume(series.path)
+    if series.sha256 is not None and sha256(series.path) != series.sha256:
+        raise InputError(
+            f"{series.path} is not the image that the manifest means: its sha256 differs; restore the file, or correct "
+            "the manifest if the image was changed on purpose"
+        )
+    return volume
+
+
 def read_prepared(study: Study, series: Series, spec: PlaneSpec) -> Volume:
     """The series on the working grid.
 
     Raises:
         InputError: the image cannot be used, or a lesion's box lies outside it.
     """
-    volume = read_volume(series.path)
+    volume = read_series(series)
     for lesion in study.lesions:
         if lesion.series == series.id and not inside(lesion.box, volume.grid, OUTSIDE_TOLERANCE_MM):
             raise InputError(
