@@ -183,13 +183,13 @@ def arch(bone: Vertebra, canal_depth: float, overgrowth: tuple[float, float], ma
 
     `overgrowth` enlarges the facets on the left and on the right (0 is none, 1 doubles them).
     """
-    k = bone.half_depth / 17.0
+    k = bone.half_depth / 18.5
     rear = -(bone.half_depth + canal_depth)
     tip = {"L5": 10.0, "L6": 10.0, "T12": 13.0}.get(bone.name, 15.0) * k
-    high = {"L5": 8.0, "L6": 8.0}.get(bone.name, 11.5) * k
+    high = {"L5": 8.0, "L6": 8.0}.get(bone.name, 12.0) * k
     at = bone.frame.moved
     spinous = at(0, rear - 5 * k - tip, -6.5 * k).pitched(0.12)
-    pieces = [Piece(spinous, (3.0 * k, tip, high), 2.6 * k, marrow, warp=1.6)]
+    pieces = [Piece(spinous, (3.8 * k, tip, high), 3.2 * k, marrow, warp=0.9)]
     for side, extra in zip((-1.0, 1.0), overgrowth, strict=True):
         swell = 1 + 0.6 * extra
         inner = 16.0 * k - 2.5 * extra

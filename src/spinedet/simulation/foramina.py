@@ -22,7 +22,7 @@ class Foramen:
     @property
     def block(self) -> Block:
         """What holds all of it."""
-        k = self.bone.half_depth / 17.0
+        k = self.bone.half_depth / 18.5
         return Block(self._middle, (9 * k + 2, 6 * k + 2, self._high + 3))
 
     @property
@@ -31,12 +31,12 @@ class Foramen:
 
     @property
     def _middle(self) -> Frame:
-        bone, k = self.bone, self.bone.half_depth / 17.0
+        bone, k = self.bone, self.bone.half_depth / 18.5
         return bone.frame.moved(self.side * 17 * k, -bone.half_depth - 4.5 * k, -0.5 * bone.height - 1)
 
     def paint(self, canvas: Canvas) -> None:
         """Fat, and the root in its upper part."""
-        bone, k = self.bone, self.bone.half_depth / 17.0
+        bone, k = self.bone, self.bone.half_depth / 18.5
         window = canvas.window(self.block)
         if window is None:
             return

@@ -25,16 +25,17 @@ from spinedet.simulation.anatomy import (
 )
 
 # Bodies after Zhou et al., Eur Spine J 9:242 (2000) and Panjabi et al., Spine 17:299 (1992); angles after Been et al.,
-# Clin Orthop Relat Res 468:1822 (2010): lumbar lordosis lies mostly in the discs and in L5.
+# Clin Orthop Relat Res 468:1822 (2010): lumbar lordosis lies mostly in the discs and in L5. Depths,
+# spacing and tilt agree with SPIDER's disc masks (`benchmarks/compare_anatomy.py`).
 SEGMENTS = (
-    Segment("L5", 25.5, 17.4, 26.0, 8.5, 10.2, 13.0),
-    Segment("L4", 24.6, 17.3, 27.2, 2.5, 11.2, 9.5),
-    Segment("L3", 23.4, 17.1, 27.8, 1.0, 10.4, 7.5),
-    Segment("L2", 22.3, 16.8, 27.4, -1.0, 9.3, 6.0),
-    Segment("L1", 21.3, 16.3, 26.4, -2.5, 8.0, 4.5),
-    Segment("T12", 20.4, 15.8, 25.0, -3.5, 6.6, 2.0),
-    Segment("T11", 19.0, 15.2, 23.2, -4.0, 5.6, 0.0),
-    Segment("T10", 17.6, 14.8, 22.0, -4.0, 5.0, -1.0),
+    Segment("L5", 25.5, 18.9, 26.0, 8.5, 10.2, 13.0),
+    Segment("L4", 24.6, 18.9, 27.2, 2.5, 11.2, 9.5),
+    Segment("L3", 23.4, 18.7, 27.8, 1.0, 10.4, 7.5),
+    Segment("L2", 22.3, 18.3, 27.4, -1.0, 9.3, 6.0),
+    Segment("L1", 21.3, 17.4, 26.4, -2.5, 8.0, 4.5),
+    Segment("T12", 20.4, 16.3, 25.0, -3.5, 6.6, 2.0),
+    Segment("T11", 19.0, 15.6, 23.2, -4.0, 5.6, 0.0),
+    Segment("T10", 17.6, 15.1, 22.0, -4.0, 5.0, -1.0),
     Segment("T9", 16.8, 14.4, 21.2, -4.0, 4.6, -1.5),
     Segment("T8", 16.2, 14.0, 20.6, -4.5, 4.3, -2.0),
 )
@@ -65,7 +66,7 @@ class _Piece:
 
 
 _SACRUM = (
-    _Piece("S1", 25.0, 16.3, 11.6, 29.0, 4.0),
+    _Piece("S1", 25.0, 17.8, 12.2, 29.0, 4.0),
     _Piece("S2", 19.0, 11.0, 8.2, 25.0, 9.0),
     _Piece("S3", 15.0, 8.0, 6.2, 21.0, -2.0),
     _Piece("S4", 13.0, 6.1, 5.0, 18.0, -22.0),
@@ -103,8 +104,8 @@ def draw_spine(
     rng: np.random.Generator,
 ) -> Spine:
     """A lumbar spine standing on its sacrum."""
-    slope = math.radians(float(np.clip(rng.normal(38, 8), 18, 58)))
-    lordosis = float(np.clip(rng.normal(1.0, 0.2), 0.45, 1.5)) * (0.55 + 0.45 * slope / math.radians(38))
+    slope = math.radians(float(np.clip(rng.normal(37, 6.5), 18, 56)))
+    lordosis = float(np.clip(rng.normal(0.98, 0.14), 0.5, 1.4)) * (0.55 + 0.45 * slope / math.radians(38))
     scoliosis = math.radians(abs(rng.normal(0, 1.2)) * (3 if rng.random() < 0.1 else 1))
     posture = Posture(
         lordosis,
@@ -116,7 +117,7 @@ def draw_spine(
     sacrum, stubs = _sacrum(top, patient, float(rng.normal(1.0, 0.2)))
     if variant.sacralised:
         wearing = {**wearing, "L5/S1": Wearing(0.42)}
-    foot = Foot("S1", top, 25.0 * patient.scale, 16.3 * patient.scale)
+    foot = Foot("S1", top, 25.0 * patient.scale, 17.8 * patient.scale)
     bodies, discs = stack(foot, _segments(variant), posture, wearing, patient, rng)
     if variant.sacralised:
         rudiment = replace(

@@ -141,7 +141,7 @@ class Trunk:
         seam = 0.9 * bump_field(wide - 27 * bulk - warp, 2.0) + 0.7 * bump_field(wide - 46 * bulk + warp, 1.6)
         fatty = np.clip((streaks - 2.0 + 2.8 * self.habit.wasting * deep + seam) * 0.55, 0, 0.8)
         canvas.paint(lane.window, fatty * canvas.cover(back + 1.5), FAT, 0.95)
-        midline = np.maximum(np.maximum(wide - 3.5, lane.behind - tip - 1), 15 - lane.behind) + 0.4 * warp
+        midline = np.maximum(np.maximum(wide - 4.5, lane.behind - tip - 1), 15 - lane.behind) + 0.4 * warp
         canvas.paint(lane.window, canvas.cover(midline), LIGAMENT, 2.0)
         mix = np.clip(0.15 + 0.3 * streaks + 0.5 * self.habit.wasting, 0, 0.8)
         canvas.paint(lane.window, canvas.cover(midline) * mix, FAT, 0.9)
