@@ -28,7 +28,7 @@ from spinedet.simulation.anatomy import (
 # Clin Orthop Relat Res 468:1822 (2010): lumbar lordosis lies mostly in the discs and in L5. Depths,
 # spacing and tilt agree with SPIDER's disc masks (`benchmarks/compare_anatomy.py`).
 SEGMENTS = (
-    Segment("L5", 25.5, 18.9, 26.0, 8.5, 10.2, 13.0),
+    Segment("L5", 25.5, 18.9, 28.0, 8.5, 10.2, 13.0),
     Segment("L4", 24.6, 18.9, 27.2, 2.5, 11.2, 9.5),
     Segment("L3", 23.4, 18.7, 27.8, 1.0, 10.4, 7.5),
     Segment("L2", 22.3, 18.3, 27.4, -1.0, 9.3, 6.0),
@@ -105,7 +105,7 @@ def draw_spine(
 ) -> Spine:
     """A lumbar spine standing on its sacrum."""
     slope = math.radians(float(np.clip(rng.normal(37, 6.5), 18, 56)))
-    lordosis = float(np.clip(rng.normal(0.98, 0.14), 0.5, 1.4)) * (0.55 + 0.45 * slope / math.radians(38))
+    lordosis = float(np.clip(rng.normal(1.04, 0.13), 0.5, 1.4)) * (0.55 + 0.45 * slope / math.radians(38))
     scoliosis = math.radians(abs(rng.normal(0, 1.2)) * (3 if rng.random() < 0.1 else 1))
     posture = Posture(
         lordosis,
