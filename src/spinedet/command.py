@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from rich.console import Console
 
@@ -53,7 +53,7 @@ class CommonConfig:
     out: str | None = None
     seed: int = 0
     workers: int | None = None
-    logger: Any = field(default_factory=tracking.NoLoggerConfig)
+    logger: Any = MISSING
 
     @property
     def processes(self) -> int:

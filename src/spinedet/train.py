@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from omegaconf import MISSING
+
 from spinedet import tracking
 from spinedet.command import CommonConfig, Skipped, Status, console, output_folder, register, run_command
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.types import Manifest
 from spinedet.detection.models import CONFIGS
-from spinedet.detection.models.set_detector import SetDetectorConfig
 from spinedet.detection.module import RecipeConfig
 from spinedet.detection.store import Model, save_model
 from spinedet.detection.training import Settings, TrainerConfig
@@ -27,7 +28,7 @@ from spinedet.runs import (
     write_config,
     write_record,
 )
-from spinedet.scoring import CRITERIA, IouCriterion, Rule, choose_operating_point, write_operating_point
+from spinedet.scoring import CRITERIA, Rule, choose_operating_point, write_operating_point
 from spinedet.studies import COHORTS, DataConfig, Splits, data_hash, load_manifest, only, phantom_note, split_studies
 from spinedet.tables import show_scores
 from spinedet.testing import TestConfig, Trial, as_findings, ask, report_test
@@ -45,11 +46,11 @@ class TrainConfig(CommonConfig):
     name: str = "spinedet"
     planes: list[str] = field(default_factory=lambda: [plane.value for plane in Plane])
     data: DataConfig = field(default_factory=DataConfig)
-    model: Any = field(default_factory=SetDetectorConfig)
+    model: Any = MISSING
     recipe: RecipeConfig = field(default_factory=RecipeConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
-    criterion: Any = field(default_factory=IouCriterion)
+    criterion: Any = MISSING
     rule: str = "max_f1"
     test: TestConfig = field(default_factory=TestConfig)
     init: str | None = None

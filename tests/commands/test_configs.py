@@ -39,3 +39,17 @@ def test_every_command_refuses_words_it_does_not_know(
     assert "no_such_word" in told
     assert "Traceback" not in told
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "word", ["logger=csv", "logger=wandb", "logger.project=spines", "criterion=distance", "data=smoke"]
+)
+def test_every_choice_of_a_group_composes(run: Run, capsys: pytest.CaptureFixture[str], word: str) -> None:
+    words = ("logger=wandb", word) if word.startswith("logger.") else (word,)
+    assert run("train", *words, "--cfg", "job") == 0
+    assert word.partition("=")[2] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_a_logger(run: Run, command: str) -> None:
+    assert run(command, "logger=csv", "--cfg", "job") == 0
