@@ -14,7 +14,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.manifest import read_manifests
 from spinedet.core.types import Manifest, Origin, Split, Study
 from spinedet.progress import progress_bar
-from spinedet.simulation import DEMO, SMOKE, CohortConfig, draw_cohort
+from spinedet.simulation import SHIPPED, CohortConfig, draw_cohort
 
 
 @dataclass
@@ -35,7 +35,7 @@ class DataConfig:
 
 
 # The choices of `data=`.
-COHORTS = {"demo": DataConfig(cohort=DEMO), "smoke": DataConfig(cohort=SMOKE)}
+COHORTS = {name: DataConfig(cohort=cohort) for name, cohort in SHIPPED.items()}
 
 
 def load_manifest(config: DataConfig, out: Path, workers: int) -> Manifest:

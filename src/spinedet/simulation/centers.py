@@ -107,7 +107,7 @@ class CenterConfig:
 
 def _center_a() -> CenterConfig:
     """1.5 T, well kept; as SPIDER's largest contributor."""
-    return CenterConfig(wear=Wear(healthy=0.2, clear=0.85, faintest=1.8))
+    return CenterConfig(wear=Wear(healthy=0.2, clear=1.0, faintest=2.2))
 
 
 def _center_b() -> CenterConfig:

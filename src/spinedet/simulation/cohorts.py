@@ -9,10 +9,10 @@ DEMO = CohortConfig(
     name="phantom-demo",
     groups=[
         GroupConfig("A", "train", 52),
-        GroupConfig("A", "tune", 12),
+        GroupConfig("A", "tune", 16),
         GroupConfig("A", "test", 16),
-        GroupConfig("B", "test", 14),
-        GroupConfig("C", "test", 14),
+        GroupConfig("B", "test", 12),
+        GroupConfig("C", "test", 12),
     ],
     coarseness=1.4,
 )
