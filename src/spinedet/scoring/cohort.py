@@ -118,7 +118,8 @@ def gather(manifest: Manifest, table: FindingsTable, selection: Selection) -> Co
         InputError: a finding in a study, series or category that the manifest does not have; a study without
             findings; nothing to score. The message names the study and the field.
     """
-    _refuse_strangers(manifest, table)
+    places = _places(table)
+    _refuse_strangers(manifest, table, places)
     studies, not_read = _selected(manifest, table, selection)
     patients = sorted({study.patient for study in studies})
     centers = sorted({study.center for study in studies})
@@ -127,7 +128,7 @@ def gather(manifest: Manifest, table: FindingsTable, selection: Selection) -> Co
     if not scans.series:
         raise InputError(_nothing_to_score(manifest, selection))
     number = {(studies[study].id, series): row for row, (study, series) in enumerate(_keys(scans))}
-    marks = _marks(manifest, table, number)
+    marks = _marks(manifest, table, places, number)
     return Cohort(
         categories=manifest.categories,
         studies=tuple(studies),
@@ -151,7 +152,7 @@ def _keys(scans: Scans) -> Iterable[tuple[int, str]]:
     return zip(scans.study.tolist(), scans.series, strict=True)
 
 
-def _refuse_strangers(manifest: Manifest, table: FindingsTable) -> None:
+def _refuse_strangers(manifest: Manifest, table: FindingsTable, places: _Places) -> None:
     known = {study.id: study for study in manifest.studies}
     for name in table.studies:
         if name not in known:
@@ -162,18 +163,29 @@ def _refuse_strangers(manifest: Manifest, table: FindingsTable) -> None:
                 f"{_named(table, table.category == code)}, category: unknown category {name!r}; "
                 f"the manifest's categories are {sorted(manifest.categories)}"
             )
-    for row, code in _places(table)[0]:
+    for row, code in places.codes:
         series = table.series_names[code]
         if all(one.id != series for one in known[table.studies[row]].series):
             where = _named(table, (table.study == row) & (table.series == code))
             raise InputError(f"{where}, series: the manifest's study has no series {series!r}")
 
 
-def _places(table: FindingsTable) -> tuple[list[tuple[int, int]], Ints]:
-    """The distinct (study, series) of a table, and for each finding which of them it is."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Places:
+    """The distinct (study, series) codes of a table, and for each finding which of them it is."""
+
+    codes: list[tuple[int, int]]
+    row: Ints
+
+
+def _places(table: FindingsTable) -> _Places:
     width = max(1, len(table.series_names))
-    keys, place = np.unique(table.study.astype(np.int64) * width + table.series, return_inverse=True)
-    return [divmod(key, width) for key in keys.tolist()], place
+    key = table.study.astype(np.int64) * width + table.series
+    # Findings of one series mostly stand together: number the runs, and only their first ones are looked at.
+    start = np.flatnonzero(np.diff(key, prepend=-1))
+    keys, run = np.unique(key[start], return_inverse=True)
+    length = np.diff(np.append(start, len(key)))
+    return _Places([divmod(one, width) for one in keys.tolist()], np.repeat(run, length))
 
 
 def _named(table: FindingsTable, rows: NDArray[np.bool_]) -> str:
@@ -253,9 +265,9 @@ def _vectors(values: Iterable[tuple[float, float, float]]) -> Floats:
     return np.fromiter(chain.from_iterable(values), dtype=np.float64).reshape(-1, 3)
 
 
-def _marks(manifest: Manifest, table: FindingsTable, number: dict[tuple[str, str], int]) -> Marks:
-    places, place = _places(table)
-    scan = _ints(number.get((table.studies[study], table.series_names[series]), -1) for study, series in places)[place]
+def _marks(manifest: Manifest, table: FindingsTable, places: _Places, number: dict[tuple[str, str], int]) -> Marks:
+    scans = _ints(number.get((table.studies[row], table.series_names[code]), -1) for row, code in places.codes)
+    scan = scans[places.row]
     rows = np.flatnonzero(scan >= 0)
     score = table.score[rows]
     falling = np.argsort(-score, kind="stable")

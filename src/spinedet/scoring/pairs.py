@@ -50,8 +50,9 @@ class Sites:
 
 def touching(findings: Sites, lesions: Sites, criterion: Criterion) -> Pairs:
     """All pairs that fulfil the criterion; `value` is the IoU, or the negative distance of the centres in mm."""
+    near = _Near(findings.boxes, lesions.boxes, criterion)
     found = [
-        _judged(finding, lesion, findings.boxes, lesions.boxes, criterion)
+        _judged(*near.of(finding, lesion), findings.boxes, lesions.boxes, criterion)
         for finding, lesion in _within_cells(findings.cell, lesions.cell)
     ]
     return Pairs(
@@ -74,6 +75,27 @@ def _within_cells(finding_cell: Ints, lesion_cell: Ints) -> Iterator[tuple[Ints,
         finding = np.repeat(rows, n)
         offset = np.arange(len(finding)) - np.repeat(np.cumsum(n) - n, n)
         yield finding, by_cell[np.repeat(start[rows], n) + offset]
+
+
+class _Near:
+    """Leaves out most pairs by a look along R alone: boxes that are apart there do not overlap in any frame."""
+
+    def __init__(self, findings: Boxes, lesions: Boxes, criterion: Criterion) -> None:
+        reach = criterion.mm + SLACK if isinstance(criterion, DistanceCriterion) else 0.0
+        self._findings = _along_r(findings, reach)
+        self._lesions = _along_r(lesions, 0.0)
+
+    def of(self, finding: Ints, lesion: Ints) -> tuple[Ints, Ints]:
+        """The pairs that may touch."""
+        first, second = self._findings[:, finding], self._lesions[:, lesion]
+        keep = (first[0] <= second[1]) & (second[0] <= first[1])
+        return finding[keep], lesion[keep]
+
+
+def _along_r(boxes: Boxes, reach: float) -> Floats:
+    """Lower and upper limit along R, widened by `reach`, (2, n)."""
+    half = (np.abs(boxes.frames[:, :, 0])[boxes.frame] * boxes.size).sum(axis=1) / 2 + reach
+    return np.stack([boxes.center[:, 0] - half, boxes.center[:, 0] + half])
 
 
 def _judged(finding: Ints, lesion: Ints, ours: Boxes, theirs: Boxes, criterion: Criterion) -> Pairs:
