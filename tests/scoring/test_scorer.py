@@ -85,6 +85,12 @@ def test_categories_get_groups_and_leave_the_mean_where_they_have_no_lesion(draw
     assert scores.group(plane="sagittal", category="a").categories is None
 
 
+def test_a_centre_without_any_lesion_has_no_mean_over_categories(draw: Draw) -> None:
+    drawn = draw(categories=("a", "b")).study([0.0], [(0.0, 0.8)]).study([], [(0.0, 0.7)], center="B")
+    healthy = scored(drawn).group(plane="sagittal", center="B")
+    assert (healthy.ap.value, healthy.ap_categories, healthy.fp) == (None, 0, 1)
+
+
 def test_undefined_numbers_are_null_with_a_reason(drawn: Any) -> None:
     scores = scored(drawn, threshold=0.95)
     healthy = scores.group(plane="sagittal", center="B")
@@ -215,12 +221,8 @@ def test_unread_studies_are_listed(drawn: Any) -> None:
     assert scored(drawn, selection=Selection(allow_missing=True)).not_read == ("s3",)
 
 
-def test_scoring_starts_without_torch_and_at_once() -> None:
-    code = (
-        "import sys, time; start = time.process_time(); import spinedet.scoring; spent = time.process_time() - start;"
-        "heavy = {'torch', 'monai', 'hydra', 'matplotlib', 'jinja2', 'scipy'} & set(sys.modules); print(spent, *heavy)"
-    )
+def test_scoring_starts_without_what_is_heavy() -> None:
+    heavy = {"torch", "monai", "hydra", "matplotlib", "jinja2", "scipy"}
+    code = f"import sys, spinedet.scoring; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    spent, *heavy = done.stdout.split()
-    assert heavy == []
-    assert float(spent) < 0.5
+    assert done.stdout.split() == []

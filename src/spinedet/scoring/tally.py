@@ -127,8 +127,9 @@ class Tally:
         ]
 
         def mean(name: str) -> Floats:
-            table = np.array([np.where(np.isnan(one["recall"]), np.nan, one[name]) for one in single])
-            defined = ~np.isnan(table.reshape(-1, weights.shape[1]))
+            rows = [np.where(np.isnan(one["recall"]), np.nan, one[name]) for one in single]
+            table = np.reshape(rows, (-1, weights.shape[1]))
+            defined = ~np.isnan(table)
             return ratio(np.where(defined, table, 0.0).sum(axis=0), defined.sum(axis=0).astype(np.float64))
 
         return {"ap": mean("ap"), "ap_step": mean("ap_step"), **{f"macro {name}": mean(name) for name in MACRO}}
