@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.queues
 import os
 import queue
 import threading
@@ -46,6 +47,8 @@ from spinedet.studies import Splits, only
 # What a training tells while it runs: a sentence, or how far it is.
 Event: TypeAlias = str | Pulse
 Tell: TypeAlias = Callable[[Event], None]
+# Events of all planes on their way to the command's process, each with its plane's name.
+Told: TypeAlias = "multiprocessing.queues.Queue[tuple[str, Event]]"
 
 
 @dataclass(frozen=True)
@@ -148,15 +151,15 @@ def _tuning_score(job: Job, plane: Plane, scans: Sequence[Scan]) -> Callable[[li
 def _side_by_side(job: Job, planes: Sequence[Plane], bars: dict[str, Tell]) -> dict[Plane, Trained]:
     context = multiprocessing.get_context("spawn")
     threads = max(1, job.workers // len(planes))
-    with context.Manager() as manager, ProcessPoolExecutor(len(planes), context, _start, (threads,)) as pool:
-        told: queue.Queue[tuple[str, Event]] = manager.Queue()
-        futures = {plane: pool.submit(_train_apart, job, plane, told) for plane in planes}
+    told: Told = context.Queue()
+    with ProcessPoolExecutor(len(planes), context, _start, (threads, told)) as pool:
+        futures = {plane: pool.submit(_train_apart, job, plane) for plane in planes}
         _listen(told, list(futures.values()), bars)
         done = {plane: future.result() for plane, future in futures.items()}
     return {plane: Trained(_load(job, plane), skipped) for plane, skipped in done.items()}
 
 
-def _listen(told: queue.Queue[tuple[str, Event]], futures: list[Future[Any]], bars: dict[str, Tell]) -> None:
+def _listen(told: Told, futures: list[Future[Any]], bars: dict[str, Tell]) -> None:
     """Pass on what the processes tell until all are done and nothing is left to hear."""
     while True:
         over = all(future.done() for future in futures)
@@ -168,9 +171,14 @@ def _listen(told: queue.Queue[tuple[str, Event]], futures: list[Future[Any]], ba
                 return
 
 
-def _start(threads: int) -> None:
+# In a plane's process: the queue to the command's. A queue reaches a process only while that is being started.
+_inherited: list[Told] = []
+
+
+def _start(threads: int, told: Told) -> None:
     """Prepare a plane's process: its share of the cores, and an end when the command's process ends."""
     torch.set_num_threads(threads)
+    _inherited.append(told)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -182,8 +190,9 @@ def _end_with(parent: BaseProcess) -> None:
     os._exit(1)
 
 
-def _train_apart(job: Job, plane: Plane, told: queue.Queue[tuple[str, Event]]) -> dict[str, str]:
+def _train_apart(job: Job, plane: Plane) -> dict[str, str]:
     """`train_one` in a process of its own; the weights travel as files, safe whatever becomes of the process."""
+    (told,) = _inherited
     trained = train_one(job, plane, lambda event: told.put((plane.value, event)))
     save_model(_folder(job, plane), Model("part", job.manifest.region, {plane: trained.detector}))
     return trained.skipped

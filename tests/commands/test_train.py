@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +191,32 @@ def test_a_killed_run_goes_on_and_says_from_where(cohort: Path, tmp_path: Path) 
     assert f"goes on after epoch {epoch + 1}" in second.stderr
     assert torch.load(checkpoint, weights_only=True)["epoch"] == epoch + 2
     assert (out / "report.html").exists()
+
+
+def test_a_killed_run_leaves_no_process_behind(cohort: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = [sys.executable, "-m", "spinedet.train", "+experiment=smoke", f"out={out}", "workers=2"]
+    words += [f"data.manifests=[{cohort}]", "trainer.max_epochs=400", "trainer.validate_every=1000"]
+    command = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while len(list(out.glob("checkpoints/*/last.ckpt"))) < 2 and time.monotonic() < deadline:
+        assert command.poll() is None
+        time.sleep(0.05)
+    os.kill(command.pid, signal.SIGKILL)
+    command.wait()
+    while (left := session(command.pid)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left == []
+
+
+def session(leader: int) -> list[str]:
+    """Living processes of the session that a process leads (proc(5): the 3rd field is the state, the 6th the session)."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, _, owner = file.read_text().rpartition(")")[2].split()[:4]
+            found += [file.parent.name] if int(owner) == leader and state != "Z" else []
+    return found
 
 
 def test_a_run_killed_after_its_training_ends_with_the_same_weights(run: Run, cohort: Path, tmp_path: Path) -> None:
