@@ -210,7 +210,7 @@ def test_a_killed_run_leaves_no_process_behind(cohort: Path, tmp_path: Path) -> 
 
 
 def session(leader: int) -> list[str]:
-    """Living processes of the session that a process leads (proc(5): the 3rd field is the state, the 6th the session)."""
+    """Living processes of the session that a process leads; see proc(5) for the fields."""
     found = []
     for file in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
