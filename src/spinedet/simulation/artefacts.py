@@ -65,6 +65,7 @@ def folded(picture: Field, beyond: int, axis: int) -> Field:
 def shot_phases(lines: int, pixel: float, motion: float, rng: np.random.Generator) -> NDArray[np.complex64]:
     """Phase factor of every line in k-space, centre in the middle, for a patient who moves between shots."""
     places = motion * rng.standard_normal(_SHOTS)
-    cycles = (np.arange(lines) - lines // 2) / (lines * pixel)
-    angle = -2 * math.pi * cycles * places[np.arange(lines) % _SHOTS]
-    return (np.cos(angle) + 1j * np.sin(angle)).astype(np.complex64)
+    step = -2 * math.pi / (lines * pixel)
+    angles = [step * (line - lines // 2) * float(places[line % _SHOTS]) for line in range(lines)]
+    # numpy's sine and cosine differ in their last bit from machine to machine.
+    return np.array([complex(math.cos(angle), math.sin(angle)) for angle in angles], np.complex64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class Marrow:
     mottling: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Body:
     """How one vertebral body is painted.
 
@@ -53,7 +54,7 @@ class Body:
     upper: Plate = field(default_factory=Plate)
     clot: float = 0.0
 
-    @property
+    @cached_property
     def block(self) -> Block:
         """What holds all of it."""
         bone = self.bone
@@ -147,7 +148,7 @@ class Body:
         canvas.paint(window, 0.5 * canvas.cover(vein), FLUID, 0.5)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Piece:
     """A part of an arch or wing: a rounded box, or an ellipsoid when `radius` is None, of marrow in cortex."""
 
@@ -158,7 +159,7 @@ class Piece:
     cortex: float = 0.8
     warp: float = 0.9
 
-    @property
+    @cached_property
     def block(self) -> Block:
         """What holds all of it."""
         right, anterior, up = (h + 2.5 * self.warp for h in self.half)

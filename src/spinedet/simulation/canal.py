@@ -19,6 +19,10 @@ from spinedet.simulation.tissue import CORD, CSF, FAT, LIGAMENT, ROOT
 Table = dict[str, tuple[float, ...]]
 
 
+# What the canal takes in beside, before and behind the rear walls of the bodies, mm.
+ASIDE, BEHIND = 19.0, (-4.0, 32.0)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Canal:
     """Tables over the curve's entries (mm) and the strands of the cauda equina.
@@ -47,10 +51,7 @@ class Canal:
 
     def paint(self, canvas: Canvas, lane: Lane) -> None:
         """Everything in the canal, from the outside in."""
-        near = lane.within(19, (-4, 32))
-        if near is None:
-            return
-        lane, aside, behind = near, near.aside, near.behind
+        aside, behind = lane.aside, lane.behind
         wide = np.abs(aside)
         half_width = np.maximum(lane.take(self.half_width), 0.5)
         roof = behind + 0.42 * wide - lane.take(self.depth)
@@ -91,8 +92,8 @@ class Canal:
         u, v = aside / half_width, inward / half
         nearest = np.full((1, 1), 9.0, np.float32)
         for beside, behind in self.strands:
-            across = (u - lane.take(beside)) * half_width
-            down = (v - lane.take(behind)) * half
+            across = (u - lane.take_along(beside)) * half_width
+            down = (v - lane.take_along(behind)) * half
             nearest = np.minimum(nearest, across * across + down * down)
         canvas.paint(
             lane.window,

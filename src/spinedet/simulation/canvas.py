@@ -24,6 +24,12 @@ class Window:
     rows: slice
     columns: slice
 
+    def of(self, field: Field) -> Field:
+        """Its share of a field over the whole raster, which may broadcast along rows or columns."""
+        rows = self.rows if field.shape[-2] > 1 else slice(None)
+        columns = self.columns if field.shape[-1] > 1 else slice(None)
+        return field[..., rows, columns]
+
 
 @dataclass(frozen=True, slots=True)
 class Raster:

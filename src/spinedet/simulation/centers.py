@@ -185,6 +185,7 @@ def _center_d() -> CenterConfig:
         region=Region.CERVICAL,
         imaging=ImagingConfig(
             te_factor=(0.85, 1.0),
+            noise=(0.014, 0.035),
             coil_depth=(70.0, 110.0),
             band_start=(30.0, 40.0),
             pulsation=(0.02, 0.08),
@@ -194,7 +195,7 @@ def _center_d() -> CenterConfig:
             field_of_view=(230.0, 260.0),
             slices=(13, 15),
             pitch=(3.0, 3.6),
-            acquired=(1.1, 1.5),
+            acquired=(1.0, 1.3),
         ),
         axial=StackConfig(
             pixel=(0.45, 0.65),

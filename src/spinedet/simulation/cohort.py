@@ -27,11 +27,12 @@ from spinedet.core.manifest import write_manifest
 from spinedet.core.types import Manifest, Series, Split, Study
 from spinedet.simulation.centers import CENTERS, CenterConfig
 from spinedet.simulation.protocol import Sampling
+from spinedet.simulation.scanner import PROFILES
 from spinedet.simulation.study import DrawnStudy, draw_study
 from spinedet.simulation.truth import CLASSES, STYLES, Convention
 
 # Raised whenever the same seed gives other pictures: finished studies of an older recipe are drawn again.
-RECIPE = 8
+RECIPE = 13
 _BYTES_PER_STUDY = 16 << 20
 
 Progress = Callable[[int, int], None]
@@ -60,6 +61,7 @@ class CohortConfig:
         classes: `one` category, degeneration, or the `types` apart.
         coarseness: multiplies the stored in-plane pixels: 1 is a hospital's matrix, more is quicker.
         coarsest: stored in-plane pixels beyond which `coarseness` does not go, mm.
+        positions: places through a slice at which the spine is drawn, 1 or 2; 1 is quicker and averages nothing.
     """
 
     name: str = "phantom"
@@ -70,6 +72,7 @@ class CohortConfig:
     classes: str = "one"
     coarseness: float = 1.0
     coarsest: float = 0.95
+    positions: int = 2
 
     @property
     def convention(self) -> Convention:
@@ -79,7 +82,7 @@ class CohortConfig:
     @property
     def sampling(self) -> Sampling:
         """How coarse the pictures are."""
-        return Sampling(self.coarseness, self.coarsest)
+        return Sampling(self.coarseness, self.coarsest, self.positions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +111,13 @@ class _Task:
 def holds_cohort(config: CohortConfig, folder: Path) -> bool:
     """Whether the folder holds this very cohort, finished or not."""
     try:
-        return bool(json.loads((folder / "cohort.json").read_text("utf-8")) == _description(config))
+        return bool(json.loads((folder / "cohort.json").read_text("utf-8")) == describe_cohort(config))
     except (OSError, ValueError):
         return False
 
 
-def _description(config: CohortConfig) -> dict[str, Any]:
+def describe_cohort(config: CohortConfig) -> dict[str, Any]:
+    """Everything that decides a cohort's bytes, besides the libraries."""
     content = {**asdict(config), "recipe": RECIPE, "region": Region(config.region).value}
     return dict(json.loads(json.dumps(content)))
 
@@ -143,7 +147,7 @@ def draw_cohort(
     missing = [task for task in tasks if not _is_finished(task, folder)]
     if missing:
         check_writable(folder, len(missing) * int(_BYTES_PER_STUDY / config.coarseness**2))
-    write_json(folder / "cohort.json", _description(config))
+    write_json(folder / "cohort.json", describe_cohort(config))
     for done, _ in enumerate(_drawn(missing, folder, workers), start=1 + len(tasks) - len(missing)):
         if progress:
             progress(done, len(tasks))
@@ -166,6 +170,8 @@ def _tasks(config: CohortConfig) -> list[_Task]:
         raise InputError(f"style={config.style} is unknown; choose one of {', '.join(STYLES)}")
     if config.classes not in CLASSES:
         raise InputError(f"classes={config.classes} is unknown; choose one of {', '.join(CLASSES)}")
+    if config.positions not in PROFILES:
+        raise InputError(f"positions={config.positions} is unknown; choose one of {', '.join(map(str, PROFILES))}")
     tasks = []
     counted: dict[str, int] = {}
     for group in config.groups:

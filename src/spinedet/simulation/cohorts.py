@@ -15,6 +15,7 @@ DEMO = CohortConfig(
         GroupConfig("C", "test", 12),
     ],
     coarseness=1.4,
+    positions=1,
 )
 
 # Sized as the cohorts of Yi et al. (2023): centre I to develop and test within, II and III to test without, IV necks.
@@ -49,6 +50,7 @@ SMOKE = CohortConfig(
     ],
     coarseness=3.0,
     coarsest=1.9,
+    positions=1,
 )
 
 SHIPPED: dict[str, CohortConfig] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -26,7 +27,7 @@ _RAYS = 96
 CANAL_DEPTH = 15.0  # mm behind the bodies that a box around a narrowed canal takes in
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pad:
     """One disc as it is painted; `hollow` is how far it swells into each body's face, mm."""
 
@@ -35,7 +36,7 @@ class Pad:
     hollow: float
     grain: Texture
 
-    @property
+    @cached_property
     def block(self) -> Block:
         """What holds all of it, a migrated fragment too."""
         moved = abs(self.state.herniation.migration) if self.state.herniation else 0.0
@@ -76,7 +77,9 @@ class Pad:
         disc, state = self.disc, self.state
         reach = outline(x, a, disc.half_width, disc.half_depth)
         radius = np.sqrt(x * x + a * a)
-        rim = radius - radius / np.maximum(reach, 0.2) - state.bulge
+        # Along the ray through a pixel the rim lies at radius / reach, which is nothing at the very middle.
+        inward = np.where(reach < 0.2, np.float32(-0.8 * disc.half_depth), radius - radius / np.maximum(reach, 0.2))
+        rim = inward - state.bulge
         if state.herniation:
             focus = hump(x - state.herniation.side, state.herniation.half_width * 1.4) * (a < 0)
             rim = rim - state.herniation.reach * focus

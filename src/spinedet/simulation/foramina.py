@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from spinedet.simulation.anatomy import Frame, Vertebra
 from spinedet.simulation.canvas import Block, Canvas
@@ -10,7 +11,7 @@ from spinedet.simulation.shapes import ellipsoid
 from spinedet.simulation.tissue import FAT, LIGAMENT, ROOT
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Foramen:
     """The foramen below one pedicle: `side` is 1 to the right, -1 to the left; overgrown facets narrow it."""
 
@@ -19,7 +20,7 @@ class Foramen:
     side: float
     overgrowth: float
 
-    @property
+    @cached_property
     def block(self) -> Block:
         """What holds all of it."""
         k = self.bone.half_depth / 18.5

@@ -33,6 +33,15 @@ class Lane:
         """A table over the curve's entries, at every pixel."""
         return table.astype(np.float32)[self.entry]
 
+    def take_along(self, table: Array) -> Field:
+        """As `take`, with one height per row or per column, whichever the heights follow: for what changes slowly."""
+        rows, columns = self.entry.shape
+        downwards = abs(int(self.entry[-1, 0]) - int(self.entry[0, 0]))
+        sideways = abs(int(self.entry[0, -1]) - int(self.entry[0, 0]))
+        middle = (slice(None), slice(columns // 2, columns // 2 + 1))
+        line = self.entry[middle] if downwards >= sideways else self.entry[rows // 2 : rows // 2 + 1]
+        return table.astype(np.float32)[line]
+
     def within(self, aside: float, behind: tuple[float, float]) -> Lane | None:
         """The smallest window that holds all pixels no farther aside and no farther before or behind than given."""
         inside = (np.abs(self.aside) <= aside) & (self.behind >= behind[0]) & (self.behind <= behind[1])

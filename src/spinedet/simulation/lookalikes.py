@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -15,14 +16,14 @@ from spinedet.simulation.tissue import CSF, LIGAMENT
 _TARLOV = 0.046
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cyst:
     """A Tarlov cyst: a bag of CSF around a sacral root."""
 
     frame: Frame
     radii: tuple[float, float, float]
 
-    @property
+    @cached_property
     def block(self) -> Block:
         """What holds all of it."""
         right, anterior, up = (r + 2 for r in self.radii)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
@@ -17,7 +17,7 @@ from spinedet.core.geometry import Grid
 from spinedet.simulation.anatomy import Frame, Spine, Vector
 from spinedet.simulation.artefacts import Artefacts
 from spinedet.simulation.centers import CenterConfig, ImagingConfig, Range, StackConfig
-from spinedet.simulation.scanner import Coil, Scan
+from spinedet.simulation.scanner import PROFILES, Coil, Scan
 from spinedet.simulation.tissue import KINDS
 from spinedet.simulation.tissue import Sequence as EchoTrain
 
@@ -59,10 +59,14 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How coarse a cohort is drawn: stored pixels are `coarseness` times a hospital's, at most `coarsest` mm."""
+    """How coarse a cohort is drawn: stored pixels are `coarseness` times a hospital's, at most `coarsest` mm.
+
+    `positions` is at how many places through a slice the spine is drawn: 2 average its thickness, 1 is quicker.
+    """
 
     coarseness: float = 1.0
     coarsest: float = 0.95
+    positions: int = 2
 
     def pixel(self, hospital: float) -> float:
         """The stored pixel, mm."""
@@ -80,7 +84,9 @@ def draw_stacks(center: CenterConfig, spine: Spine, sampling: Sampling, rng: np.
         pixel = sampling.pixel(_draw(config.pixel, rng) if config.pixel else protocol.pixel)
         pitch = round(_draw(config.pitch, rng), 2) if config.pitch else protocol.pitch
         size = max(round(_draw(config.field_of_view, rng) / pixel / 16), 4) * 16
-        scan = _scan(center.imaging, config, protocol, (pixel, pitch), rng)
+        scan = replace(
+            _scan(center.imaging, config, protocol, (pixel, pitch), rng), profile=PROFILES[sampling.positions]
+        )
         grids = list(_grids(plane, spine, config, (size, pixel, pitch), rng))
         names = [name] if len(grids) == 1 else [f"{name}{number}" for number in range(1, len(grids) + 1)]
         stacks += [Stack(label, plane, grid, scan) for label, grid in zip(names, grids, strict=True)]

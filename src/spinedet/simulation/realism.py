@@ -61,7 +61,7 @@ def probes_of(scene: Scene) -> dict[str, list[Vector]]:
     middle = [bone for bone in spine.vertebrae if bone.name in _MIDDLE]
     entries = [int(np.searchsorted(spine.curve.z, bone.rear[2])) for bone in middle]
     found: dict[str, list[Vector]] = {
-        "csf": [spine.curve.behind(e, 0.0, float(canal.front[e] + 0.2 * canal.sac_depth[e])) for e in entries],
+        "csf": [spine.curve.behind(e, 0.0, float(canal.front[e] + 0.13 * canal.sac_depth[e])) for e in entries],
         "marrow": [bone.frame.at(0, 0.35 * bone.half_depth, 0.15 * bone.height) for bone in middle],
         "cord": [spine.curve.behind(e, 0.0, float(canal.front[e] + 0.55 * canal.sac_depth[e])) for e in _cord(scene)],
         **scene.around.probes(spine.curve),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,11 @@ from spinedet.simulation.lane import Lane, lane_of
 from spinedet.simulation.scene import Scene
 from spinedet.simulation.tissue import CSF, Sequence
 
-# Positions (of the slice thickness) and weights at which a slice's profile is sampled.
-FINE = 0.7  # mm
-_PROFILE = ((-0.3, 0.5), (0.3, 0.5))
+# What lies around the spine is drawn on coarser pixels where pixels are finer than this, mm.
+FINE = 1.0
+# Positions (of the slice thickness) and weights at which a slice's profile is sampled, by their number.
+Profile: TypeAlias = tuple[tuple[float, float], ...]
+PROFILES: dict[int, Profile] = {1: ((0.0, 1.0),), 2: ((-0.3, 0.5), (0.3, 0.5))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Scan:
         noise: deviation of the noise in each of two channels relative to CSF at the coil's best place.
         fat_shift: displacement of fat along the readout, stored pixels.
         white: stored value of CSF at the coil's best place; gamma: exponent of the stored values.
+        profile: positions through the slice and their weights.
     """
 
     vendor: str
@@ -75,6 +79,7 @@ class Scan:
     fat_shift: float
     white: float
     gamma: float = 1.0
+    profile: Profile = PROFILES[2]
 
 
 def acquire(scene: Scene, grid: Grid, scan: Scan, rng: np.random.Generator) -> NDArray[np.int16]:
@@ -136,8 +141,8 @@ def _slice(scene: Scene, raster: Raster, grid: Grid, scan: Scan, palette: Palett
     """
     around = _around(scene, raster, palette)
     layers = np.zeros_like(around.layers)
-    seen = scene.near(raster, scan.thickness)
-    for position, weight in _PROFILE:
+    seen = scene.near(around, scan.thickness)
+    for position, weight in scan.profile:
         canvas = around.on(raster.moved(grid.axes[2].tolist(), position * scan.thickness))
         seen.paint_spine(canvas)
         layers += np.float32(weight) * canvas.layers
@@ -148,7 +153,9 @@ def _around(scene: Scene, raster: Raster, palette: Palette) -> Canvas:
     """What lies around the spine; drawn on coarser pixels where these are much finer than its textures."""
     coarse = raster.coarser() if raster.pixel < FINE else raster
     blank = Canvas.blank(coarse, palette)
-    canvas = replace(blank, warp=np.stack([shape.over(blank, blank.whole) for shape in scene.shapes]))
+    smooth = Canvas.empty(coarse.coarser(), palette)
+    warp = [doubled(shape.over(smooth, smooth.whole), coarse.shape) for shape in scene.shapes]
+    canvas = replace(blank, warp=np.stack(warp))
     scene.paint_around(canvas)
     if coarse is raster:
         return canvas
@@ -210,18 +217,20 @@ def _sampled(clean: Field, grid: Grid, scan: Scan, noise: float, rng: np.random.
     spectrum = fft.fftshift(fft.fft2(clean, workers=1))
     low = [(n - m) // 2 for n, m in zip(clean.shape, lines, strict=True)]
     inner = (slice(low[0], low[0] + lines[0]), slice(low[1], low[1] + lines[1]))
-    kept = spectrum[inner]
-    phase_axis = scan.marks.phase_axis
+    real, imaginary = spectrum[inner].real, spectrum[inner].imag
+    axis = scan.marks.phase_axis
     if scan.marks.motion:
-        phases = shot_phases(lines[phase_axis], float(grid.spacing[phase_axis]), scan.marks.motion, rng)
-        kept = kept * (phases[:, None] if phase_axis == 0 else phases[None])
+        phases = shot_phases(lines[axis], float(grid.spacing[axis]), scan.marks.motion, rng)
+        c, s = (part[:, None] if axis == 0 else part[None] for part in (phases.real, phases.imag))
+        real, imaginary = c * real - s * imaginary, c * imaginary + s * real
     # White noise per acquired pixel, so that its level in the picture does not depend on the interpolation.
     strength = noise * rows * columns / math.sqrt(lines[0] * lines[1])
     white = rng.standard_normal((2, *lines), dtype=np.float32) * np.float32(strength)
-    blur = [scan.marks.blur if axis == phase_axis else 0.0 for axis in (0, 1)]
+    blur = [scan.marks.blur if each == axis else 0.0 for each in (0, 1)]
     window = _taper(lines[0], blur[0])[:, None] * _taper(lines[1], blur[1])[None]
+    # Real and imaginary parts apart: products of complex arrays are rounded differently from machine to machine.
     filled = np.zeros_like(spectrum)
-    filled[inner] = (kept + (white[0] + 1j * white[1])) * window
+    filled.real[inner], filled.imag[inner] = (real + white[0]) * window, (imaginary + white[1]) * window
     image = fft.ifft2(fft.ifftshift(filled), workers=1)
     return np.sqrt(image.real * image.real + image.imag * image.imag)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from spinedet.simulation.anatomy import Curve, Spine, Vector
-from spinedet.simulation.canal import Canal
-from spinedet.simulation.canvas import Block, Canvas, Raster, dot
+from spinedet.simulation.canal import ASIDE, BEHIND, Canal
+from spinedet.simulation.canvas import Block, Canvas, Raster, Window, dot
 from spinedet.simulation.degeneration import DiscState
 from spinedet.simulation.discs import Pad
 from spinedet.simulation.lane import Lane, lane_of
@@ -48,6 +48,7 @@ class Scene:
         around: soft tissues.
         under: parts that the canal covers (arches, foramina); over: parts that cover it (bodies).
         pads: the discs.
+        canal_window: the pixels that the canal may cover, once it is known what is drawn; see `near`.
     """
 
     spine: Spine
@@ -58,25 +59,31 @@ class Scene:
     canal: Canal
     pads: tuple[Pad, ...]
     over: tuple[Part, ...]
+    canal_window: Window | None = None
 
     def paint_around(self, canvas: Canvas) -> None:
         """Paint what lies around the spine."""
         self.around.paint(canvas, lane_of(canvas, canvas.whole, self.spine.curve))
 
-    def near(self, raster: Raster, thickness: float) -> Scene:
-        """The same patient without the parts that a slice of that thickness around the raster does not reach."""
+    def near(self, canvas: Canvas, thickness: float) -> Scene:
+        """The same patient without the parts that a slice of that thickness around the canvas does not reach."""
+        # A margin of one slice: within a thick slice the canal moves by a few pixels.
+        lane = lane_of(canvas, canvas.whole, self.spine.curve)
+        canal = lane.within(ASIDE + thickness, (BEHIND[0] - thickness, BEHIND[1] + thickness))
         return replace(
             self,
-            under=_touched(self.under, raster, thickness),
-            pads=_touched(self.pads, raster, thickness),
-            over=_touched(self.over, raster, thickness),
+            canal_window=canal.window if canal else None,
+            under=_touched(self.under, canvas.raster, thickness),
+            pads=_touched(self.pads, canvas.raster, thickness),
+            over=_touched(self.over, canvas.raster, thickness),
         )
 
     def paint_spine(self, canvas: Canvas) -> None:
         """Paint bones, canal and discs over what lies around them."""
         for part in self.under:
             part.paint(canvas)
-        self.canal.paint(canvas, lane_of(canvas, canvas.whole, self.spine.curve))
+        if self.canal_window:
+            self.canal.paint(canvas, lane_of(canvas, self.canal_window, self.spine.curve))
         for part in (*self.pads, *self.over):
             part.paint(canvas)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,17 @@ def draw_texture(pitch: float, grain: tuple[float, float, float], rng: np.random
         frequency = fft.rfftfreq(_SIDE, pitch) if axis == 2 else fft.fftfreq(_SIDE, pitch)
         shape = [1, 1, 1]
         shape[axis] = -1
-        # A rational low-pass: exponentials differ in their last bit between machines.
-        spectrum /= (1 + (4 * frequency * size) ** 4).astype(np.float32).reshape(shape)
+        # A rational low-pass of products: powers and exponentials differ in their last bit between machines.
+        square = (4 * frequency * size) * (4 * frequency * size)
+        low_pass = (1 / (1 + square * square)).astype(np.float32).reshape(shape)
+        for part in (spectrum.real, spectrum.imag):
+            part *= low_pass
     smooth = fft.irfftn(spectrum, s=noise.shape, workers=1)
-    return Texture((smooth / np.float32(round(float(smooth.std()), 5))).astype(np.float32), pitch)
+    return Texture((smooth / np.float32(_deviation(smooth))).astype(np.float32), pitch)
+
+
+def _deviation(values: NDArray[np.float32]) -> float:
+    """The deviation from 0, summed over whole numbers: sums of floats depend on a machine's order of adding."""
+    largest = float(np.abs(values).max())
+    whole = np.rint(values * np.float32(65536 / largest)).astype(np.int64)
+    return largest / 65536 * math.sqrt(int((whole * whole).sum()) / whole.size)

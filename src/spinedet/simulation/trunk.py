@@ -93,13 +93,14 @@ class Trunk:
         """From the skin inwards."""
         skin = self._skin(canvas, lane)
         fine = self.grains.fine.over(canvas, lane.window)
+        streaks = self.grains.streaks.over(canvas, lane.window, lean=0.35)
         canvas.paint(lane.window, canvas.cover(skin), SKIN)
         # The fat's septa show as thin dark lines.
-        septa = 1 - 0.3 * np.clip(1 - np.abs(self.grains.streaks.over(canvas, lane.window)) * 7, 0, 1)
+        septa = 1 - 0.3 * np.clip(1 - np.abs(streaks) * 7, 0, 1)
         canvas.paint(lane.window, canvas.cover(skin + 2.0), FAT, septa * (1 + 0.03 * fine))
-        self._paint_belly(canvas, lane)
-        self._paint_back(canvas, lane)
-        self._paint_psoas(canvas, lane)
+        self._paint_belly(canvas, lane, (skin, fine))
+        self._paint_back(canvas, lane, streaks)
+        self._paint_psoas(canvas, lane, fine)
         self._paint_vessels(canvas, lane)
 
     def probes(self, curve: Curve) -> dict[str, list[Vector]]:
@@ -121,12 +122,12 @@ class Trunk:
         warp = canvas.warp[0, lane.window.rows, lane.window.columns]
         return np.maximum(np.maximum(back, front), wide - self.habit.half_width) + 0.4 * warp
 
-    def _paint_back(self, canvas: Canvas, lane: Lane) -> None:
+    def _paint_back(self, canvas: Canvas, lane: Lane, streaks: Field) -> None:
         """Erector spinae and multifidus under their fascia, streaked with fat; ligaments in the midline."""
         near = lane.within(95, (-2, 75))
         if near is None:
             return
-        lane = near
+        lane, streaks = near, near.window.of(streaks)
         warp = 1.6 * canvas.warp[1, lane.window.rows, lane.window.columns]
         wide, tip, bulk = np.abs(lane.aside), lane.take(self.tip), self.habit.bulk
         swell = 9 * bulk * np.clip(wide / 20, 0, 1) * np.clip((tip - 18) / 25, 0, 1)
@@ -134,7 +135,6 @@ class Trunk:
         inner = 4 - lane.behind + 0.10 * np.maximum(wide - 20, 0)
         back = smooth_max(smooth_max(fascia, inner, 6), wide - 70 * bulk, 12) + warp
         canvas.paint(lane.window, canvas.cover(back - 1.0), LIGAMENT)
-        streaks = self.grains.streaks.over(canvas, lane.window, lean=0.35)
         canvas.paint(lane.window, canvas.cover(back), MUSCLE, np.maximum(1 + 0.16 * streaks, 0.4))
         # Fat gathers deep and near the midline (multifidus), and between the columns of the erector.
         deep = np.clip(1.35 - wide / 40, 0, 1)
@@ -148,16 +148,12 @@ class Trunk:
         string = np.maximum(wide - 4, np.abs(lane.behind - tip - 2) - 1.3)
         canvas.paint(lane.window, canvas.cover(string), LIGAMENT)
 
-    def _paint_belly(self, canvas: Canvas, lane: Lane) -> None:
+    def _paint_belly(self, canvas: Canvas, lane: Lane, fields: tuple[Field, Field]) -> None:
         """Muscular wall, fat behind the peritoneum, loops of bowel with gas, kidneys."""
         near = lane.within(self.habit.half_width, (-400, 60))
         if near is None:
             return
-        lane = near
-        skin, fine = (
-            self._skin(canvas, lane),
-            self.grains.fine.over(canvas, lane.window),
-        )
+        lane, (skin, fine) = near, (near.window.of(field) for field in fields)
         warp = canvas.warp[2, lane.window.rows, lane.window.columns]
         before, wide = -lane.behind, np.abs(lane.aside)
         # Beside the back muscles the wall of the flank reaches farther back.
@@ -182,26 +178,19 @@ class Trunk:
         kidney = ellipse(wide - 66, before + 2, 26, 22) + 40 * (1 - lane.take(bump(self.z, self.habit.fork + 75, 75)))
         canvas.paint(lane.window, canvas.cover(kidney + 2 * warp), KIDNEY, 1 + 0.08 * fine)
 
-    def _paint_psoas(self, canvas: Canvas, lane: Lane) -> None:
+    def _paint_psoas(self, canvas: Canvas, lane: Lane, fine: Field) -> None:
         """Psoas grows downwards from L1 beside the bodies; quadratus lumborum lies behind it."""
         near = lane.within(95, (-62, 16))
         if near is None:
             return
-        lane, fine = near, self.grains.fine.over(canvas, near.window)
+        lane, fine = near, near.window.of(fine)
         down = lane.take(np.clip((self.habit.fork + 105 - self.z) / 120, 0.0, 1.4))
         warp = 2.0 * canvas.warp[0, lane.window.rows, lane.window.columns]
         wide, bulk = np.abs(lane.aside), self.habit.bulk
         gain = np.maximum(1 + 0.12 * fine, 0.4)
         radius = np.maximum((7 + 14 * down) * bulk, 1)
-        psoas = (
-            ellipse(
-                wide - 28 - 9 * down,
-                -lane.behind - 13 - 6 * down,
-                0.85 * radius,
-                1.1 * radius,
-            )
-            + warp
-        )
+        ahead = -lane.behind - 13 - 6 * down
+        psoas = ellipse(wide - 28 - 9 * down, ahead, 0.85 * radius, 1.1 * radius) + warp
         canvas.paint(lane.window, canvas.cover(psoas - 1.2), FAT, 0.9)
         canvas.paint(lane.window, canvas.cover(psoas), MUSCLE, gain)
         square = ellipse(wide - 62, lane.behind + 1, 19 * bulk, 9 * bulk) + warp

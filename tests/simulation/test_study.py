@@ -1,0 +1,103 @@
+"""One study in memory: both planes, their truth, and what they depend on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spinedet.core.geometry import iou
+from spinedet.simulation import CENTERS, Convention, DrawnStudy, Habits, Sampling, draw_study
+from spinedet.simulation.canvas import Canvas, Field, Window
+from spinedet.simulation.tissue import Tissue
+
+TINY = Sampling(4.0, 2.4)
+
+
+@pytest.fixture(scope="module")
+def study() -> DrawnStudy:
+    return draw_study(CENTERS["A"], 2, sampling=TINY)
+
+
+def test_the_same_seed_gives_the_same_pixels(study: DrawnStudy) -> None:
+    again = draw_study(CENTERS["A"], 2, sampling=TINY)
+    assert all((one == two).all() for one, two in zip(study.images, again.images, strict=True))
+    assert study.lesions == again.lesions
+
+
+def test_images_are_whole_and_not_saturated(study: DrawnStudy) -> None:
+    for stack, image in zip(study.stacks, study.images, strict=True):
+        assert image.shape == stack.grid.shape
+        assert image.dtype == np.int16
+        assert image.min() >= 0
+        assert 100 < np.percentile(image, 99) < 10000
+
+
+def test_readers_change_boxes_but_no_pixels(study: DrawnStudy) -> None:
+    generous = replace(CENTERS["A"], habits=Habits(margin=3.0))
+    other = draw_study(generous, 2, sampling=TINY)
+    assert all((one == two).all() for one, two in zip(study.images, other.images, strict=True))
+    before, after = study.lesions[0].box, other.lesions[0].box
+    assert np.prod(after.size) > np.prod(before.size)
+
+
+def test_both_planes_mark_the_same_disc_in_their_own_axes(study: DrawnStudy) -> None:
+    sagittal = {lesion.level: lesion for lesion in study.lesions if lesion.series == "sag"}
+    axial = {lesion.level: lesion for lesion in study.lesions if lesion.series == "ax"}
+    shared = sorted(set(sagittal) & set(axial))
+    assert shared
+    for level in shared:
+        assert sagittal[level].attributes == axial[level].attributes
+        assert iou([sagittal[level].box], [axial[level].box])[0, 0] > 0.3
+
+
+def test_boxes_lie_on_dark_discs(study: DrawnStudy) -> None:
+    stack, image = study.stacks[0], study.images[0]
+    fluid = np.percentile(image, 99.5)
+    for lesion in study.lesions:
+        if lesion.series == "sag" and lesion.attributes["grade"] >= 4:
+            index = np.linalg.solve(stack.grid.affine, [*lesion.box.center, 1])[:3]
+            i, j, k = np.clip(np.rint(index).astype(int), 0, np.array(image.shape) - 1)
+            assert np.median(image[i - 1 : i + 2, j, k]) < 0.55 * fluid
+
+
+def test_the_focal_style_marks_less(study: DrawnStudy) -> None:
+    focal = draw_study(CENTERS["A"], 2, sampling=TINY, convention=Convention("focal"))
+    assert all((one == two).all() for one, two in zip(study.images, focal.images, strict=True))
+    whole = {(lesion.series, lesion.level): lesion.box for lesion in study.lesions}
+    for lesion in focal.lesions:
+        assert np.prod(lesion.box.size) < np.prod(whole[lesion.series, lesion.level].size)
+
+
+def test_types_apart_are_known_categories() -> None:
+    convention = Convention("focal", "types")
+    study = draw_study(CENTERS["A"], 2, sampling=TINY, convention=convention)
+    assert {lesion.category for lesion in study.lesions} <= set(convention.categories)
+    assert len({lesion.category for lesion in study.lesions}) > 1
+    assert Convention().categories == ("degeneration",)
+
+
+def test_attributes_say_who_and_how(study: DrawnStudy) -> None:
+    assert set(study.attributes) >= {"sex", "age", "vendor", "field_strength", "repetition_time", "echo_time"}
+    assert study.attributes["vendor"] == "SIEMENS"
+
+
+def test_a_cervical_study() -> None:
+    study = draw_study(CENTERS["D"], 1, sampling=TINY)
+    levels = {pad.disc.level for pad in study.scene.pads}
+    assert {"C2/C3", "C5/C6", "C7/T1"} <= levels
+    assert {lesion.level for lesion in study.lesions} <= levels
+
+
+def test_no_paint_leaves_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    paint = Canvas.paint
+
+    def checked(page: Canvas, window: Window, share: Field, tissue: Tissue, gain: Field | float = 1.0) -> None:
+        assert share.dtype == np.float32, tissue
+        assert isinstance(gain, float) or gain.dtype == np.float32, tissue
+        paint(page, window, share, tissue, gain)
+
+    monkeypatch.setattr(Canvas, "paint", checked)
+    for name in ("A", "D"):
+        draw_study(CENTERS[name], 3, sampling=Sampling(6.0, 3.5))
