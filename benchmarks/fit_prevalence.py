@@ -4,6 +4,8 @@
 
 reads `$SPINEDET_REAL_DATA/spider/{radiological_gradings,overview}.csv` (van der Graaf et al., Sci Data 11:264, 2024,
 CC BY 4.0) and writes `src/spinedet/simulation/prevalence.json` (parameters only) and `docs/figures/prevalence.png`.
+
+Patients whose scan lies in `spider/images` are left out, so that detectors trained on phantoms can be tested on them.
 """
 
 from __future__ import annotations
@@ -36,6 +38,17 @@ def read_ages(folder: Path) -> dict[int, float]:
     with (folder / "overview.csv").open() as stream:
         rows = [row for row in csv.DictReader(stream) if row["birth_date"]]
     return {int(row["new_file_name"].split("_")[0]): float(row["birth_date"]) for row in rows}
+
+
+def kept_for_testing(folder: Path) -> set[int]:
+    """Patients whose scans are tested on."""
+    return {int(path.name.split("_")[0]) for path in (folder / "images").glob("*_t2*.mha")}
+
+
+def without(table: Columns, patients: set[int]) -> Columns:
+    """The table without the rows of some patients."""
+    kept = ~np.isin(table["patient"], list(patients))
+    return {name: column[kept] for name, column in table.items()}
 
 
 def fit_grades(discs: Columns) -> tuple[float, np.ndarray]:
@@ -103,9 +116,8 @@ def age_share(discs: Columns, ages: dict[int, float], share: float, cuts: np.nda
     return float(min(seen / np.corrcoef(own, grade.mean(axis=1))[0, 1], 0.95))
 
 
-def fit(folder: Path) -> Prevalence:
+def fit(discs: Columns, ages: dict[int, float]) -> Prevalence:
     """All parameters."""
-    discs, ages = read_gradings(folder), read_ages(folder)
     share, cuts = fit_grades(discs)
     kinds = np.bincount(discs["modic_type"].astype(int), minlength=4)[1:]
     content = {
@@ -144,8 +156,12 @@ def draw_figure(marginals: Sequence[Marginal]) -> None:
 def main() -> None:
     """Fit, write, compare."""
     folder = Path(os.environ["SPINEDET_REAL_DATA"]) / "spider"
-    model = fit(folder)
-    marginals = compare_gradings(read_gradings(folder), draw_gradings(model, 4000, seed=1))
+    tested = kept_for_testing(folder)
+    discs = without(read_gradings(folder), tested)
+    ages = {patient: age for patient, age in read_ages(folder).items() if patient not in tested}
+    model = fit(discs, ages)
+    print(f"{len(discs['grade'])} discs of {len(np.unique(discs['patient']))} patients; {len(tested)} left out")
+    marginals = compare_gradings(discs, draw_gradings(model, 4000, seed=1))
     draw_figure(marginals)
     for row in marginals:
         mark = "" if row.inside else "  <- outside"
