@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_record, refuse_repeats, write_json
@@ -47,14 +48,19 @@ def read_manifests(paths: Sequence[Path]) -> Manifest:
     return whole
 
 
-def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write a manifest atomically, series paths relative to its folder."""
+def write_manifest(path: Path, manifest: Manifest, *, absolute: bool = False) -> None:
+    """Write a manifest atomically, series paths relative to its folder unless they shall stay absolute."""
     content = manifest.model_dump(mode="json")
+    if not absolute:
+        _relate(content, path.parent)
+    write_json(path, {"format": FORMAT, "version": 1, "space": "RAS", **content})
+
+
+def _relate(content: dict[str, Any], folder: Path) -> None:
     for study in content["studies"]:
         for series in study["series"]:
             image = Path(series["path"])
-            series["path"] = os.path.relpath(image.parent.resolve() / image.name, path.parent.resolve())
-    write_json(path, {"format": FORMAT, "version": 1, "space": "RAS", **content})
+            series["path"] = os.path.relpath(image.parent.resolve() / image.name, folder.resolve())
 
 
 def _located(study: Study, folder: Path) -> Study:
