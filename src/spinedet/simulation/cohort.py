@@ -32,7 +32,7 @@ from spinedet.simulation.study import DrawnStudy, draw_study
 from spinedet.simulation.truth import CLASSES, STYLES, Convention
 
 # Raised whenever the same seed gives other pictures: finished studies of an older recipe are drawn again.
-RECIPE = 14
+RECIPE = 15
 _BYTES_PER_STUDY = 16 << 20
 
 Progress = Callable[[int, int], None]

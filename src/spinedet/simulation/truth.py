@@ -20,7 +20,7 @@ from spinedet.simulation.scene import Scene
 STYLES = ("disc", "focal")
 CLASSES = ("one", "types")
 
-# Lesions that a stack covers by less are marked `ignore`.
+# Lesions that a stack covers by less of what it could are marked `ignore`.
 COVERED = 0.7
 
 
@@ -150,7 +150,6 @@ def lesions_of(
                 continue
             number += 1
             seen = _clipped(mark.box, stack.grid)
-            covered = np.prod((seen.high - seen.low) / (mark.box.high - mark.box.low))
             yield Lesion(
                 id=f"{stack.id}-{number}",
                 series=stack.id,
@@ -158,7 +157,7 @@ def lesions_of(
                 level=pad.disc.level,
                 box=_rounded(stack.grid.world(seen)),
                 origin=Origin.PHANTOM,
-                ignore=bool(mark.disputed or pad.state.equivocal or covered < COVERED),
+                ignore=mark.disputed or pad.state.equivocal or covered(mark.box, stack.grid) < COVERED,
                 attributes=_attributes(pad.state),
             )
 
@@ -167,6 +166,16 @@ def bounds_on(points: Array, grid: Grid) -> EdgeBox:
     """Bounds of points on a grid: of the continuous anatomy, along the series' axes."""
     local = np.linalg.solve(grid.affine[:3, :3], (points - grid.corner).T).T
     return EdgeBox(local.min(axis=0), local.max(axis=0))
+
+
+def covered(box: EdgeBox, grid: Grid) -> float:
+    """Share of a box that a stack covers, of what a stack of its widths can cover at all.
+
+    A slab narrower than a disc shows the disc as well as it can and counts in full; a disc that the edge of the picture
+    cuts in half counts by half.
+    """
+    seen, size = _clipped(box, grid), box.high - box.low
+    return float(np.prod((seen.high - seen.low) / np.minimum(size, np.asarray(grid.shape, float))))
 
 
 def _is_centred(box: EdgeBox, grid: Grid) -> bool:
