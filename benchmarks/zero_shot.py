@@ -117,7 +117,7 @@ def command(*words: str) -> None:
 
 def convert(root: Path, out: Path) -> Discs:
     """SPIDER's manifests."""
-    for name, extra in (("lesions", ()), ("everything", ("spider.lesions=every_disc",))):
+    for name, extra in (("lesions", ()), ("everything", ("source.minimum_pfirrmann=0",))):
         if not (out / name / "manifest.json").exists():
             command("spinedet.convert", "source=spider", f"root={root}", f"out={out / name}", *extra)
     lesions, everything = (read_manifests([out / name / "manifest.json"]) for name in ("lesions", "everything"))
