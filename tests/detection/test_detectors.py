@@ -3,23 +3,56 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from spinedet.core.anatomy import Plane, Region
+from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch, Targets
-from spinedet.detection.models import CONFIGS, Card, Detector, build
+from spinedet.detection.models import CONFIGS, Card, Detector, ModelConfig, build
+from spinedet.detection.models.retinanet import RetinaNetConfig
+from spinedet.detection.store import Model, PlaneDetector, load_model, save_model
 
-CARD = Card(categories=("bulge", "stenosis"), spacing=(4.0, 1.6, 1.6), mean_size=(40.0, 12.0, 35.0))
+CARD = Card(
+    categories=("bulge", "stenosis"),
+    spacing=(4.0, 1.6, 1.6),
+    mean_size=(40.0, 12.0, 35.0),
+    sizes=((16.0, 8.0, 16.0), (24.0, 12.0, 24.0)),
+)
 SHAPE = (8, 48, 32)
-SMALL = {"set": {"width": 4, "channels": 24, "heads": 2, "decoder_layers": 2, "queries": 6}}
+SMALL: dict[str, dict[str, Any]] = {
+    "set": {"width": 4, "channels": 24, "heads": 2, "decoder_layers": 2, "queries": 6},
+    "dense": {"width": 4, "channels": 24, "heads": 2, "queries": 6},
+    "detr": {"width": 4, "channels": 24, "heads": 2, "encoder_layers": 1, "decoder_layers": 2, "queries": 6},
+    "retinanet": {"width": 4, "channels": 24},
+}
+# Each is trained and stored like the others: the choices of `model=`, and what can be switched within one.
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{name: (name, {}) for name in CONFIGS},
+    "set without denoising": ("set", {"denoising": 0}),
+    "set with one token for each lesion": ("set", {"positives": 1}),
+    "set with any proposals": ("set", {"overlap": 1.0}),
+    "set without auxiliary losses": ("set", {"auxiliary": 0.0}),
+    "set with plain scores": ("set", {"least_quality": 1.0}),
+    "retinanet with focal loss": ("retinanet", {"negatives": "focal"}),
+    "retinanet on several levels": ("retinanet", {"levels": ["fine", "coarse"]}),
+}
 
 
-@pytest.fixture(params=sorted(CONFIGS))
-def detector(request: pytest.FixtureRequest) -> Detector:
+@pytest.fixture(params=VARIANTS)
+def config(request: pytest.FixtureRequest) -> ModelConfig:
+    name, switched = VARIANTS[request.param]
+    return replace(CONFIGS[name](), **SMALL[name], **switched)
+
+
+@pytest.fixture
+def detector(config: ModelConfig) -> Detector:
     torch.manual_seed(0)
-    return build(replace(CONFIGS[request.param](), **SMALL[request.param]), CARD)
+    return build(config, CARD)
 
 
 def lesions(count: int, ignored: int = 0) -> Targets:
@@ -55,11 +88,12 @@ def test_losses_are_finite_and_reach_every_parameter(detector: Detector, targets
     assert unreached == []
 
 
-def test_with_lesions_no_gradient_is_all_zero(detector: Detector) -> None:
+def test_with_lesions_no_gradient_is_all_zero(config: ModelConfig, detector: Detector) -> None:
     total(detector.losses(batch(lesions(3), lesions(2)))).backward()
     silent = [name for name, p in detector.named_parameters() if not p.grad.abs().sum() > 0]
-    # Keys' biases shift every logit alike, so softmax cannot feel them.
-    assert [name for name in silent if "key.bias" not in name] == []
+    # Keys' biases shift every logit alike, so softmax cannot feel them; heads without losses of their own are still.
+    expected = ["key.bias"] if getattr(config, "auxiliary", True) else ["key.bias", "deltas.0", "scores.0"]
+    assert [name for name in silent if not any(part in name for part in expected)] == []
 
 
 def test_the_names_of_the_losses_do_not_depend_on_the_batch(detector: Detector) -> None:
@@ -102,6 +136,26 @@ def test_a_scan_is_judged_alone_whatever_else_is_in_the_batch(detector: Detector
     detector.eval()
     alone, together = detector.detect(images[:1])[0], detector.detect(images)[0]
     assert torch.allclose(alone.scores, together.scores, atol=1e-4)
+
+
+def test_a_stored_detector_finds_the_same(config: ModelConfig, detector: Detector, tmp_path: Path) -> None:
+    part = PlaneDetector(config, CARD, detector.eval())
+    save_model(tmp_path, Model("small", Region.LUMBAR, {Plane.SAGITTAL: part}))
+    again = load_model(tmp_path).detectors[Plane.SAGITTAL]
+    assert (again.config, again.card) == (config, CARD)
+    image = torch.randn(1, 1, *SHAPE)
+    first, second = detector.detect(image)[0], again.network.detect(image)[0]
+    assert torch.equal(first.boxes, second.boxes)
+    assert torch.equal(first.scores, second.scores)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [({"levels": ["top"]}, "levels"), ({"negatives": "soft"}, "negatives"), ({"channels": 12}, "multiple of 8")],
+)
+def test_the_peer_refuses_settings_it_does_not_know(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        RetinaNetConfig(**wrong)
 
 
 def test_targets_refuse_boxes_of_no_size() -> None:

@@ -74,3 +74,26 @@ def distinct(boxes: Tensor, scores: Tensor, overlap: float, count: int) -> Disti
             blocked |= rows[index]
     chosen = torch.tensor((kept + suppressed)[:count], device=order.device, dtype=torch.long)
     return Distinct(order[chosen], torch.arange(len(chosen), device=order.device) >= len(kept))
+
+
+def contains(boxes: Tensor, points: Tensor) -> Tensor:
+    """(p, n) bool, which of the points (p, 3) lie in which of the boxes (n, 6), given as low and high limits."""
+    return ((points[:, None] >= boxes[None, :, :3]) & (points[:, None] <= boxes[None, :, 3:])).all(-1)
+
+
+def typical_sizes(sizes: Tensor, count: int) -> Tensor:
+    """At most `count` sizes (k, 3) that stand for many (n, 3), n > 0: k-means of their logarithms.
+
+    It begins with sizes spread over the ranks of the volume, so the same data always give the same answer.
+    """
+    logs = sizes.double().log()
+    ranked = logs[logs.sum(1).argsort()]
+    places = ((torch.arange(count) + 0.5) / count * len(logs)).long()
+    centers = ranked[sorted(set(places.tolist()))]
+    for _ in range(100):
+        nearest = torch.cdist(logs, centers).argmin(1)
+        moved = torch.stack([logs[nearest == each].mean(0) for each in sorted(set(nearest.tolist()))])
+        if moved.shape == centers.shape and torch.allclose(moved, centers):
+            break
+        centers = moved
+    return centers.exp().float()

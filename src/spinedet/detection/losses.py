@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,7 @@ from spinedet.detection.matcher import Match
 
 WEIGHT_CLASS, WEIGHT_L1, WEIGHT_GIOU = 1.0, 0.4, 2.0
 FOCAL_ALPHA, FOCAL_GAMMA = 0.75, 2.0
+TERMS = ("class", "l1", "giou")
 # A positive's class target is its box's IoU, but not less than this, so that a first bad box still says "here".
 LEAST_QUALITY = 0.2
 
@@ -26,14 +28,31 @@ class Prediction:
     logits: Tensor
 
 
-def set_loss(prediction: Prediction, targets: Targets, match: Match) -> Tensor:
+def batch_loss(
+    name: str,
+    predictions: Sequence[Prediction],
+    targets: Sequence[Targets],
+    matches: Sequence[Match],
+    least_quality: float = LEAST_QUALITY,
+) -> dict[str, Tensor]:
+    """The batch's terms per matched prediction, under their names."""
+    scans = zip(predictions, targets, matches, strict=True)
+    summed = torch.stack([set_loss(*scan, least_quality) for scan in scans]).sum(0)
+    total = summed / max(1, sum(len(m.target) for m in matches))
+    return {f"{name}/{term}": value for term, value in zip(TERMS, total, strict=True)}
+
+
+def set_loss(prediction: Prediction, targets: Targets, match: Match, least_quality: float = LEAST_QUALITY) -> Tensor:
     """Class, L1 and GIoU terms of one scan, (3,), summed over its predictions; weights are applied.
 
     A scan without lesions still teaches: its class term pushes every prediction down.
+
+    Args:
+        least_quality: a positive is asked for a score of its box's IoU, but for no less than this; with 1, for 1.
     """
     certain = targets.certain
     boxes, wanted = prediction.boxes[match.prediction].float(), certain.boxes[match.target]
-    quality = iou(boxes.detach(), wanted).clamp_min(LEAST_QUALITY)
+    quality = iou(boxes.detach(), wanted).clamp_min(least_quality)
     truth = torch.zeros_like(prediction.logits, dtype=torch.float32)
     truth[match.prediction, certain.labels[match.target]] = quality
     counted = ~_excused(prediction.boxes.detach(), targets, match)

@@ -84,7 +84,12 @@ def load_model(folder: Path) -> Model:
 
 def _rebuilt(plane: str, part: dict[str, Any], weights: dict[str, torch.Tensor]) -> PlaneDetector:
     config = config_from(part["model"])
-    card = Card(**{name: tuple(value) for name, value in part["card"].items()})
+    card = Card(**{name: _frozen(value) for name, value in part["card"].items()})
     network = build(config, card)
     network.load_state_dict({n.removeprefix(f"{plane}."): t for n, t in weights.items() if n.startswith(f"{plane}.")})
     return PlaneDetector(config, card, network.eval())
+
+
+def _frozen(value: Any) -> Any:
+    """JSON's lists as tuples."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

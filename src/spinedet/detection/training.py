@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from spinedet.core.errors import InputError
 from spinedet.detection.batch import Detections
+from spinedet.detection.boxes import typical_sizes
 from spinedet.detection.callbacks import LAST, LastCheckpoint, Pulse, Pulses, RampedEma, TuningScore
 from spinedet.detection.data import Augmented, EpochSampler, Scan, TrainingScans, TuningScans, collate
 from spinedet.detection.models import Card, ModelConfig, build
@@ -25,6 +26,9 @@ from spinedet.detection.module import DetectionModule, RecipeConfig, seconds
 from spinedet.detection.store import PlaneDetector
 from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import PlaneSpec
+
+# Sizes that stand for those of all lesions; more of them hardly fit better (benchmarks/detector.py).
+TYPICAL = 4
 
 
 @dataclass
@@ -124,8 +128,12 @@ def card_of(plan: PlanePlan) -> Card:
     sizes = torch.cat([*boxes, torch.empty(0, 6)])[:, 3:]
     if not len(sizes):
         raise InputError(f"no {plan.spec.plane.value} training scan has a lesion; add studies or leave the plane out")
-    mean = sizes.log().mean(0).exp().tolist()
-    return Card(plan.categories, plan.spec.spacing, (mean[0], mean[1], mean[2]))
+    (mean,) = _extents(sizes.log().mean(0, keepdim=True).exp())
+    return Card(plan.categories, plan.spec.spacing, mean, _extents(typical_sizes(sizes, TYPICAL)))
+
+
+def _extents(sizes: torch.Tensor) -> tuple[tuple[float, float, float], ...]:
+    return tuple((thick, high, wide) for thick, high, wide in sizes.tolist())
 
 
 def _loaders(plan: PlanePlan, settings: Settings) -> tuple[DataLoader[Any], DataLoader[Any]]:

@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from spinedet.core.errors import InputError
+from spinedet.detection.models.dense import DenseConfig, DenseDetector
 from spinedet.detection.models.detector import Card, Detector
+from spinedet.detection.models.detr import DetrConfig, DetrDetector
+from spinedet.detection.models.retinanet import RetinaNetConfig, RetinaNetPeer
 from spinedet.detection.models.set_detector import SetDetector, SetDetectorConfig
 
-ModelConfig: TypeAlias = SetDetectorConfig
+ModelConfig: TypeAlias = SetDetectorConfig | DenseConfig | DetrConfig | RetinaNetConfig
 # The choices of `model=`.
-CONFIGS: dict[str, type[ModelConfig]] = {"set": SetDetectorConfig}
+CONFIGS: dict[str, type[ModelConfig]] = {
+    "set": SetDetectorConfig,
+    "dense": DenseConfig,
+    "detr": DetrConfig,
+    "retinanet": RetinaNetConfig,
+}
 
 __all__ = ["CONFIGS", "Card", "Detector", "ModelConfig", "build", "config_from"]
 
@@ -20,6 +28,12 @@ def build(config: ModelConfig, card: Card) -> Detector:
     match config:
         case SetDetectorConfig():
             return SetDetector(config, card)
+        case DenseConfig():
+            return DenseDetector(config, card)
+        case DetrConfig():
+            return DetrDetector(config, card)
+        case RetinaNetConfig():
+            return RetinaNetPeer(config, card)
 
 
 def config_from(content: dict[str, object]) -> ModelConfig:

@@ -18,11 +18,13 @@ class Card:
         categories: names, in the order of the logits.
         spacing: of the model grid along slice, row, column, mm.
         mean_size: of a training lesion along the same axes, mm.
+        sizes: a few that stand for those of all training lesions, mm.
     """
 
     categories: tuple[str, ...]
     spacing: tuple[float, float, float]
     mean_size: tuple[float, float, float]
+    sizes: tuple[tuple[float, float, float], ...] = ()
 
 
 class Detector(nn.Module, ABC):

@@ -6,58 +6,38 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spinedet.detection.batch import Batch, Detections, Targets
 from spinedet.detection.boxes import distinct, refine
-from spinedet.detection.losses import Prediction, set_loss
-from spinedet.detection.matcher import Match, hungarian, nearest_tokens
-from spinedet.detection.models.backbone import COARSE_STRIDE, DETAIL_STRIDE, FINE_STRIDE, Backbone, token_centers
+from spinedet.detection.losses import Prediction, batch_loss
+from spinedet.detection.matcher import Match, hungarian
 from spinedet.detection.models.denoising import Jittered, jitter, walls
+from spinedet.detection.models.dense import DenseConfig, DenseStage, Tokens, dense_losses
 from spinedet.detection.models.detector import Card, Detector
-from spinedet.detection.models.transformer import BoxEmbedding, DecoderLayer, EncoderLayer, Look, Map, mlp
+from spinedet.detection.models.transformer import BoxEmbedding, DecoderLayer, Look, mlp
 
-# The share of tokens that are positive at first, as a logit: focal losses need a pessimistic start.
-PRIOR_LOGIT = -4.0
 # How much a proposal that overlaps a better one is pushed down before the decoder judges it.
 FILLER_DOUBT = 6.0
 
 
 @dataclass
-class SetDetectorConfig:
-    """Sizes of the set-prediction detector.
+class SetDetectorConfig(DenseConfig):
+    """Sizes of the set-prediction detector, and a switch for each part that an ablation takes away.
 
     Attributes:
-        width: channels of the ResNet18's first stage (64 is the published one).
-        channels, heads: of the transformer.
         queries: boxes that the decoder settles; a few times the lesions a scan can have.
-        overlap: IoU above which two proposals are one query.
-        positives: tokens of the dense stage that answer for one lesion.
+        overlap: IoU above which two proposals are one query; with 1 every proposal may be a query.
+        positives: tokens of the dense stage that answer for one lesion; 1 turns one-to-many supervision off.
         denoising: jittered copies of each lesion that the decoder learns to repair; 0 turns it off.
+        auxiliary: weight of the losses of all decoder layers but the last; 0 leaves the last layer's.
+        least_quality: a hit is asked for a score of its box's IoU, but no less than this; 1 turns IoU-awareness off.
     """
 
     name: str = "set"
-    width: int = 16
-    channels: int = 64
-    heads: int = 4
     decoder_layers: int = 3
-    queries: int = 24
-    overlap: float = 0.3
-    positives: int = 9
     denoising: int = 3
-
-
-class Tokens(NamedTuple):
-    """The dense stage: features (b, t, c), boxes (b, t, 6) mm, logits (b, t, k), positions (t, 3) mm, and the finer map
-    that the decoder reads.
-    """
-
-    features: Tensor
-    boxes: Tensor
-    logits: Tensor
-    positions: Tensor
-    detail: Map
+    auxiliary: float = 1.0
 
 
 class Queries(NamedTuple):
@@ -66,40 +46,6 @@ class Queries(NamedTuple):
     content: Tensor
     boxes: Tensor
     logits: Tensor
-
-
-class DenseStage(nn.Module):
-    """Backbone, one encoder layer on the coarse map, and a box with a score at every fine token."""
-
-    def __init__(self, config: SetDetectorConfig, card: Card) -> None:
-        super().__init__()
-        c = config.channels
-        self.backbone = Backbone(config.width)
-        _, fine, coarse = self.backbone.channels
-        self.lateral, self.top = nn.Conv3d(fine, c, 1), nn.Conv3d(coarse, c, 1)
-        self.encoder = EncoderLayer(c, config.heads)
-        self.tower = nn.Sequential(
-            nn.Conv3d(c, c, (1, 3, 3), padding=(0, 1, 1), bias=False), nn.BatchNorm3d(c), nn.ReLU(inplace=True)
-        )
-        self.score, self.box = nn.Linear(c, len(card.categories)), nn.Linear(c, 6)
-        nn.init.constant_(self.score.bias, PRIOR_LOGIT)
-        nn.init.normal_(self.box.weight, std=1e-3)
-        nn.init.zeros_(self.box.bias)
-        self.spacing, self.mean_size = card.spacing, card.mean_size
-
-    def forward(self, images: Tensor) -> Tokens:
-        """Tokens of images (b, 1, slices, rows, columns)."""
-        maps = self.backbone(images)
-        coarse = self.top(maps.coarse)
-        places = token_centers(coarse, COARSE_STRIDE, self.spacing)
-        encoded = self.encoder(coarse.flatten(2).mT, places).mT.reshape(coarse.shape)
-        fine = self.lateral(maps.fine) + F.interpolate(encoded, size=maps.fine.shape[2:])
-        features = self.tower(fine).flatten(2).mT
-        positions = token_centers(fine, FINE_STRIDE, self.spacing)
-        start = torch.cat([positions, positions.new_tensor(self.mean_size).expand_as(positions)], dim=-1)
-        spacing = positions.new_tensor(self.spacing)
-        detail = Map(maps.detail, spacing * spacing.new_tensor(DETAIL_STRIDE), spacing / 2)
-        return Tokens(features, refine(start, self.box(features)), self.score(features), positions, detail)
 
 
 class Decoder(nn.Module):
@@ -149,14 +95,16 @@ class SetDetector(Detector):
         queries, copies = self._select(tokens), jitter(batch.targets, self.config.denoising)
         count = queries.boxes.shape[1]
         both = Queries(*(torch.cat(pair, dim=1) for pair in zip(queries, _repair_queries(tokens, copies), strict=True)))
-        losses = self._dense_losses(tokens, batch.targets)
-        for layer, (boxes, logits) in enumerate(self.decoder(both, tokens, walls(count, copies))):
-            settled = _predictions(boxes[:, :count], logits[:, :count])
-            matches = [hungarian(p.boxes, p.logits, t.certain) for p, t in zip(settled, batch.targets, strict=True)]
-            losses |= _named(f"decoder{layer}", settled, batch.targets, matches)
+        losses = dense_losses(tokens, batch.targets, self.config)
+        layers = self.decoder(both, tokens, walls(count, copies))
+        for layer, (boxes, logits) in enumerate(layers):
+            settled, copied = _predictions(boxes[:, :count], logits[:, :count]), (boxes[:, count:], logits[:, count:])
+            terms = self._matched_losses(f"decoder{layer}", settled, batch.targets)
             if self.config.denoising:
-                repaired = _predictions(boxes[:, count:], logits[:, count:])
-                losses |= _repair_losses(f"denoise{layer}", repaired, batch.targets, copies)
+                kept, matches = _repaired(_predictions(*copied), copies)
+                terms |= batch_loss(f"denoise{layer}", kept, batch.targets, matches, self.config.least_quality)
+            weight = 1.0 if layer == len(layers) - 1 else self.config.auxiliary
+            losses |= {name: weight * term for name, term in terms.items()}
         return losses
 
     @torch.no_grad()
@@ -166,6 +114,12 @@ class SetDetector(Detector):
         boxes, logits = self.decoder(self._select(tokens), tokens, None)[-1]
         return [Detections(b.float(), s.float().sigmoid()) for b, s in zip(boxes, logits, strict=True)]
 
+    def _matched_losses(
+        self, name: str, predictions: list[Prediction], targets: tuple[Targets, ...]
+    ) -> dict[str, Tensor]:
+        matches = [hungarian(p.boxes, p.logits, t.certain) for p, t in zip(predictions, targets, strict=True)]
+        return batch_loss(name, predictions, targets, matches, self.config.least_quality)
+
     def _select(self, tokens: Tokens) -> Queries:
         best, boxes = tokens.logits.detach().float().amax(-1), tokens.boxes.detach()
         chosen = [distinct(b, s, self.config.overlap, self.config.queries) for b, s in zip(boxes, best, strict=True)]
@@ -173,22 +127,9 @@ class SetDetector(Detector):
         queries = _queries_at(tokens, index, _pick(boxes, index))
         return queries._replace(logits=queries.logits - FILLER_DOUBT * filler[..., None])
 
-    def _dense_losses(self, tokens: Tokens, targets: tuple[Targets, ...]) -> dict[str, Tensor]:
-        matches = [nearest_tokens(tokens.positions, t.certain, self.config.positives) for t in targets]
-        return _named("dense", _predictions(tokens.boxes, tokens.logits), targets, matches)
-
 
 def _predictions(boxes: Tensor, logits: Tensor) -> list[Prediction]:
     return [Prediction(b, s) for b, s in zip(boxes, logits, strict=True)]
-
-
-def _named(
-    name: str, predictions: list[Prediction], targets: tuple[Targets, ...], matches: list[Match]
-) -> dict[str, Tensor]:
-    """The batch's terms per matched prediction, under their names."""
-    scans = zip(predictions, targets, matches, strict=True)
-    total = torch.stack([set_loss(*scan) for scan in scans]).sum(0) / max(1, sum(len(m.target) for m in matches))
-    return {f"{name}/{term}": value for term, value in zip(("class", "l1", "giou"), total, strict=True)}
 
 
 def _pick(values: Tensor, index: Tensor) -> Tensor:
@@ -207,11 +148,10 @@ def _repair_queries(tokens: Tokens, copies: Jittered) -> Queries:
     return _queries_at(tokens, nearest, copies.boxes)
 
 
-def _repair_losses(
-    name: str, repaired: list[Prediction], targets: tuple[Targets, ...], copies: Jittered
-) -> dict[str, Tensor]:
+def _repaired(predictions: list[Prediction], copies: Jittered) -> tuple[list[Prediction], list[Match]]:
+    """The copies that are no padding, each with the lesion that it copies."""
     kept, matches = [], []
-    for prediction, real in zip(repaired, copies.real, strict=True):
+    for prediction, real in zip(predictions, copies.real, strict=True):
         kept.append(Prediction(prediction.boxes[real], prediction.logits[real]))
         matches.append(Match(torch.arange(int(real.sum()), device=real.device), copies.lesion[real]))
-    return _named(name, kept, targets, matches)
+    return kept, matches

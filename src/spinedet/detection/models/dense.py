@@ -1,0 +1,122 @@
+"""The dense first stage: a box with a score at every token; with suppression at the end, a detector of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from spinedet.detection.batch import Batch, Detections, Targets
+from spinedet.detection.boxes import distinct, refine
+from spinedet.detection.losses import LEAST_QUALITY, Prediction, batch_loss
+from spinedet.detection.matcher import nearest_tokens
+from spinedet.detection.models.backbone import COARSE_STRIDE, DETAIL_STRIDE, FINE_STRIDE, Backbone, token_centers
+from spinedet.detection.models.detector import Card, Detector
+from spinedet.detection.models.transformer import EncoderLayer, Map
+
+# The share of tokens that are positive at first, as a logit: focal losses need a pessimistic start.
+PRIOR_LOGIT = -4.0
+
+
+@dataclass
+class DenseConfig:
+    """Sizes of the dense detector: what remains of the set-prediction detector without its decoder.
+
+    Attributes:
+        width: channels of the ResNet18's first stage (64 is the published one).
+        channels, heads: of the encoder layer.
+        queries: most boxes of a scan.
+        overlap: IoU above which two proposals are one.
+        positives: tokens that answer for one lesion.
+        least_quality: a hit is asked for a score of its box's IoU, but no less than this.
+    """
+
+    name: str = "dense"
+    width: int = 16
+    channels: int = 64
+    heads: int = 4
+    queries: int = 24
+    overlap: float = 0.3
+    positives: int = 9
+    least_quality: float = LEAST_QUALITY
+
+
+class Tokens(NamedTuple):
+    """The dense stage: features (b, t, c), boxes (b, t, 6) mm, logits (b, t, k), positions (t, 3) mm, and the finer map
+    that the decoder reads.
+    """
+
+    features: Tensor
+    boxes: Tensor
+    logits: Tensor
+    positions: Tensor
+    detail: Map
+
+
+class DenseStage(nn.Module):
+    """Backbone, one encoder layer on the coarse map, and a box with a score at every fine token."""
+
+    def __init__(self, config: DenseConfig, card: Card) -> None:
+        super().__init__()
+        c = config.channels
+        self.backbone = Backbone(config.width)
+        _, fine, coarse = self.backbone.channels
+        self.lateral, self.top = nn.Conv3d(fine, c, 1), nn.Conv3d(coarse, c, 1)
+        self.encoder = EncoderLayer(c, config.heads)
+        self.tower = nn.Sequential(
+            nn.Conv3d(c, c, (1, 3, 3), padding=(0, 1, 1), bias=False), nn.BatchNorm3d(c), nn.ReLU(inplace=True)
+        )
+        self.score, self.box = nn.Linear(c, len(card.categories)), nn.Linear(c, 6)
+        nn.init.constant_(self.score.bias, PRIOR_LOGIT)
+        nn.init.normal_(self.box.weight, std=1e-3)
+        nn.init.zeros_(self.box.bias)
+        self.spacing, self.mean_size = card.spacing, card.mean_size
+
+    def forward(self, images: Tensor) -> Tokens:
+        """Tokens of images (b, 1, slices, rows, columns)."""
+        maps = self.backbone(images)
+        coarse = self.top(maps.coarse)
+        places = token_centers(coarse, COARSE_STRIDE, self.spacing)
+        encoded = self.encoder(coarse.flatten(2).mT, places).mT.reshape(coarse.shape)
+        fine = self.lateral(maps.fine) + F.interpolate(encoded, size=maps.fine.shape[2:])
+        features = self.tower(fine).flatten(2).mT
+        positions = token_centers(fine, FINE_STRIDE, self.spacing)
+        start = torch.cat([positions, positions.new_tensor(self.mean_size).expand_as(positions)], dim=-1)
+        spacing = positions.new_tensor(self.spacing)
+        detail = Map(maps.detail, spacing * spacing.new_tensor(DETAIL_STRIDE), spacing / 2)
+        return Tokens(features, refine(start, self.box(features)), self.score(features), positions, detail)
+
+
+class DenseDetector(Detector):
+    """The dense stage alone; overlapping boxes are suppressed at the end."""
+
+    def __init__(self, config: DenseConfig, card: Card) -> None:
+        super().__init__()
+        self.config, self.card = config, card
+        self.dense = DenseStage(config, card)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Class, L1 and GIoU terms of the tokens."""
+        return dense_losses(self.dense(batch.images), batch.targets, self.config)
+
+    @torch.no_grad()
+    def detect(self, images: Tensor) -> list[Detections]:
+        """The best boxes that do not overlap a better one, at most `queries` per scan."""
+        tokens = self.dense(images)
+        scans = zip(tokens.boxes.float(), tokens.logits.float().sigmoid(), strict=True)
+        return [self._suppress(boxes, scores) for boxes, scores in scans]
+
+    def _suppress(self, boxes: Tensor, scores: Tensor) -> Detections:
+        chosen = distinct(boxes, scores.amax(-1), self.config.overlap, self.config.queries)
+        kept = chosen.row[~chosen.filler]
+        return Detections(boxes[kept], scores[kept])
+
+
+def dense_losses(tokens: Tokens, targets: tuple[Targets, ...], config: DenseConfig) -> dict[str, Tensor]:
+    """Terms of the tokens, of which the `config.positives` nearest answer for a lesion."""
+    matches = [nearest_tokens(tokens.positions, t.certain, config.positives) for t in targets]
+    predictions = [Prediction(b, s) for b, s in zip(tokens.boxes, tokens.logits, strict=True)]
+    return batch_loss("dense", predictions, targets, matches, config.least_quality)
