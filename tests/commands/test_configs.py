@@ -42,7 +42,17 @@ def test_every_command_refuses_words_it_does_not_know(
 
 
 @pytest.mark.parametrize(
-    "word", ["logger=csv", "logger=wandb", "logger.project=spines", "criterion=distance", "data=smoke"]
+    "word",
+    [
+        "model=dense",
+        "model=detr",
+        "model=retinanet",
+        "logger=csv",
+        "logger=wandb",
+        "logger.project=spines",
+        "criterion=distance",
+        "data=smoke",
+    ],
 )
 def test_every_choice_of_a_group_composes(run: Run, capsys: pytest.CaptureFixture[str], word: str) -> None:
     words = ("logger=wandb", word) if word.startswith("logger.") else (word,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spinedet.detection.boxes import distinct, giou, iou, limits, refine
+from spinedet.detection.boxes import contains, distinct, giou, iou, limits, refine, typical_sizes
 
 # Centre and size; the two share 5 x 10 x 10 of 2 x 1000 - 500 mm3.
 LEFT = torch.tensor([5.0, 5.0, 5.0, 10.0, 10.0, 10.0])
@@ -58,3 +58,15 @@ def test_distinct_pushes_overlapping_boxes_behind_the_others() -> None:
 
 def test_distinct_gives_all_there_is_when_asked_for_more() -> None:
     assert distinct(LEFT[None], torch.tensor([0.5]), 0.5, 24).row.tolist() == [0]
+
+
+def test_typical_sizes_are_the_middles_of_the_clusters() -> None:
+    sizes = torch.tensor([[4.0, 4, 4], [9.0, 9, 9], [40.0, 40, 40], [90.0, 90, 90]])
+    assert typical_sizes(sizes, 2).flatten().tolist() == pytest.approx([6, 6, 6, 60, 60, 60])  # geometric means
+    assert typical_sizes(sizes[:1], 4).tolist() == [[4, 4, 4]]
+
+
+def test_points_on_the_limits_of_a_box_are_in_it() -> None:
+    box = torch.tensor([[0.0, 0, 0, 2, 2, 2]])
+    points = torch.tensor([[0.0, 1, 2], [3.0, 1, 1]])
+    assert contains(box, points).flatten().tolist() == [True, False]
