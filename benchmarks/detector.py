@@ -1,0 +1,465 @@
+"""The detector against its peers and against itself with parts taken away, at equal CPU time.
+
+    python benchmarks/detector.py --models set,retinanet --planes sagittal,axial --seeds 0,1,2 --budget 300
+    python benchmarks/detector.py --ablate --seeds 0,1,2 --out runs/ablation
+    python benchmarks/detector.py --table --out runs/benchmark        # from what is finished, without training
+
+Every model is trained on the same scans with the same augmentation, optimiser, schedule and averaged weights until it
+has used its CPU seconds on one thread, so that what else the machine does changes nothing; scores on the tuning split
+along the way are not counted. A model is a choice of `model=`, with settings of it or of the recipe after a colon:
+`--models "set;retinanet:negatives=focal,lr=0.0005,levels=fine+coarse"`. The threshold is frozen on the tuning split at
+IoU 0.1 (max F1) and used at every IoU. Each model, plane and seed is a process with a folder of its own under `--out`,
+and what is finished there is not trained again: stop and start as you like. Phantoms only: nothing clinical.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Timer
+from torch.utils.data import DataLoader
+
+from spinedet.core.anatomy import Plane
+from spinedet.core.files import write_json, write_text
+from spinedet.core.findings import read_findings, write_findings
+from spinedet.core.manifest import read_manifest
+from spinedet.core.types import Finding, Findings, Manifest, StudyFindings
+from spinedet.detection.batch import Detections
+from spinedet.detection.callbacks import RampedEma
+from spinedet.detection.data import Augmented, EpochSampler, Prepared, Scan, TrainingScans, collate, prepare_scans
+from spinedet.detection.models import CONFIGS, Detector, ModelConfig, build
+from spinedet.detection.module import DetectionModule, RecipeConfig
+from spinedet.detection.postprocess import findings
+from spinedet.detection.training import PlanePlan, TrainerConfig, card_of, precision_for
+from spinedet.imaging.augment import AugmentConfig
+from spinedet.imaging.planes import SPECS
+from spinedet.scoring import (
+    BootstrapSettings,
+    Examination,
+    IouCriterion,
+    ScoreSettings,
+    Selection,
+    choose_operating_point,
+    examine,
+    max_f1,
+    read_operating_point,
+    write_operating_point,
+)
+from spinedet.scoring.reckoning import Statistics
+from spinedet.scoring.significance import difference
+from spinedet.scoring.tally import froc_name
+from spinedet.simulation import SHIPPED, draw_cohort
+from spinedet.studies import Splits, only, split_studies
+
+IOUS = (0.1, 0.25, 0.5)
+ABLATIONS = (
+    "set",
+    "set:denoising=0",
+    "set:positives=1",
+    "set:overlap=1.0",
+    "set:auxiliary=0.0",
+    "set:least_quality=1.0",
+    "set:decoder_layers=1",
+    "dense",
+)
+SENSITIVITY = froc_name(1.0)
+# The F1 on the tuning split at IoU 0.1 that a training is timed to.
+GOAL = 0.9
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training. `model` is as on the command line."""
+
+    model: str
+    plane: Plane
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """As a folder."""
+        return f"{re.sub(r'[^a-z0-9_.=+]+', '-', self.model)}-{self.plane.value}-{self.seed}"
+
+    @property
+    def settings(self) -> tuple[ModelConfig, RecipeConfig]:
+        """The model's config, and the recipe that all share but for what is asked here."""
+        kind, _, words = self.model.partition(":")
+        given = {key: _value(text) for key, _, text in (word.partition("=") for word in words.split(",") if word)}
+        recipe = {key: given.pop(key) for key in [one.name for one in fields(RecipeConfig)] if key in given}
+        return CONFIGS[kind](**given), RecipeConfig(**recipe)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text.split("+") if "+" in text else text
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all trainings have in common: the cohort, the CPU seconds, and where everything is written."""
+
+    manifest: Manifest
+    splits: Splits
+    budget: float
+    every: int
+    out: Path
+
+    def folder(self, job: Job) -> Path:
+        """Of one training."""
+        return self.out / f"{self.manifest.name}-{self.budget:g}s" / job.name
+
+
+class CpuBudget(Timer):
+    """Ends training after so many CPU seconds of this process; scores the tuning split now and then, uncounted.
+
+    Being a `Timer` it also drives the learning rate's schedule.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(timedelta(seconds=seconds), verbose=False)
+        self.uncounted, self.paused, self.began = 0.0, 0.0, time.process_time()
+
+    def start_time(self, stage: str = "train") -> float | None:
+        """Of training, in CPU seconds."""
+        return self.began
+
+    def time_elapsed(self, stage: str = "train") -> float:
+        """CPU seconds spent on training."""
+        return time.process_time() - self.began - self.uncounted
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The clock begins with the first step."""
+        self.began, self.uncounted = time.process_time(), 0.0
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop the clock."""
+        self.paused = time.process_time()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Go on."""
+        self.uncounted += time.process_time() - self.paused
+
+
+class Progress(pl.Callback):
+    """The tuning split's best F1 of the averaged weights against CPU seconds."""
+
+    def __init__(self, clock: CpuBudget, bench: Bench, scans: Sequence[Scan], plane: Plane) -> None:
+        self.clock, self.bench, self.scans, self.plane = clock, bench, scans, plane
+        self.curve: list[tuple[float, float]] = []
+        self.detections: list[Detections] = []
+
+    def on_validation_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, *_: Any) -> None:
+        """Keep what was found."""
+        self.detections += outputs["detections"]
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Score it."""
+        spent = self.clock.paused - self.clock.began - self.clock.uncounted
+        found = as_findings(self.bench.manifest, self.scans, self.detections, self.plane)
+        reference = only(self.bench.manifest, [s for s in self.bench.splits.tune if s.id in set(found)])
+        answers = Findings(model={"planes": [self.plane.value]}, studies=tuple(found.values()))
+        best = max_f1(reference, answers, IouCriterion(iou=IOUS[0]))
+        self.curve.append((round(spent, 1), best[self.plane.value].f1 or 0.0))
+        self.detections = []
+
+
+def as_findings(
+    manifest: Manifest, scans: Sequence[Scan], detections: Sequence[Detections], plane: Plane
+) -> dict[str, StudyFindings]:
+    """Findings by study."""
+    found: dict[str, tuple[Finding, ...]] = {scan.study: () for scan in scans}
+    for scan, each in zip(scans, detections, strict=True):
+        found[scan.study] += findings(each, scan.grid, scan.series, manifest.categories, min_score=0.01)
+    return {study: StudyFindings(id=study, findings=each) for study, each in found.items()}
+
+
+class WholeScans(torch.utils.data.Dataset[Any]):
+    """Scans as they are."""
+
+    def __init__(self, scans: Sequence[Scan], categories: Sequence[str]) -> None:
+        self.scans, self.categories = scans, categories
+
+    def __len__(self) -> int:
+        return len(self.scans)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.scans[index].image(), self.scans[index].targets(self.categories)
+
+
+def train(bench: Bench, job: Job, prepared: Prepared) -> tuple[Detector, Progress, int]:
+    """A trained network, its progress and the steps it took."""
+    spec, categories = SPECS[job.plane], bench.manifest.categories
+    config, recipe = job.settings
+    tuning = {study.id for study in bench.splits.tune}
+    scans = [scan for scan in prepared.scans if scan.study not in tuning]
+    held = [scan for scan in prepared.scans if scan.study in tuning]
+    pl.seed_everything(job.seed, verbose=False)
+    plan = PlanePlan(spec, categories, scans, held, lambda _: 0.0, bench.folder(job), job.seed)
+    module = DetectionModule(build(config, card_of(plan)), recipe).to(memory_format=torch.channels_last_3d)
+    loader = DataLoader(
+        TrainingScans(scans, categories, Augmented(spec, AugmentConfig(), job.seed)),
+        batch_size=recipe.batch,
+        sampler=EpochSampler(len(scans), job.seed),
+        drop_last=True,
+        collate_fn=collate,
+    )
+    clock = CpuBudget(bench.budget)
+    progress = Progress(clock, bench, held, job.plane)
+    trainer = pl.Trainer(
+        max_epochs=-1,
+        accelerator="cpu",
+        precision=precision_for(TrainerConfig(accelerator="cpu")),
+        gradient_clip_val=recipe.clip,
+        val_check_interval=bench.every,
+        check_val_every_n_epoch=None,
+        callbacks=[RampedEma(recipe.ema), clock, progress],
+        enable_progress_bar=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        logger=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+    trainer.fit(module, loader, DataLoader(WholeScans(held, categories), collate_fn=collate))
+    return module.detector.eval(), progress, trainer.global_step
+
+
+def run_job(bench: Bench, job: Job) -> None:
+    """Train, freeze the threshold, look at the test studies; `result.json` is written last."""
+    torch.set_num_threads(1)
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore")
+    folder, spec = bench.folder(job), SPECS[job.plane]
+    with tempfile.TemporaryDirectory() as cache:
+        prepared = prepare_scans((*bench.splits.train, *bench.splits.tune), spec, Path(cache) / "seen", 1)
+        network, progress, steps = train(bench, job, prepared)
+        tuning = {study.id for study in bench.splits.tune}
+        held = [scan for scan in prepared.scans if scan.study in tuning]
+        tested = prepare_scans(bench.splits.test, spec, Path(cache) / "test", 1).scans
+        tuned, _ = look(bench, network, held, job)
+        found, seconds = look(bench, network, tested, job)
+    reference = only(bench.manifest, bench.splits.tune)
+    write_operating_point(folder / "point.json", choose_operating_point(reference, tuned, IouCriterion(iou=IOUS[0])))
+    write_findings(folder / "findings.json", found)
+    parameters = sum(p.numel() for p in network.parameters())
+    timed = {"steps": steps, "inference_cpu_seconds": statistics.median(seconds), "parameters": parameters}
+    write_json(folder / "result.json", {"model": job.model, **timed, "tuning": progress.curve})
+
+
+def look(bench: Bench, network: Detector, scans: Sequence[Scan], job: Job) -> tuple[Findings, list[float]]:
+    """Findings in whole scans, and the CPU seconds that each took."""
+    detections, seconds = [], []
+    for scan in scans:
+        image = scan.image()[None].contiguous(memory_format=torch.channels_last_3d)
+        began = time.process_time()
+        with torch.inference_mode():
+            detections += network.detect(image)
+        seconds.append(time.process_time() - began)
+    found = as_findings(bench.manifest, scans, detections, job.plane)
+    return Findings(model={"name": job.model, "planes": [job.plane.value]}, studies=tuple(found.values())), seconds
+
+
+def examined(bench: Bench, job: Job, iou: float) -> Examination:
+    """One finished training, judged at one IoU with its frozen threshold."""
+    folder = bench.folder(job)
+    point = read_operating_point(folder / "point.json")
+    # The threshold stays that of IoU 0.1 whatever the criterion of a hit.
+    values = {value for (plane, _), value in point.values.items() if plane == job.plane.value}
+    settings = ScoreSettings(
+        criterion=IouCriterion(iou=iou),
+        selection=Selection(planes=(job.plane.value,)),
+        threshold=values.pop() if len(values) == 1 else None,
+        bootstrap=BootstrapSettings(samples=2000, seed=0, method="percentile"),
+        secondary=(),
+        strata=(),
+    )
+    return examine(only(bench.manifest, bench.splits.test), read_findings(folder / "findings.json"), settings)
+
+
+def mean_statistics(several: Sequence[Statistics]) -> Statistics:
+    """The mean over seeds, replicate by replicate: all share the resamples of the patients."""
+    first = several[0]
+    return replace(
+        first,
+        values={name: float(np.mean([one.values[name] for one in several])) for name in first.values},
+        replicates={name: np.mean([one.replicates[name] for one in several], axis=0) for name in first.replicates},
+    )
+
+
+def by_center(bench: Bench, jobs: Sequence[Job], iou: float) -> dict[str, Statistics]:
+    """Numbers of one model in one plane for each centre, averaged over the seeds."""
+    found: dict[str, list[Statistics]] = {}
+    for job in jobs:
+        examination = examined(bench, job, iou)
+        for named in examination.groups:
+            if set(named.by) == {"plane", "center"}:
+                numbers = examination.statistics(examination.tally(named))
+                found.setdefault(str(named.by["center"]), []).append(numbers)
+    return {center: mean_statistics(several) for center, several in found.items()}
+
+
+def summarise(bench: Bench, jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    """A row for each model, plane and centre of what is finished; differences are first model minus this one."""
+    rows = []
+    for plane in dict.fromkeys(job.plane for job in jobs):
+        finished: dict[str, list[Job]] = {}
+        for job in jobs:
+            if job.plane is plane and (bench.folder(job) / "result.json").is_file():
+                finished.setdefault(job.model, []).append(job)
+        first = next((job.model for job in jobs if job.model in finished), None)
+        for model, done in finished.items():
+            # Paired: the same seeds of both, or nothing to compare.
+            own = [job for job in finished[str(first)] if job.seed in {each.seed for each in done}]
+            for iou in IOUS:
+                numbers, reference = by_center(bench, done, iou), by_center(bench, own, iou) if own else {}
+                for center, each in numbers.items():
+                    rows.append(_row(model, plane, center, iou) | _numbers(each, reference.get(center), done))
+    return rows
+
+
+def _row(model: str, plane: Plane, center: str, iou: float) -> dict[str, Any]:
+    return {"model": model, "plane": plane.value, "center": center, "iou": iou}
+
+
+def _numbers(each: Statistics, reference: Statistics | None, jobs: Sequence[Job]) -> dict[str, Any]:
+    names = ("f1", "f1_max", SENSITIVITY, "ap")
+    row: dict[str, Any] = {"seeds": [job.seed for job in jobs]}
+    row |= {name: each.estimate(name).model_dump(mode="json") for name in names}
+    if reference is not None:
+        apart = difference(each, reference, names)
+        row |= {f"ahead in {name}": apart.estimate(name).model_dump(mode="json") for name in names}
+    return row
+
+
+def timings(bench: Bench, jobs: Sequence[Job]) -> Iterator[dict[str, Any]]:
+    """Steps, CPU seconds to the goal and for one scan of every finished training."""
+    for job in jobs:
+        file = bench.folder(job) / "result.json"
+        if file.is_file():
+            content = json.loads(file.read_text("utf-8"))
+            reached = next((spent for spent, f1 in content["tuning"] if f1 >= GOAL), None)
+            yield {"plane": job.plane.value, "seed": job.seed, "cpu_seconds_to_goal": reached, **content}
+
+
+def markdown(rows: Sequence[dict[str, Any]], timed: Sequence[dict[str, Any]]) -> str:
+    """Both tables."""
+    heads = ("F1 at IoU .1 / .25 / .5", "best F1", "sensitivity at 1 FP", "first model ahead in F1")
+    lines = [f"| plane | centre | model | seeds | {' | '.join(heads)} |", "|---|---|---|---|---|---|---|---|"]
+    cells = dict.fromkeys((row["plane"], row["center"], row["model"]) for row in rows)
+    for plane, center, model in cells:
+        mine = [row for row in rows if (row["plane"], row["center"], row["model"]) == (plane, center, model)]
+        columns = [" / ".join(_short(row[name]["value"]) for row in mine) for name in ("f1", "f1_max")]
+        ahead = " / ".join(_interval(row["ahead in f1"]) for row in mine) if "ahead in f1" in mine[0] else "–"
+        seeds = ", ".join(map(str, mine[0]["seeds"]))
+        lines.append(
+            f"| {plane} | {center} | {model} | {seeds} | {columns[0]} | {columns[1]} "
+            f"| {_short(mine[0][SENSITIVITY]['value'])} | {ahead} |"
+        )
+    lines += ["", "| plane | model | seed | steps | CPU s to F1 0.9 on tuning | CPU s a scan | parameters |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for one in timed:
+        reached = one["cpu_seconds_to_goal"]
+        goal = "not reached" if reached is None else f"{reached:.0f}"
+        lines.append(
+            f"| {one['plane']} | {one['model']} | {one['seed']} | {one['steps']} | {goal} "
+            f"| {one['inference_cpu_seconds']:.2f} | {one['parameters']:,} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}".removeprefix("0")
+
+
+def _interval(estimate: dict[str, Any]) -> str:
+    if estimate["value"] is None or estimate["low"] is None:
+        return "–"
+    return "{value:+.2f} ({low:+.2f}, {high:+.2f})".format(**estimate)
+
+
+def prepare_bench(arguments: argparse.Namespace) -> Bench:
+    """The cohort, drawn on first use, in its splits."""
+    out = Path(arguments.out)
+    cohort = Path(arguments.folder or out / arguments.cohort)
+    manifest = read_manifest(draw_cohort(SHIPPED[arguments.cohort], cohort, arguments.processes))
+    return Bench(manifest, split_studies(manifest, 0.2, seed=0), arguments.budget, arguments.every, out)
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", default="set,retinanet", help="separated by commas, or by ; when one has settings")
+    parser.add_argument("--ablate", action="store_true", help="our detector with each part taken away in turn")
+    parser.add_argument("--planes", default="sagittal,axial")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--budget", type=float, default=300, help="CPU seconds of each training")
+    parser.add_argument("--every", type=int, default=100, help="steps between scores on the tuning split")
+    parser.add_argument("--cohort", default="demo", choices=sorted(SHIPPED))
+    parser.add_argument("--folder", help="where the cohort lies or will be drawn; in --out when left out")
+    parser.add_argument("--processes", type=int, default=2, help="trainings side by side, each on one thread")
+    parser.add_argument("--out", default="runs/benchmark")
+    parser.add_argument("--table", action="store_true", help="write the tables of what is finished, train nothing")
+    parser.add_argument("--job", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def jobs_of(arguments: argparse.Namespace) -> list[Job]:
+    """All trainings, seed by seed, so that a stopped benchmark has whole comparisons."""
+    separator = ";" if re.search("[:;]", arguments.models) else ","
+    models = ABLATIONS if arguments.ablate else arguments.models.split(separator)
+    planes = [Plane(name) for name in arguments.planes.split(",")]
+    seeds = [int(seed) for seed in arguments.seeds.split(",")]
+    return [Job(model, plane, seed) for seed, plane, model in product(seeds, planes, models)]
+
+
+def start(job: Job) -> int:
+    """Train in a process of its own on one thread."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    words = [sys.executable, __file__, *sys.argv[1:], "--job", f"{job.plane.value}/{job.seed}/{job.model}"]
+    print(f"training {job.name}", flush=True)
+    return subprocess.run(words, env={**os.environ, **threads}, check=False).returncode
+
+
+def main() -> None:
+    """Train what is missing, then write `detector.json` and `detector.md`."""
+    arguments = parse()
+    bench, jobs = prepare_bench(arguments), jobs_of(arguments)
+    if arguments.job:
+        plane, seed, model = arguments.job.split("/", 2)
+        run_job(bench, Job(model, Plane(plane), int(seed)))
+        return
+    missing = [job for job in jobs if not (bench.folder(job) / "result.json").is_file()]
+    with ThreadPoolExecutor(arguments.processes) as pool:
+        failed = [] if arguments.table else [code for code in pool.map(start, missing) if code]
+    rows, timed = summarise(bench, jobs), list(timings(bench, jobs))
+    about = {"cohort": bench.manifest.name, "budget_cpu_seconds": bench.budget, "torch": torch.__version__}
+    write_json(bench.out / "detector.json", {**about, "rows": rows, "trainings": timed})
+    write_text(bench.out / "detector.md", markdown(rows, timed))
+    print(markdown(rows, timed))
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
