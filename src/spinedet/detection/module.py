@@ -26,6 +26,7 @@ class RecipeConfig:
         lr, weight_decay: of AdamW. warmup: the share of the budget over which the rate rises; it then falls as a
             cosine to nothing at the end of the budget, whether epochs or `trainer.max_time` end it first.
         clip: largest gradient norm. ema: decay of the averaged weights that are kept. batch: scans per step.
+        backbone: file of published ResNet18 weights to begin with, such as MedicalNet's; needs model.width=64.
     """
 
     lr: float = 1e-3
@@ -34,6 +35,7 @@ class RecipeConfig:
     clip: float = 5.0
     ema: float = 0.99
     batch: int = 2
+    backbone: str | None = None
 
 
 class DetectionModule(pl.LightningModule):

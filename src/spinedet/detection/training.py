@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from spinedet.core.errors import InputError
+from spinedet.core.files import write_json
 from spinedet.detection.batch import Detections
 from spinedet.detection.boxes import typical_sizes
 from spinedet.detection.callbacks import LAST, LastCheckpoint, Pulse, Pulses, RampedEma, TuningScore
 from spinedet.detection.data import Augmented, EpochSampler, Scan, TrainingScans, TuningScans, collate
 from spinedet.detection.models import Card, ModelConfig, build
 from spinedet.detection.module import DetectionModule, RecipeConfig, seconds
+from spinedet.detection.pretrained import load_backbone
 from spinedet.detection.store import PlaneDetector
 from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import PlaneSpec
@@ -93,6 +95,9 @@ def train_plane(plan: PlanePlan, settings: Settings) -> PlaneDetector:
     pl.seed_everything(plan.seed, verbose=False)
     card = card_of(plan)
     network = build(settings.model, card)
+    if settings.recipe.backbone is not None:
+        transfer = load_backbone(network, Path(settings.recipe.backbone))
+        write_json(plan.folder / "backbone.json", asdict(transfer))
     if plan.initial is not None:
         take_over(network, plan.initial)
     module = DetectionModule(network, settings.recipe).to(memory_format=torch.channels_last_3d)
