@@ -115,7 +115,7 @@ def train_one(job: Job, plane: Plane, tell: Tell) -> Trained:
         folder=folder,
         seed=job.seed,
         loggers=tracking.make_loggers(job.logger, job.run.root, name),
-        initial=_initial(job, plane),
+        initial=job.initial and source_of(job.initial, plane),
         tell=tell,
     )
     tell(f"{name}: {len(plan.train)} scans to train on, {len(tune)} to tune on, {len(prepared.skipped)} skipped")
@@ -124,12 +124,9 @@ def train_one(job: Job, plane: Plane, tell: Tell) -> Trained:
     return Trained(train_plane(plan, job.settings), prepared.skipped)
 
 
-def _initial(job: Job, plane: Plane) -> dict[str, torch.Tensor] | None:
-    """Weights of the initial model's detector of this plane, or of another plane when it has none."""
-    if job.initial is None:
-        return None
-    source = job.initial.detectors.get(plane) or next(iter(job.initial.detectors.values()))
-    return source.network.state_dict()
+def source_of(initial: Model, plane: Plane) -> PlaneDetector:
+    """The initial model's detector of this plane, or of another plane when it has none."""
+    return initial.detectors.get(plane) or next(iter(initial.detectors.values()))
 
 
 def _tuning_score(job: Job, plane: Plane, scans: Sequence[Scan]) -> Callable[[list[Detections]], float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,8 @@ class PlanePlan:
 
     Attributes:
         train, tune: prepared scans. score: how well the tuning scans' detections are, in their order.
-        folder: for checkpoints; a last one there is gone on from. tell: is told how far training is.
+        folder: for checkpoints; a last one there is gone on from. initial: whose weights are the start.
+        tell: is told how far training is.
     """
 
     spec: PlaneSpec
@@ -70,7 +71,7 @@ class PlanePlan:
     folder: Path
     seed: int = 0
     loggers: Sequence[Logger] = ()
-    initial: dict[str, torch.Tensor] | None = None
+    initial: PlaneDetector | None = None
     tell: Callable[[Pulse], None] = lambda pulse: None
 
 
@@ -99,7 +100,7 @@ def train_plane(plan: PlanePlan, settings: Settings) -> PlaneDetector:
         transfer = load_backbone(network, Path(settings.recipe.backbone))
         write_json(plan.folder / "backbone.json", asdict(transfer))
     if plan.initial is not None:
-        take_over(network, plan.initial)
+        take_over(network, plan.initial.network)
     module = DetectionModule(network, settings.recipe).to(memory_format=torch.channels_last_3d)
     last = plan.folder / LAST
     trainer = _trainer(plan, settings)
@@ -115,16 +116,42 @@ def epochs_done(folder: Path) -> int | None:
     return int(torch.load(last, map_location="cpu", weights_only=True)["epoch"]) + 1
 
 
-def take_over(network: nn.Module, weights: dict[str, torch.Tensor]) -> list[str]:
-    """Copy every weight whose name and shape fit; returns the names that start anew."""
-    own = network.state_dict()
-    fitting = {n: t for n, t in weights.items() if n in own and own[n].shape == t.shape}
-    network.load_state_dict(fitting, strict=False)
-    return sorted(set(own) - set(fitting))
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """Which of a network's tensors fit another's by name and shape, and which have to start anew.
+
+    Attributes:
+        share: of all numbers in the network that are reused.
+    """
+
+    reused: tuple[str, ...]
+    fresh: tuple[str, ...]
+    share: float
+
+
+def reuse_of(network: nn.Module, source: nn.Module) -> Reuse:
+    """What `network` can take over from `source`."""
+    own, theirs = network.state_dict(), source.state_dict()
+    fits = {name: name in theirs and theirs[name].shape == tensor.shape for name, tensor in own.items()}
+    numbers = sum(own[name].numel() for name, fit in fits.items() if fit)
+    return Reuse(
+        reused=tuple(name for name, fit in fits.items() if fit),
+        fresh=tuple(name for name, fit in fits.items() if not fit),
+        share=numbers / max(1, sum(tensor.numel() for tensor in own.values())),
+    )
+
+
+def take_over(network: nn.Module, source: nn.Module) -> Reuse:
+    """Copy every tensor whose name and shape fit."""
+    reuse, theirs = reuse_of(network, source), source.state_dict()
+    network.load_state_dict({name: theirs[name] for name in reuse.reused}, strict=False)
+    return reuse
 
 
 def card_of(plan: PlanePlan) -> Card:
     """The facts about the training data that the network is built on.
+
+    Weights that are taken over answer relative to the sizes that they learned with, so those come along.
 
     Raises:
         InputError: no training scan of this plane holds a lesion.
@@ -133,6 +160,8 @@ def card_of(plan: PlanePlan) -> Card:
     sizes = torch.cat([*boxes, torch.empty(0, 6)])[:, 3:]
     if not len(sizes):
         raise InputError(f"no {plan.spec.plane.value} training scan has a lesion; add studies or leave the plane out")
+    if plan.initial is not None and plan.initial.card.spacing == plan.spec.spacing:
+        return replace(plan.initial.card, categories=plan.categories)
     (mean,) = _extents(sizes.log().mean(0, keepdim=True).exp())
     return Card(plan.categories, plan.spec.spacing, mean, _extents(typical_sizes(sizes, TYPICAL)))
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import torch
 from monai.networks.nets.resnet import ResNet, ResNetBlock
 from torch import Tensor, nn
+
+# How deep each part lies; whatever stands behind the backbone is one deeper than its last stage.
+DEPTHS = {"conv1": 0, "bn1": 0, "layer1": 1, "layer2": 2, "layer3": 3}
+BEHIND = 4
 
 Stride: TypeAlias = tuple[int, int, int]
 
@@ -110,6 +115,12 @@ class Backbone(nn.Module):
         detail = net.layer1(x)
         fine = net.layer2(detail)
         return Features(detail, fine, net.layer3(fine))
+
+
+def depth_of(name: str) -> int:
+    """How deep in a detector the parameter of this name lies: 0 for the stem, `BEHIND` for all behind the backbone."""
+    found = re.search(r"\bbackbone\.net\.(\w+)\.", name)
+    return DEPTHS[found[1]] if found else BEHIND
 
 
 def token_centers(features: Tensor, stride: Stride, spacing: tuple[float, float, float]) -> Tensor:
