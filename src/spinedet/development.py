@@ -115,7 +115,7 @@ def train_one(job: Job, plane: Plane, tell: Tell) -> Trained:
         folder=folder,
         seed=job.seed,
         loggers=tracking.make_loggers(job.logger, job.run.root, name),
-        initial=job.initial and source_of(job.initial, plane),
+        initial=None if job.initial is None else source_of(job.initial, plane),
         tell=tell,
     )
     tell(f"{name}: {len(plan.train)} scans to train on, {len(tune)} to tune on, {len(prepared.skipped)} skipped")
