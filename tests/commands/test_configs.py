@@ -27,7 +27,9 @@ def test_every_experiment_composes(run: Run, capsys: pytest.CaptureFixture[str],
 
 @pytest.mark.parametrize("transfer", TRANSFERS)
 def test_every_way_of_transfer_composes(run: Run, transfer: str) -> None:
-    assert run("train", "+experiment=cervical_transfer", f"transfer={transfer}", "init=runs/lumbar", "--cfg", "job") == 0
+    assert (
+        run("train", "+experiment=cervical_transfer", f"transfer={transfer}", "init=runs/lumbar", "--cfg", "job") == 0
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
