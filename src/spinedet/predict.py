@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -21,8 +21,10 @@ from spinedet.core.manifest import read_manifest
 from spinedet.core.types import Finding, Findings, FiniteJson, StudyFindings
 from spinedet.detection.data import read_series
 from spinedet.detection.inference import find_in
+from spinedet.imaging.dicom import ChoiceRules
 from spinedet.imaging.planes import SPECS, plane_of
-from spinedet.imaging.volume import Volume, find_images
+from spinedet.imaging.volume import Holdings, Volume, look_into
+from spinedet.intake import report_choices
 from spinedet.progress import progress_bar
 from spinedet.report.pictures import Mark, draw_series
 from spinedet.report.prediction import Entry, write_index
@@ -37,6 +39,7 @@ class PredictConfig(CommonConfig):
         run: folder of a finished run. input: an image file, a DICOM folder, a folder of images, or a manifest.
         plane: of the images; told from their geometry when null. region: that of the run when null.
         min_score: findings below it are not written. pictures: draw one for each series.
+        dicom: how series are chosen from DICOM studies.
     """
 
     run: str = MISSING
@@ -45,6 +48,7 @@ class PredictConfig(CommonConfig):
     region: str | None = None
     min_score: float = 0.01
     pictures: bool = True
+    dicom: ChoiceRules = field(default_factory=ChoiceRules)
 
     def __post_init__(self) -> None:
         for name, value, choices in (("plane", self.plane, Plane), ("region", self.region, Region)):
@@ -81,8 +85,11 @@ class Look:
 def predict(config: PredictConfig) -> Status:
     """Look at every series, write what is found, go on when one cannot be read."""
     finished = open_run(config.run)
-    tasks = list(list_tasks(Path(config.input), Plane(config.plane) if config.plane else None))
+    plane = Plane(config.plane) if config.plane else None
+    holdings = Holdings(()) if is_manifest(config.input) else look_into(Path(config.input), config.dicom)
+    tasks = [*tasks_of_manifest(Path(config.input))] if is_manifest(config.input) else tasks_of(holdings, plane)
     folder = claim_output(config, "predict")
+    report_choices(holdings.choices, folder)
     if config.region not in (None, finished.model.region.value):
         console.print(f"[yellow]note:[/] this run learned on the {finished.model.region.value} spine")
     looks: list[Look] = []
@@ -102,21 +109,22 @@ def predict(config: PredictConfig) -> Status:
     return Skipped(skipped).report(folder)
 
 
-def list_tasks(path: Path, plane: Plane | None) -> Iterator[Task]:
-    """Every series under a path: an image file is a study of its own, DICOM series of a folder are one study.
+def is_manifest(path: str) -> bool:
+    """Whether the input names the images rather than being one."""
+    return path.endswith(".json")
 
-    Raises:
-        InputError: there is no such path, or nothing in it.
-    """
-    if path.suffix == ".json":
-        manifest = read_manifest(path)
-        for study in manifest.studies:
-            for series in study.series if study.excluded is None else ():
-                if series.weighting == "T2":
-                    yield Task(study.id, series.id, partial(read_series, series), series.plane)
-        return
-    for source in find_images(path):
-        yield Task("study" if source.series else source.id, source.id, source.read, plane)
+
+def tasks_of_manifest(path: Path) -> Iterator[Task]:
+    """The T2 series of every study that is not excluded."""
+    for study in read_manifest(path).studies:
+        for series in study.series if study.excluded is None else ():
+            if series.weighting == "T2":
+                yield Task(study.id, series.id, partial(read_series, series), series.plane)
+
+
+def tasks_of(holdings: Holdings, plane: Plane | None) -> list[Task]:
+    """Every image: a file is a study of its own, the chosen DICOM stacks of one examination are one study."""
+    return [Task(each.study, each.id, each.read, plane or each.plane) for each in holdings.images]
 
 
 def look(task: Task, finished: FinishedRun, config: PredictConfig, folder: Path) -> Look:
