@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,10 +17,13 @@ from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import write_bytes
 from spinedet.core.findings import write_findings
+from spinedet.core.geometry import Grid
 from spinedet.core.manifest import read_manifest
 from spinedet.core.types import Finding, Findings, FiniteJson, StudyFindings
 from spinedet.detection.data import read_series
-from spinedet.detection.inference import find_in
+from spinedet.detection.fusion import SeenSeries, fuse
+from spinedet.detection.inference import find_in, together
+from spinedet.detection.looking import Looks
 from spinedet.imaging.dicom import ChoiceRules
 from spinedet.imaging.planes import SPECS, plane_of
 from spinedet.imaging.volume import Holdings, Volume, look_into
@@ -40,6 +43,8 @@ class PredictConfig(CommonConfig):
         plane: of the images; told from their geometry when null. region: that of the run when null.
         min_score: findings below it are not written. pictures: draw one for each series.
         dicom: how series are chosen from DICOM studies.
+        flip: look at each volume's mirror image too, and average. ensemble: other runs that answer together with `run`;
+            the threshold stays that of `run`.
     """
 
     run: str = MISSING
@@ -49,6 +54,8 @@ class PredictConfig(CommonConfig):
     min_score: float = 0.01
     pictures: bool = True
     dicom: ChoiceRules = field(default_factory=ChoiceRules)
+    flip: bool = False
+    ensemble: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name, value, choices in (("plane", self.plane, Plane), ("region", self.region, Region)):
@@ -74,17 +81,23 @@ class Task:
 
 @dataclass(frozen=True)
 class Look:
-    """What was found in one series, and the picture of it if one was drawn."""
+    """What was found in one series, where that lies, and the picture of it if one was drawn."""
 
     task: Task
     plane: Plane
+    grid: Grid
     findings: tuple[Finding, ...]
     picture: Path | None
+
+    @property
+    def seen(self) -> SeenSeries:
+        """As one of its study's series."""
+        return SeenSeries(self.task.series, self.plane, self.grid, self.findings)
 
 
 def predict(config: PredictConfig) -> Status:
     """Look at every series, write what is found, go on when one cannot be read."""
-    finished = open_run(config.run)
+    finished = _open(config)
     plane = Plane(config.plane) if config.plane else None
     holdings = Holdings(()) if is_manifest(config.input) else look_into(Path(config.input), config.dicom)
     tasks = [*tasks_of_manifest(Path(config.input))] if is_manifest(config.input) else tasks_of(holdings, plane)
@@ -107,6 +120,13 @@ def predict(config: PredictConfig) -> Status:
     counted = sum(bool(getattr(f, "above_operating_point", False)) for each in looks for f in each.findings)
     tracking.log_metrics(config.logger, folder, {"series": len(looks), "findings": counted, "skipped": len(skipped)})
     return Skipped(skipped).report(folder)
+
+
+def _open(config: PredictConfig) -> FinishedRun:
+    """The run, its detectors joined by those of the ensemble."""
+    finished = open_run(config.run)
+    model = together([finished.model, *(open_run(other).model for other in config.ensemble)])
+    return replace(finished, model=replace(model, looks=Looks(flip=config.flip)))
 
 
 def is_manifest(path: str) -> bool:
@@ -147,7 +167,7 @@ def look(task: Task, finished: FinishedRun, config: PredictConfig, folder: Path)
     picture = folder / "pictures" / f"{task.name}.png" if config.pictures else None
     if picture:
         _draw(volume, plane, found, picture)
-    return Look(task, plane, found, picture)
+    return Look(task, plane, volume.grid, found, picture)
 
 
 def _draw(volume: Volume, plane: Plane, found: tuple[Finding, ...], path: Path) -> None:
@@ -157,14 +177,14 @@ def _draw(volume: Volume, plane: Plane, found: tuple[Finding, ...], path: Path) 
 
 def _write(folder: Path, finished: FinishedRun, looks: list[Look]) -> None:
     """`findings.json`, a page over the pictures, and a table of the series."""
-    studies: dict[str, tuple[Finding, ...]] = {}
+    studies: dict[str, list[SeenSeries]] = {}
     table = Table("study", "series", "plane", "findings", "highest score", title="findings above the operating point")
     for each in looks:
-        studies[each.task.study] = studies.get(each.task.study, ()) + each.findings
+        studies.setdefault(each.task.study, []).append(each.seen)
         above = [f.score for f in each.findings if getattr(f, "above_operating_point", False)]
         best = f"{max(above):.2f}" if above else "–"
         table.add_row(each.task.study, each.task.series, each.plane.value, str(len(above)), best)
-    answers = tuple(StudyFindings(id=name, findings=found) for name, found in studies.items())
+    answers = tuple(_study(name, seen) for name, seen in studies.items())
     model: dict[str, FiniteJson] = {
         "name": finished.model.name,
         "operating_point_sha256": finished.operating_point.sha256,
@@ -175,6 +195,13 @@ def _write(folder: Path, finished: FinishedRun, looks: list[Look]) -> None:
     write_index(folder / "index.html", model_title(finished), entries, finished.operating_point.values, notes)
     results.print(table)
     console.print(f"findings: {folder / 'findings.json'}, pictures: {folder / 'index.html'}")
+
+
+def _study(name: str, seen: list[SeenSeries]) -> StudyFindings:
+    """Findings of each series, and where there are several series, beside them those of all together."""
+    found = tuple(finding for series in seen for finding in series.findings)
+    fused = {"fused": [each.model_dump(mode="json") for each in fuse(seen)]} if len(seen) > 1 else {}
+    return StudyFindings(id=name, findings=found, **fused)
 
 
 def model_title(finished: FinishedRun) -> str:
