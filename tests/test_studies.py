@@ -8,15 +8,18 @@ import pytest
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
+from spinedet.core.manifest import write_manifest
 from spinedet.core.types import Box, Lesion, Manifest, Origin, Series, Split, Study
-from spinedet.studies import data_hash, phantom_note, split_studies
+from spinedet.studies import DevelopmentConfig, Splits, data_hash, develop_on, phantom_note, split_studies
 
 
-def study(number: int, split: Split | None = None, patient: str | None = None, **more: object) -> Study:
+def study(
+    number: int, split: Split | None = None, patient: str | None = None, center: str = "A", **more: object
+) -> Study:
     return Study(
         id=f"s{number}",
         patient=patient or f"p{number}",
-        center="A",
+        center=center,
         split=split,
         series=(Series(id="sag", plane=Plane.SAGITTAL, path=Path(f"/data/{number}.nii.gz")),),
         **more,  # type: ignore[arg-type]  # fields of the record
@@ -68,3 +71,60 @@ def test_phantoms_are_called_phantoms_and_patients_are_not() -> None:
     manual = drawn.model_copy(update={"origin": Origin.MANUAL})
     assert "not patients" in phantom_note(manifest(study(0, lesions=(drawn,))))[0]
     assert phantom_note(manifest(study(0, lesions=(manual,)))) == ()
+
+
+def patients_of(splits: Splits) -> set[str]:
+    return {s.patient for s in (*splits.train, *splits.tune)}
+
+
+def test_few_patients_are_a_part_of_more_and_include_those_to_tune_on() -> None:
+    whole = manifest(*(study(n, patient=f"p{n // 2}") for n in range(40)), study(40, Split.TEST))
+    few, more = (develop_on(whole, DevelopmentConfig(train_patients=n), seed=3) for n in (5, 10))
+    assert len(patients_of(few)) == 5
+    assert len({s.patient for s in few.tune}) == 1
+    assert patients_of(few) < patients_of(more)
+    assert few.test == more.test == whole.studies[40:]
+    assert patients_of(develop_on(whole, DevelopmentConfig(train_patients=5), seed=4)) != patients_of(few)
+
+
+@pytest.mark.parametrize("count", [1, 21])
+def test_more_patients_than_there_are_or_one_alone_are_refused(count: int) -> None:
+    with pytest.raises(InputError, match=rf"data\.train_patients={count}: .* allows 2 to 20"):
+        develop_on(manifest(*(study(n) for n in range(20))), DevelopmentConfig(train_patients=count), seed=0)
+
+
+def test_a_centre_that_is_held_out_is_tested_on_and_all_others_train() -> None:
+    parts = [study(n, Split.TEST, center="B") for n in range(4)] + [study(9, Split.TRAIN), study(10, Split.TEST)]
+    splits = develop_on(manifest(*parts), DevelopmentConfig(hold_out="B"), seed=0)
+    assert {s.id for s in splits.test} == {"s0", "s1", "s2", "s3"}
+    assert {s.id for s in (*splits.train, *splits.tune)} == {"s9", "s10"}
+    assert splits.centers == ("A",)
+    with pytest.raises(InputError, match=r"data\.hold_out=Z: .* centres A, B"):
+        develop_on(manifest(*parts), DevelopmentConfig(hold_out="Z"), seed=0)
+
+
+def mixed_with(tmp_path: Path, *studies: Study, **config: int) -> Splits:
+    write_manifest(tmp_path / "source.json", manifest(*studies))
+    settings = DevelopmentConfig(mix=[str(tmp_path / "source.json")], **config)
+    return develop_on(manifest(study(0), study(1), study(2)), settings, seed=0)
+
+
+def test_the_source_s_training_studies_are_learned_from_and_nothing_else(tmp_path: Path) -> None:
+    source = [study(n, Split.TRAIN) for n in (10, 11, 12)] + [study(13, Split.TUNE), study(14, Split.TEST)]
+    splits = mixed_with(tmp_path, *source)
+    assert {s.id for s in splits.train} >= {"s10", "s11", "s12"}
+    assert {s.id for s in splits.all} == {"s0", "s1", "s2", "s10", "s11", "s12"}
+    assert {s.id for s in splits.tune} <= {"s0", "s1", "s2"}
+    assert len(mixed_with(tmp_path, *source, mix_patients=2).all) == 5
+
+
+def test_a_source_that_shares_a_patient_or_has_categories_of_its_own_is_refused(tmp_path: Path) -> None:
+    tuned = next(iter(develop_on(manifest(study(0), study(1), study(2)), DevelopmentConfig(), seed=0).tune)).patient
+    with pytest.raises(InputError, match="in two splits"):
+        mixed_with(tmp_path, study(10, patient=tuned))
+    with pytest.raises(InputError, match="appears more than once"):
+        mixed_with(tmp_path, study(0))
+    other = manifest(study(10), study(11)).model_copy(update={"categories": ("d", "e")})
+    write_manifest(tmp_path / "other.json", other)
+    with pytest.raises(InputError, match="category 'e' of its own"):
+        develop_on(manifest(study(0), study(1)), DevelopmentConfig(mix=[str(tmp_path / "other.json")]), seed=0)

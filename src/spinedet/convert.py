@@ -15,7 +15,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from spinedet import tracking
-from spinedet.command import CommonConfig, Skipped, Status, claim_output, console, register, results, run_command
+from spinedet.command import (
+    CommonConfig,
+    Skipped,
+    Status,
+    claim_output,
+    console,
+    output_folder,
+    register,
+    results,
+    run_command,
+)
 from spinedet.conversion.dataset import Case, Dataset, Reading, Unused
 from spinedet.conversion.sources import SOURCES, open_dataset
 from spinedet.core.errors import InputError
@@ -66,7 +76,8 @@ class _Outcome:
 
 def convert(config: ConvertConfig) -> Status:
     """Read every study, write the manifest, list what could not be used."""
-    dataset = open_dataset(Path(config.root), config.source)
+    links = output_folder(config, "convert") / "series"
+    dataset = open_dataset(Path(config.root), links, config.source)
     record = {"source": config.source.name, "rule": dataset.rule}
     folder = _folder(config, record)
     outcome = _read_all(dataset, config)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from spinedet.command import console
 from spinedet.core.errors import InputError
-from spinedet.core.manifest import read_manifests
+from spinedet.core.files import refuse_repeats
+from spinedet.core.manifest import read_manifests, refuse_leakage
 from spinedet.core.types import Manifest, Origin, Split, Study
 from spinedet.progress import progress_bar
 from spinedet.simulation import SHIPPED, CohortConfig, draw_cohort
@@ -34,8 +35,27 @@ class DataConfig:
     tune_fraction: float = 0.2
 
 
+@dataclass
+class DevelopmentConfig(DataConfig):
+    """Which studies a detector is developed on.
+
+    Attributes:
+        train_patients: use only so many of the patients to train on, the tuning split that is carved out of them
+            included; a smaller number gives a part of a larger one's. All when null.
+        hold_out: a centre that is tested on and never learned from; all others' studies train.
+        mix: manifests, of any region, whose training studies are learned from as well, never tuned or tested on.
+        mix_patients: use only so many of their patients; all when null.
+    """
+
+    train_patients: int | None = None
+    hold_out: str | None = None
+    mix: list[str] = field(default_factory=list)
+    mix_patients: int | None = None
+
+
 # The choices of `data=`.
 COHORTS = {name: DataConfig(cohort=cohort) for name, cohort in SHIPPED.items()}
+DEVELOPMENT_COHORTS = {name: DevelopmentConfig(cohort=cohort) for name, cohort in SHIPPED.items()}
 
 
 def load_manifest(config: DataConfig, out: Path, workers: int) -> Manifest:
@@ -66,9 +86,89 @@ class Splits:
         return tuple(sorted({study.center for study in (*self.train, *self.tune)}))
 
     @property
+    def all(self) -> tuple[Study, ...]:
+        """Every study that plays a part."""
+        return (*self.train, *self.tune, *self.test)
+
+    @property
+    def labelled(self) -> tuple[Study, ...]:
+        """Every study, its split said by the study itself."""
+        parts = ((Split.TRAIN, self.train), (Split.TUNE, self.tune), (Split.TEST, self.test))
+        return tuple(study.model_copy(update={"split": split}) for split, part in parts for study in part)
+
+    @property
     def record(self) -> dict[str, list[str]]:
         """Study ids per split."""
         return {name: [s.id for s in getattr(self, name)] for name in ("train", "tune", "test")}
+
+
+def develop_on(manifest: Manifest, config: DevelopmentConfig, seed: int) -> Splits:
+    """The parts that the studies play in a training, see `DevelopmentConfig`.
+
+    Raises:
+        InputError: too few patients, no such centre, or a study to mix in that does not go with the others.
+    """
+    used = manifest if config.hold_out is None else held_out(manifest, config.hold_out)
+    if config.train_patients is not None:
+        used = fewer(used, config.train_patients, seed, "data.train_patients")
+    splits = split_studies(used, config.tune_fraction, seed)
+    return mixed(splits, manifest.categories, config, seed) if config.mix else splits
+
+
+def held_out(manifest: Manifest, center: str) -> Manifest:
+    """One centre's studies test, all others' train; what the others' manifest keeps for tuning still does.
+
+    Raises:
+        InputError: no study is of this centre.
+    """
+    centers = sorted({study.center for study in manifest.studies})
+    if center not in centers:
+        raise InputError(f"data.hold_out={center}: manifest {manifest.name!r} has the centres {', '.join(centers)}")
+
+    def part(study: Study) -> Split | None:
+        if study.center == center:
+            return Split.TEST
+        return Split.TRAIN if study.split is Split.TEST else study.split
+
+    return only(manifest, (study.model_copy(update={"split": part(study)}) for study in manifest.studies))
+
+
+def fewer(manifest: Manifest, count: int, seed: int, key: str) -> Manifest:
+    """Only `count` of the patients to train on; the first ones of an order that seed and ids fix.
+
+    Raises:
+        InputError: there are not so many, or fewer than two are asked for.
+    """
+    patients = sorted({s.patient for s in manifest.studies if _trains(s)})
+    if not 2 <= count <= len(patients):
+        raise InputError(f"{key}={count}: manifest {manifest.name!r} allows 2 to {len(patients)} training patients")
+    order = np.random.default_rng(np.random.SeedSequence([seed, *b"patients"])).permutation(patients)
+    kept = set(order[:count].tolist())
+    return only(manifest, (s for s in manifest.studies if not _trains(s) or s.patient in kept))
+
+
+def _trains(study: Study) -> bool:
+    return study.excluded is None and study.split in (None, Split.TRAIN)
+
+
+def mixed(splits: Splits, categories: Sequence[str], config: DevelopmentConfig, seed: int) -> Splits:
+    """The splits with the training studies of `data.mix` to learn from as well.
+
+    Raises:
+        InputError: another category, or a patient, image or study that is in both.
+    """
+    sources = [read_manifests([Path(path)]) for path in config.mix]
+    if config.mix_patients is not None:
+        sources = [fewer(source, config.mix_patients, seed, "data.mix_patients") for source in sources]
+    for source in sources:
+        strange = sorted(set(source.categories) - set(categories))
+        if strange:
+            raise InputError(f"data.mix: manifest {source.name!r} has the category {strange[0]!r} of its own; drop it")
+    extra = tuple(study for source in sources for study in source.studies if _trains(study))
+    whole = replace(splits, train=(*splits.train, *extra))
+    refuse_repeats((study.id for study in whole.all), "data.mix", "study")
+    refuse_leakage(whole.labelled, "data.mix")
+    return whole
 
 
 def split_studies(manifest: Manifest, tune_fraction: float, seed: int) -> Splits:

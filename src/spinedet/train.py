@@ -17,11 +17,11 @@ from spinedet.core.types import Manifest
 from spinedet.detection.models import CONFIGS
 from spinedet.detection.module import RecipeConfig
 from spinedet.detection.store import Model, save_model
-from spinedet.detection.training import TRAINERS, Settings, TrainerConfig
-from spinedet.development import Job, train_planes
+from spinedet.detection.training import Settings, TrainerConfig, reuse_of
+from spinedet.development import Job, source_of, train_planes
 from spinedet.imaging.augment import AugmentConfig
-from spinedet.processes import led
 from spinedet.runs import (
+    FinishedRun,
     Stopwatch,
     claim_run,
     open_run,
@@ -30,9 +30,21 @@ from spinedet.runs import (
     write_record,
 )
 from spinedet.scoring import CRITERIA, Rule, choose_operating_point, write_operating_point
-from spinedet.studies import COHORTS, DataConfig, Splits, data_hash, load_manifest, only, phantom_note, split_studies
+from spinedet.studies import (
+    DEVELOPMENT_COHORTS,
+    DevelopmentConfig,
+    Splits,
+    data_hash,
+    develop_on,
+    load_manifest,
+    only,
+    phantom_note,
+)
 from spinedet.tables import show_scores
 from spinedet.testing import TestConfig, Trial, as_findings, ask, report_test
+
+# The rule that chooses nothing.
+KEEP = "init"
 
 
 @dataclass
@@ -41,12 +53,13 @@ class TrainConfig(CommonConfig):
 
     Attributes:
         planes: one detector is trained for each. rule: how the operating point is chosen on the tuning split.
+            `init` keeps that of the run that is started from.
         init: a finished run whose weights are the start. resume: go on with the unfinished run in `out`.
     """
 
     name: str = "spinedet"
     planes: list[str] = field(default_factory=lambda: [plane.value for plane in Plane])
-    data: DataConfig = field(default_factory=DataConfig)
+    data: DevelopmentConfig = field(default_factory=DevelopmentConfig)
     model: Any = MISSING
     recipe: RecipeConfig = field(default_factory=RecipeConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -61,7 +74,13 @@ class TrainConfig(CommonConfig):
         known = [plane.value for plane in Plane]
         if not self.planes or set(self.planes) - set(known) or len(set(self.planes)) < len(self.planes):
             raise InputError(f"planes={self.planes}: name some of {known}, each once")
-        Rule.parse(self.rule)
+        for key, value in {"init": self.init, "data.hold_out": self.data.hold_out, "data.mix": self.data.mix}.items():
+            if value in ("", [""]):
+                raise InputError(f"{key}= is needed; pass it on the command line (see --help)")
+        if self.rule == KEEP and not self.init:
+            raise InputError(f"rule={KEEP} keeps the operating point of init=RUN, and init= is not given")
+        if self.rule != KEEP:
+            Rule.parse(self.rule)
 
 
 def train(config: TrainConfig) -> Status:
@@ -72,24 +91,28 @@ def train(config: TrainConfig) -> Status:
         console.print(f"the run in {run.root} is finished; there is nothing to resume")
         return Status.DONE
     refuse_other_config(run, config)
-    initial = open_run(config.init).model if config.init else None
+    initial = open_run(config.init) if config.init else None
     write_config(run, config)
     manifest = load_manifest(config.data, run.root, config.processes)
-    splits = split_studies(manifest, config.data.tune_fraction, config.seed)
+    splits = develop_on(manifest, config.data, config.seed)
     watch.lap("data")
 
     settings = Settings(config.model, config.recipe, config.augment, config.trainer)
     shared = (config.criterion, config.logger, config.seed, config.processes)
-    job = Job(settings, run, manifest, splits, initial, *shared)
+    job = Job(settings, run, manifest, splits, initial.model if initial else None, *shared)
     trained = train_planes(job, [Plane(plane) for plane in config.planes])
     model = Model(config.name, manifest.region, {plane: part.detector for plane, part in trained.items()})
     save_model(run.model, model)
+    takeover = {} if initial is None else _takeover(initial, model)
     watch.lap("training")
 
     tuned = ask(model, splits.tune, config.test.min_score, config.processes)
     read = {study.id for study in tuned.studies}
     reference = only(manifest, (study for study in splits.tune if study.id in read))
-    point = choose_operating_point(reference, as_findings(model, tuned), config.criterion, config.rule)
+    if initial is not None and config.rule == KEEP:
+        point = initial.operating_point
+    else:
+        point = choose_operating_point(reference, as_findings(model, tuned), config.criterion, config.rule)
     write_operating_point(run.operating_point, point)
     watch.lap("tuning")
 
@@ -101,7 +124,7 @@ def train(config: TrainConfig) -> Status:
     skipped = {study: why for part in trained.values() for study, why in part.skipped.items()}
     status = Skipped(skipped | tuned.skipped | tested.skipped).report(run.root)
     tracking.log_metrics(config.logger, run.root, tracking.headlines(scores))
-    write_record(run, watch, _facts(config, manifest, splits))
+    write_record(run, watch, {**_facts(config, manifest, splits), **takeover})
     shutil.rmtree(run.cache, ignore_errors=True)
     show_scores(scores)
     console.print(f"report: {run.report}")
@@ -115,11 +138,26 @@ def _notes(manifest: Manifest, splits: Splits) -> tuple[str, ...]:
     return (*phantom_note(manifest), untested)
 
 
+def _takeover(initial: FinishedRun, model: Model) -> dict[str, Any]:
+    """Which weights of the initial run the detectors began with."""
+    planes = {}
+    for plane, detector in model.detectors.items():
+        source = source_of(initial.model, plane)
+        reuse = reuse_of(detector.network, source.network)
+        console.print(
+            f"{plane.value}: began with {len(reuse.reused)} of {len(reuse.reused) + len(reuse.fresh)} tensors "
+            f"({reuse.share:.1%} of all numbers) of {initial.model.name}"
+        )
+        planes[plane.value] = {"reused": len(reuse.reused), "share": round(reuse.share, 4), "new": list(reuse.fresh)}
+    point = initial.operating_point.sha256
+    return {"init": {"model": initial.model.name, "operating_point_sha256": point, "planes": planes}}
+
+
 def _facts(config: TrainConfig, manifest: Manifest, splits: Splits) -> dict[str, Any]:
     return {
         "command": "train",
         "seed": config.seed,
-        "data": {"name": manifest.name, "sha256": data_hash(manifest.studies)},
+        "data": {"name": manifest.name, "sha256": data_hash(splits.labelled)},
         "splits": splits.record,
         "internal_centers": list(splits.centers),
         "excluded": {s.id: s.excluded for s in manifest.studies if s.excluded is not None},
@@ -128,14 +166,9 @@ def _facts(config: TrainConfig, manifest: Manifest, splits: Splits) -> dict[str,
 
 def main() -> None:
     """Entry point."""
-    groups: dict[str, Mapping[str, Any]] = {
-        "model": CONFIGS,
-        "data": COHORTS,
-        "trainer": TRAINERS,
-        "criterion": CRITERIA,
-    }
+    groups: dict[str, Mapping[str, Any]] = {"model": CONFIGS, "data": DEVELOPMENT_COHORTS, "criterion": CRITERIA}
     register(TrainConfig, "train", groups)
-    run_command("train", led(train))
+    run_command("train", train)
 
 
 if __name__ == "__main__":

@@ -11,17 +11,25 @@ from spinedet.command import conf_folder
 from .conftest import Run
 
 EXPERIMENTS = sorted(file.stem for file in (conf_folder() / "experiment").glob("*.yaml"))
+TRANSFERS = sorted(file.stem for file in (conf_folder() / "transfer").glob("*.yaml"))
 COMMANDS = sorted(file.stem for file in conf_folder().glob("*.yaml") if file.stem != "common")
 
 
 def test_the_experiments_that_the_documents_name_are_there() -> None:
-    assert {"lumbar", "smoke"} <= set(EXPERIMENTS)
+    assert {"lumbar", "cervical", "cervical_transfer", "leave_one_out", "smoke"} <= set(EXPERIMENTS)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_composes(run: Run, capsys: pytest.CaptureFixture[str], experiment: str) -> None:
     assert run("train", f"+experiment={experiment}", "--cfg", "job") == 0
     assert f"name: {experiment}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_every_way_of_transfer_composes(run: Run, transfer: str) -> None:
+    assert (
+        run("train", "+experiment=cervical_transfer", f"transfer={transfer}", "init=runs/lumbar", "--cfg", "job") == 0
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK
 
+from spinedet.conversion.sources import SOURCES
 from spinedet.core.manifest import read_manifest
 
 from .conftest import Run
@@ -121,6 +122,12 @@ def test_wrong_words_are_refused(
 ) -> None:
     assert run("convert", f"root={spider}", f"out={tmp_path / 'out'}", word) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("source", sorted(SOURCES))
+def test_every_source_composes(run: Run, capsys: pytest.CaptureFixture[str], source: str) -> None:
+    assert run("convert", f"source={source}", "--cfg", "job") == 0
+    assert f"name: {source}" in capsys.readouterr().out
 
 
 @needs_real_data

@@ -51,6 +51,30 @@ def test_a_manifest_gives_the_same_findings_as_a_test(run: Run, smoke_run: Path,
         assert_allclose(one.box.center, two.box.center, atol=1e-4)
 
 
+def test_the_series_of_a_study_also_speak_together(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run("predict", f"run={smoke_run}", f"input={cohort}", f"out={out}", "pictures=false") == 0
+    for study in json.loads((out / "findings.json").read_text())["studies"]:
+        together = [series for one in study["fused"] for series in one["series"]]
+        assert sorted(together) == sorted(finding["series"] for finding in study["findings"])
+        assert all(len(one["series"]) <= one["covered"] <= 2 for one in study["fused"])
+
+
+def test_a_mirror_image_and_another_run_change_what_is_found(
+    run: Run, smoke_run: Path, image: Path, tmp_path: Path
+) -> None:
+    words = {"alone": (), "flipped": ("flip=true",), "together": (f"ensemble=[{smoke_run}]",)}
+    scores = {}
+    for name, more in words.items():
+        asked = (f"run={smoke_run}", f"input={image}", f"out={tmp_path / name}", "pictures=false", *more)
+        assert run("predict", *asked) == 0
+        (study,) = read_findings(tmp_path / name / "findings.json").studies
+        scores[name] = [finding.score for finding in study.findings]
+    assert scores["flipped"] != scores["alone"]
+    # A run agrees with itself; boxes of one run that overlap each other may still be averaged.
+    assert max(scores["together"]) == pytest.approx(max(scores["alone"]))
+
+
 def test_one_broken_image_does_not_end_the_run(run: Run, smoke_run: Path, image: Path, tmp_path: Path) -> None:
     folder = tmp_path / "images"
     folder.mkdir()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from spinedet.core.files import sha256
 from spinedet.core.findings import read_findings
 from spinedet.core.manifest import read_manifest, write_manifest
 from spinedet.imaging.volume import read_volume, write_volume
@@ -73,21 +73,6 @@ def test_a_run_refuses_the_folder_of_another(run: Run, smoke_run: Path, capsys: 
     assert "belongs to another run" in capsys.readouterr().err
 
 
-def test_two_runs_never_write_one_folder(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "config.yaml").write_text("seed: 0\n")
-    with (tmp_path / ".lock").open("w") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        assert run("train", *TINY, f"out={tmp_path}", "resume=true") == 2
-    assert "is being written by another process" in capsys.readouterr().err
-
-
-def test_two_processes_train_one_run(run: Run, cohort: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    words = (*TINY, f"data.manifests=[{cohort}]", f"out={out}", "trainer=ddp", "trainer.accelerator=cpu")
-    assert run("train", *words, "trainer.devices=2") == 0
-    assert (out / "report.html").exists()
-
-
 def test_a_finished_run_has_nothing_to_resume(run: Run, smoke_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (smoke_run / "run.json").stat().st_mtime_ns
     assert run("train", "+experiment=smoke", f"out={smoke_run}", "resume=true") == 0
@@ -105,6 +90,36 @@ def test_starting_from_a_run_takes_its_weights_over(run: Run, smoke_run: Path, c
     weights = [name for name in after if name.endswith("weight") and ".bn" not in name]
     assert weights
     assert all(torch.equal(before[name], after[name]) for name in weights)
+
+
+def test_nothing_learned_and_nothing_chosen_is_the_run_that_it_starts_from(
+    run: Run, smoke_run: Path, cohort: Path, tmp_path: Path
+) -> None:
+    words = (f"data.manifests=[{cohort}]", f"init={smoke_run}", f"out={tmp_path / 'run'}")
+    assert run("train", "+experiment=smoke", "planes=[sagittal]", "+transfer=zero_shot", *words) == 0
+    before, after = smoke_run / "operating_point.json", tmp_path / "run/operating_point.json"
+    assert after.read_bytes() == before.read_bytes()
+    assert read_scores(tmp_path / "run/scores.json").threshold["sha256"] == sha256(after)
+    was, now = (read_findings(folder / "findings.json").studies[0].findings for folder in (smoke_run, after.parent))
+    assert now == tuple(finding for finding in was if finding.series == "sag")
+    record = json.loads((tmp_path / "run/run.json").read_text())["init"]
+    assert record["planes"]["sagittal"]["share"] == 1.0
+    assert record["planes"]["sagittal"]["new"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        (("+experiment=cervical_transfer",), "init="),
+        (("+experiment=leave_one_out",), "data.hold_out="),
+        (("+experiment=cervical_transfer", "transfer=mixed", "init=x"), "data.mix="),
+    ],
+)
+def test_what_an_experiment_leaves_open_is_asked_for(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], key: str
+) -> None:
+    assert run("train", *words, f"out={tmp_path / 'run'}") == 2
+    assert f"{key} is needed" in capsys.readouterr().err
 
 
 def test_without_test_studies_the_report_says_what_it_shows(run: Run, cohort: Path, tmp_path: Path) -> None:
@@ -155,12 +170,11 @@ def test_a_constant_volume_is_skipped_like_any_broken_one(run: Run, cohort: Path
         (("data.manifests=[nowhere.json]",), "nowhere.json does not exist"),
         (("init=nowhere",), "is no run folder"),
         (("rule=best",), "use max_f1"),
+        (("rule=init",), "init= is not given"),
         (("criterion.iou=2",), "criterion.iou=2"),
         (("nonsense=1",), "nonsense"),
         (("+experiment=nonsense",), "nonsense"),
         (("seed=lots",), "seed"),
-        (("trainer.devices=many",), "use a number, -1 for all, or auto"),
-        (("trainer=ddp", "trainer.devices=2", "trainer.num_nodes=2"), "start the command with srun or torchrun"),
     ],
 )
 def test_wrong_words_are_refused_with_one_clear_message(

@@ -8,10 +8,11 @@ import SimpleITK
 from pydicom.uid import generate_uid
 
 from spinedet.core.errors import InputError
-from spinedet.imaging.dicom import find_series
+from spinedet.imaging.dicom import index_folder
+from spinedet.imaging.dicom.records import Pseudonyms
 from spinedet.imaging.volume import find_images, read_volume
 
-from ..conftest import SAGITTAL_DIRECTIONS, WriteSlice
+from ..conftest import SERIES, STUDY, WriteSlice
 from .conftest import AXIAL_DIRECTIONS, tilted
 
 PIXELS = np.arange(12).reshape(3, 4)
@@ -85,10 +86,19 @@ def test_files_that_are_no_images_are_passed_over(write_slice: WriteSlice, folde
 
 
 def test_nothing_of_the_patient_leaves_the_reader(write_slice: WriteSlice, folder: Path) -> None:
+    write_stack(write_slice, PatientBirthDate="19500101", SeriesDescription="T2 sag Secret^Name")
+    (study,) = index_folder(folder)
+    assert [series.id for series in study.series] == ["series-3"]
+    assert study.series[0].slices[0].acquisition.words == {"T2", "sagittal"}
+    for told in ("ecret", "19500101", STUDY, SERIES):
+        assert told not in repr(study)
+
+
+def test_one_salt_gives_one_pseudonym_and_two_salts_two(write_slice: WriteSlice, folder: Path) -> None:
     write_stack(write_slice)
-    source = find_images(folder)[0]
-    assert source.id == "series-3"
-    assert "ecret" not in repr(source)
+    patients = [index_folder(folder, Pseudonyms.of_salt(salt))[0].patient for salt in ("a", "a", "b", None, None)]
+    assert patients[0] == patients[1]
+    assert len(set(patients)) == 4
 
 
 def test_a_study_is_split_by_series(write_slice: WriteSlice, folder: Path) -> None:
@@ -98,18 +108,20 @@ def test_a_study_is_split_by_series(write_slice: WriteSlice, folder: Path) -> No
         for left in (0.0, -4.0):
             tags = {"SeriesInstanceUID": uid, "SeriesNumber": number}
             write_slice(f"{name}{left}.dcm", PIXELS, (left, 0, 0), **tags)
-    sources = find_images(folder)
-    assert [source.id for source in sources] == ["series-1", "series-3", "series-8-1", "series-8-2"]
-    assert [source.read().array.shape for source in sources] == [(4, 3, 2), (4, 3, 3), (4, 3, 2), (4, 3, 2)]
+    (study,) = index_folder(folder)
+    counted = [(series.id, len(series.slices)) for series in study.series]
+    assert counted == [("series-1", 2), ("series-3", 3), ("series-8-1", 2), ("series-8-2", 2)]
     with pytest.raises(InputError, match=r"holds 4 DICOM series: series-1 \(2 images\).*own folder"):
         read_volume(folder)
 
 
-def test_two_studies_in_one_folder_are_refused(write_slice: WriteSlice, folder: Path) -> None:
+def test_studies_and_patients_of_one_folder_come_apart(write_slice: WriteSlice, folder: Path) -> None:
     write_stack(write_slice)
     write_slice("other.dcm", PIXELS, (0, 0, 0), StudyInstanceUID=generate_uid())
-    with pytest.raises(InputError, match="2 studies"):
-        find_series(folder)
+    write_slice("third.dcm", PIXELS, (0, 0, 0), StudyInstanceUID=generate_uid(), PatientID="another")
+    studies = index_folder(folder)
+    assert [len(study.series[0].slices) for study in studies] == [3, 1, 1]
+    assert [study.patient == studies[0].patient for study in studies] == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -135,14 +147,13 @@ def test_stacks_with_holes_or_repeats_are_refused(
     [
         ({"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}, "colour"),
         ({"PhotometricInterpretation": "PALETTE COLOR"}, r"colour .*PALETTE COLOR"),
-        ({"NumberOfFrames": 12}, "multi-frame.*dcm2niix"),
         ({"ImagePositionPatient": None}, "does not say where"),
         ({"ImageOrientationPatient": None}, "does not say where"),
         ({"PixelSpacing": None}, "does not say where"),
-        ({"PixelSpacing": [0.5, 0.9]}, "mixes pixel spacings"),
-        ({"Rows": 2, "PixelData": bytes(16)}, "mixes matrix sizes"),
-        ({"ImageOrientationPatient": list(AXIAL_DIRECTIONS)}, "two orientations"),
-        ({"ImagePositionPatient": [-6.0, 3.0, 40.0]}, "shifted sideways"),
+        ({"PixelSpacing": [0.5, 0.9]}, "2 stacks of slices: series-3-block-1"),
+        ({"Rows": 2, "PixelData": bytes(16)}, r"2 images of 3 x 4.*1 image of 2 x 4"),
+        ({"ImageOrientationPatient": list(AXIAL_DIRECTIONS)}, r"2 images.*normal \[1.0, 0.0, 0.0\].*\[0.0, 0.0, 1.0\]"),
+        ({"ImagePositionPatient": [-6.0, 3.0, 40.0]}, "2 stacks"),
         ({"PixelData": bytes(10)}, "odd.dcm: no pixels"),
     ],
 )
@@ -155,11 +166,10 @@ def test_a_slice_unlike_the_others_is_refused(
         read_volume(folder)
 
 
-def test_a_localiser_is_called_one(write_slice: WriteSlice, folder: Path) -> None:
-    coronal = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
-    for index, directions in enumerate((SAGITTAL_DIRECTIONS, AXIAL_DIRECTIONS, coronal)):
-        write_slice(f"{index}.dcm", PIXELS, (0, 0, 0), ImageOrientationPatient=list(directions))
-    with pytest.raises(InputError, match=r"3 orientations.*localiser"):
+def test_slices_that_all_drift_sideways_are_no_volume(write_slice: WriteSlice, folder: Path) -> None:
+    for index in range(4):
+        write_slice(f"{index}.dcm", PIXELS, (-4.0 * index, 3.0 * index, 0.0))
+    with pytest.raises(InputError, match="shifted sideways"):
         read_volume(folder)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from spinedet.core.anatomy import Region
 from spinedet.core.types import Study
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +55,15 @@ class Dataset:
     cases: tuple[Case, ...]
     rule: dict[str, Any]
     unused: tuple[Unused, ...] = field(default=())
+
+
+def told_apart(made: Iterable[_T | Unused]) -> tuple[tuple[_T, ...], tuple[Unused, ...]]:
+    """What could be used, and what could not."""
+    good: list[_T] = []
+    bad: list[Unused] = []
+    for one in made:
+        if isinstance(one, Unused):
+            bad.append(one)
+        else:
+            good.append(one)
+    return tuple(good), tuple(bad)

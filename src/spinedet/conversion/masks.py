@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from scipy import ndimage
 
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import EdgeBox, Grid
 from spinedet.core.types import Box
+from spinedet.imaging.formats import read_file
 from spinedet.imaging.volume import Volume
 
 # Headers carry positions with three digits or so; further apart than this, a mask lies on another image.
 _AGREEMENT_MM = 0.01
+
+
+def read_mask(path: Path) -> Volume:
+    """A mask file; unlike an image it may be 0 everywhere.
+
+    Raises:
+        InputError: there is no such file, or it is no volume.
+    """
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check the path")
+    array, affine = read_file(path)
+    try:
+        return Volume(array, Grid((array.shape[0], array.shape[1], array.shape[2]), affine))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def label_boxes(mask: Volume) -> dict[int, Box]:

@@ -5,22 +5,58 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from spinedet.conversion.coco import CocoConfig, open_coco
 from spinedet.conversion.dataset import Dataset
+from spinedet.conversion.instances import MasksConfig, open_masks
+from spinedet.conversion.rsna import RsnaConfig, open_rsna
+from spinedet.conversion.slicer import SlicerConfig, open_slicer
 from spinedet.conversion.spider import SpiderConfig, open_spider
+from spinedet.conversion.table_of_boxes import CsvConfig, open_csv
+from spinedet.conversion.tianchi import TianchiConfig, open_tianchi
+from spinedet.conversion.voc import VocConfig, open_voc
 from spinedet.core.errors import InputError
 
-SourceConfig: TypeAlias = SpiderConfig
-SOURCES: dict[str, Any] = {"spider": SpiderConfig}
+SourceConfig: TypeAlias = (
+    SpiderConfig | RsnaConfig | TianchiConfig | VocConfig | CocoConfig | MasksConfig | SlicerConfig | CsvConfig
+)
+SOURCES: dict[str, Any] = {
+    "spider": SpiderConfig,
+    "rsna2024": RsnaConfig,
+    "tianchi": TianchiConfig,
+    "voc": VocConfig,
+    "coco": CocoConfig,
+    "masks": MasksConfig,
+    "slicer": SlicerConfig,
+    "csv": CsvConfig,
+}
 
 
-def open_dataset(root: Path, config: SourceConfig) -> Dataset:
+def open_dataset(root: Path, links: Path, config: SourceConfig) -> Dataset:
     """The data set under `root`, its studies still unread.
 
+    Where a folder of DICOM files holds more than one volume, reading fills folders below `links` with links to the
+    files of each.
+
     Raises:
-        InputError: there is no such folder, or it does not hold what the source publishes.
+        InputError: there is no such folder or file, or it does not hold what the source publishes.
     """
     if not root.exists():
-        raise InputError(f"root={root} does not exist; give the folder of the data set")
+        raise InputError(f"root={root} does not exist; give the folder (or file) of the data set")
     match config:
         case SpiderConfig():
-            return open_spider(root, config)
+            dataset = open_spider(root, config)
+        case RsnaConfig():
+            dataset = open_rsna(root, links, config)
+        case TianchiConfig():
+            dataset = open_tianchi(root, links, config)
+        case VocConfig():
+            dataset = open_voc(root, links, config)
+        case CocoConfig():
+            dataset = open_coco(root, config)
+        case MasksConfig():
+            dataset = open_masks(root, config)
+        case SlicerConfig():
+            dataset = open_slicer(root, config)
+        case CsvConfig():
+            dataset = open_csv(root, config)
+    return dataset

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from spinedet.conversion.dataset import Case, Dataset, Reading, Unused
-from spinedet.conversion.masks import label_boxes, refuse_other_grid
+from spinedet.conversion.masks import label_boxes, read_mask, refuse_other_grid
 from spinedet.conversion.tables import Row, number, read_table
 from spinedet.core.anatomy import DISCS, Plane, Region
 from spinedet.core.errors import InputError
@@ -210,7 +210,7 @@ def _disc_boxes(patient: _Patient, series: str) -> tuple[dict[int, Box], Plane]:
     Raises:
         InputError: image or mask cannot be read, or they do not lie on one another.
     """
-    image, mask = read_volume(patient.file("images", series)), read_volume(patient.file("masks", series))
+    image, mask = read_volume(patient.file("images", series)), read_mask(patient.file("masks", series))
     try:
         refuse_other_grid(mask.grid, image.grid)
         boxes = label_boxes(mask)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -12,6 +12,7 @@ from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.types import Finding, Study, StudyFindings
 from spinedet.detection.data import Progress, read_prepared, series_of, silent
+from spinedet.detection.looking import look
 from spinedet.detection.postprocess import findings
 from spinedet.detection.store import Model
 from spinedet.imaging.resample import prepare
@@ -26,12 +27,29 @@ class Answers:
     skipped: dict[str, str]
 
 
+def together(models: Sequence[Model]) -> Model:
+    """The first model, whose detectors answer together with those of the others.
+
+    Raises:
+        InputError: the models find other things, in other planes, or at another spacing.
+    """
+    first, *others = models
+    facts = [{p: (d.card.categories, d.card.spacing) for p, d in model.detectors.items()} for model in models]
+    if any(each != facts[0] for each in facts):
+        raise InputError("models that answer together need the same planes, categories and working spacing")
+    joined = {
+        plane: replace(detector, others=tuple(other.detectors[plane].network for other in others))
+        for plane, detector in first.detectors.items()
+    }
+    return replace(first, detectors=joined)
+
+
 def detect_volume(model: Model, plane: Plane, prepared: Volume, series: str, min_score: float) -> tuple[Finding, ...]:
     """Findings of one volume on the plane's working grid (see `imaging.prepare`)."""
     detector = model.detectors[plane]
     image = torch.from_numpy(prepared.array)[None, None].contiguous(memory_format=torch.channels_last_3d)
     with torch.inference_mode():
-        found = detector.network.detect(image)[0]
+        found = look((detector.network, *detector.others), image, detector.spec(plane), model.looks)
     return findings(found, prepared.grid, series, detector.card.categories, min_score)
 
 

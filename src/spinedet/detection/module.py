@@ -16,7 +16,7 @@ from torch import Tensor
 from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch, Detections
 from spinedet.detection.models import Detector
-from spinedet.detection.parallel import of_first
+from spinedet.detection.models.backbone import BEHIND, Backbone, depth_of
 
 
 @dataclass
@@ -27,6 +27,9 @@ class RecipeConfig:
         lr, weight_decay: of AdamW. warmup: the share of the budget over which the rate rises; it then falls as a
             cosine to nothing at the end of the budget, whether epochs or `trainer.max_time` end it first.
         clip: largest gradient norm. ema: decay of the averaged weights that are kept. batch: scans per step.
+        backbone: file of published ResNet18 weights to begin with, such as MedicalNet's; needs model.width=64.
+        layer_decay: learning rate of each stage of the backbone as a share of the next deeper one's; at 1 all learn
+            alike, at 0 the backbone stays as it is, its normalisation included.
     """
 
     lr: float = 1e-3
@@ -35,6 +38,12 @@ class RecipeConfig:
     clip: float = 5.0
     ema: float = 0.99
     batch: int = 2
+    backbone: str | None = None
+    layer_decay: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.layer_decay <= 1:
+            raise InputError(f"recipe.layer_decay={self.layer_decay} must be from 0 (backbone frozen) to 1")
 
 
 class DetectionModule(pl.LightningModule):
@@ -43,13 +52,23 @@ class DetectionModule(pl.LightningModule):
     def __init__(self, detector: Detector, recipe: RecipeConfig) -> None:
         super().__init__()
         self.detector, self.recipe = detector, recipe
+        self.frozen = [part for part in detector.modules() if isinstance(part, Backbone) and not recipe.layer_decay]
+        for part in self.frozen:
+            part.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> DetectionModule:
+        """Training mode, but for what is frozen."""
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The sum of the detector's named losses."""
         losses = self.detector.losses(batch)
         total = torch.stack(list(losses.values())).sum()
-        told = {f"train/{name}": value.detach() for name, value in losses.items()} | {"loss": total.detach()}
-        self.log_dict(told, batch_size=len(batch.images), sync_dist=True)
+        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, batch_size=len(batch.images))
+        self.log("loss", total.detach(), batch_size=len(batch.images))
         return total
 
     def validation_step(self, batch: Batch, index: int) -> dict[str, list[Detections]]:
@@ -57,17 +76,22 @@ class DetectionModule(pl.LightningModule):
         return {"detections": self.detector.detect(batch.images)}
 
     def configure_optimizers(self) -> Any:
-        """AdamW; matrices decay, biases, norms and learned fall-offs do not."""
-        weights = [p for p in self.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in weights if p.ndim > 1], "weight_decay": self.recipe.weight_decay},
-            {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=self.recipe.lr)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda _: rate(of_first(spent(self.trainer)), self.recipe.warmup)
-        )
+        """AdamW over `parameter_groups`."""
+        optimizer = torch.optim.AdamW(parameter_groups(self.detector, self.recipe), lr=self.recipe.lr)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: rate(spent(self.trainer), self.recipe.warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def parameter_groups(detector: Detector, recipe: RecipeConfig) -> list[dict[str, Any]]:
+    """Trainable parameters by depth; matrices decay, biases, norms and learned fall-offs do not."""
+    groups: dict[tuple[int, bool], dict[str, Any]] = {}
+    for name, parameter in detector.named_parameters():
+        if parameter.requires_grad:
+            depth, decays = depth_of(name), parameter.ndim > 1
+            lr = recipe.lr * recipe.layer_decay ** (BEHIND - depth)
+            fresh = {"params": [], "lr": lr, "weight_decay": recipe.weight_decay * decays}
+            groups.setdefault((depth, decays), fresh)["params"].append(parameter)
+    return list(groups.values())
 
 
 def rate(progress: float, warmup: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, write_json
+from spinedet.detection.looking import Looks
 from spinedet.detection.models import Card, Detector, ModelConfig, build, config_from
 from spinedet.imaging.planes import SPECS, PlaneSpec
 
@@ -22,11 +23,12 @@ WEIGHTS, DESCRIPTION = "weights.safetensors", "model.json"
 
 @dataclass(frozen=True, eq=False)
 class PlaneDetector:
-    """One plane's detector with what its input looks like."""
+    """One plane's detector with what its input looks like; `others` answer together with the network."""
 
     config: ModelConfig
     card: Card
     network: Detector
+    others: tuple[Detector, ...] = ()
 
     def spec(self, plane: Plane) -> PlaneSpec:
         """The plane at the spacing that the network was trained on."""
@@ -35,11 +37,12 @@ class PlaneDetector:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The detectors of a run, one for each plane."""
+    """The detectors of a run, one for each plane, and how they look at a volume."""
 
     name: str
     region: Region
     detectors: dict[Plane, PlaneDetector]
+    looks: Looks = field(default_factory=Looks)
 
     @property
     def categories(self) -> tuple[str, ...]:

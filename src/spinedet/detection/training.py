@@ -5,31 +5,26 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 from torch.utils.data import DataLoader
 
 from spinedet.core.errors import InputError
+from spinedet.core.files import write_json
 from spinedet.detection.batch import Detections
 from spinedet.detection.boxes import typical_sizes
-from spinedet.detection.callbacks import FiniteLoss, LastCheckpoint, Pulse, Pulses, RampedEma, StepSeed, TuningScore
-from spinedet.detection.checkpoints import Position, Saved, WholeCheckpoints
-from spinedet.detection.data import Augmented, Scan, TrainingScans, TuningScans, collate
+from spinedet.detection.callbacks import LAST, LastCheckpoint, Pulse, Pulses, RampedEma, TuningScore
+from spinedet.detection.data import Augmented, EpochSampler, Scan, TrainingScans, TuningScans, collate
 from spinedet.detection.models import Card, ModelConfig, build
 from spinedet.detection.module import DetectionModule, RecipeConfig, seconds
-from spinedet.detection.parallel import processes_here, rank, share_batch_norm, world_size
-from spinedet.detection.preemption import Notice
-from spinedet.detection.sampling import EpochSampler, Share
+from spinedet.detection.pretrained import load_backbone
 from spinedet.detection.store import PlaneDetector
 from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import PlaneSpec
@@ -44,10 +39,8 @@ class TrainerConfig:
 
     Attributes:
         max_time: DD:HH:MM:SS for each plane, or null.
-        devices: processes on each node, one for each GPU; auto is what torchrun or srun started, or one; -1 is all.
         precision: `auto` takes bf16 where the hardware multiplies it faster.
         validate_every: epochs between scores on the tuning split.
-        checkpoint_minutes: between checkpoints within an epoch; there is one after every epoch anyway.
     """
 
     max_epochs: int = 100
@@ -58,11 +51,6 @@ class TrainerConfig:
     precision: str = "auto"
     validate_every: int = 10
     deterministic: bool = False
-    checkpoint_minutes: float = 10.0
-
-
-# The choices of `trainer=`.
-TRAINERS = {"single": TrainerConfig(), "ddp": TrainerConfig(devices=-1)}
 
 
 @dataclass(frozen=True)
@@ -71,7 +59,7 @@ class PlanePlan:
 
     Attributes:
         train, tune: prepared scans. score: how well the tuning scans' detections are, in their order.
-        folder: for checkpoints. start: the checkpoint to go on from. notice: whether it is time to leave.
+        folder: for checkpoints; a last one there is gone on from. initial: whose weights are the start.
         tell: is told how far training is.
     """
 
@@ -82,10 +70,8 @@ class PlanePlan:
     score: Callable[[list[Detections]], float]
     folder: Path
     seed: int = 0
-    start: Saved | None = None
-    notice: Notice = field(default_factory=Notice)
     loggers: Sequence[Logger] = ()
-    initial: dict[str, torch.Tensor] | None = None
+    initial: PlaneDetector | None = None
     tell: Callable[[Pulse], None] = lambda pulse: None
 
 
@@ -101,61 +87,71 @@ class Settings:
 
 
 def train_plane(plan: PlanePlan, settings: Settings) -> PlaneDetector:
-    """Train, or go on from the checkpoint `plan.start`; one of the processes of a training when there are several.
+    """Train, or go on from `plan.folder`'s last checkpoint when there is one.
 
     Raises:
-        InputError: there is no training scan with a lesion, the scans of a step cannot be shared evenly among the
-            processes, a loss is not finite, or the disk is full.
-        Preempted: the process was asked to leave, and left a checkpoint.
+        InputError: there is no training scan with a lesion, or the checkpoint belongs to another model.
     """
     _quiet()
     pl.seed_everything(plan.seed, verbose=False)
     card = card_of(plan)
     network = build(settings.model, card)
+    if settings.recipe.backbone is not None:
+        transfer = load_backbone(network, Path(settings.recipe.backbone))
+        write_json(plan.folder / "backbone.json", asdict(transfer))
     if plan.initial is not None:
-        take_over(network, plan.initial)
+        take_over(network, plan.initial.network)
     module = DetectionModule(network, settings.recipe).to(memory_format=torch.channels_last_3d)
-    sampler = EpochSampler(len(plan.train), plan.seed, share_of(plan, settings.recipe), _position(plan))
-    average = RampedEma(settings.recipe.ema)
-    trainer = _trainer(plan, settings, [average, *_callbacks(plan, settings.trainer, sampler)])
-    if world_size() > 1:
-        share_batch_norm(network, on_gpu=trainer.strategy.root_device.type == "cuda")
-    path = plan.start.path if plan.start else None
-    trainer.fit(module, *_loaders(plan, settings, sampler), ckpt_path=path, weights_only=True)
-    trained = build(settings.model, card)
-    trained.load_state_dict(average.averaged())
-    return PlaneDetector(settings.model, card, trained.eval())
+    last = plan.folder / LAST
+    trainer = _trainer(plan, settings)
+    trainer.fit(module, *_loaders(plan, settings), ckpt_path=last if last.exists() else None, weights_only=True)
+    return PlaneDetector(settings.model, card, module.detector.cpu().eval())
 
 
-def share_of(plan: PlanePlan, recipe: RecipeConfig) -> Share:
-    """The scans of each step that this process takes; all processes together take `recipe.batch`.
+def epochs_done(folder: Path) -> int | None:
+    """How many epochs the last checkpoint in `folder` has behind it; None without one."""
+    last = folder / LAST
+    if not last.exists():
+        return None
+    return int(torch.load(last, map_location="cpu", weights_only=True)["epoch"]) + 1
 
-    Raises:
-        InputError: they cannot be shared evenly.
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """Which of a network's tensors fit another's by name and shape, and which have to start anew.
+
+    Attributes:
+        share: of all numbers in the network that are reused.
     """
-    batch = min(recipe.batch, len(plan.train))
-    if batch % world_size():
-        raise InputError(
-            f"{batch} scans a step (recipe.batch={recipe.batch}, {len(plan.train)} training scans) cannot be shared "
-            f"evenly among {world_size()} processes; set recipe.batch to a multiple of it, or use fewer devices"
-        )
-    return Share(batch, rank(), world_size())
+
+    reused: tuple[str, ...]
+    fresh: tuple[str, ...]
+    share: float
 
 
-def _position(plan: PlanePlan) -> Position:
-    return plan.start.position if plan.start else Position()
+def reuse_of(network: nn.Module, source: nn.Module) -> Reuse:
+    """What `network` can take over from `source`."""
+    own, theirs = network.state_dict(), source.state_dict()
+    fits = {name: name in theirs and theirs[name].shape == tensor.shape for name, tensor in own.items()}
+    numbers = sum(own[name].numel() for name, fit in fits.items() if fit)
+    return Reuse(
+        reused=tuple(name for name, fit in fits.items() if fit),
+        fresh=tuple(name for name, fit in fits.items() if not fit),
+        share=numbers / max(1, sum(tensor.numel() for tensor in own.values())),
+    )
 
 
-def take_over(network: nn.Module, weights: dict[str, torch.Tensor]) -> list[str]:
-    """Copy every weight whose name and shape fit; returns the names that start anew."""
-    own = network.state_dict()
-    fitting = {n: t for n, t in weights.items() if n in own and own[n].shape == t.shape}
-    network.load_state_dict(fitting, strict=False)
-    return sorted(set(own) - set(fitting))
+def take_over(network: nn.Module, source: nn.Module) -> Reuse:
+    """Copy every tensor whose name and shape fit."""
+    reuse, theirs = reuse_of(network, source), source.state_dict()
+    network.load_state_dict({name: theirs[name] for name in reuse.reused}, strict=False)
+    return reuse
 
 
 def card_of(plan: PlanePlan) -> Card:
     """The facts about the training data that the network is built on.
+
+    Weights that are taken over answer relative to the sizes that they learned with, so those come along.
 
     Raises:
         InputError: no training scan of this plane holds a lesion.
@@ -164,6 +160,8 @@ def card_of(plan: PlanePlan) -> Card:
     sizes = torch.cat([*boxes, torch.empty(0, 6)])[:, 3:]
     if not len(sizes):
         raise InputError(f"no {plan.spec.plane.value} training scan has a lesion; add studies or leave the plane out")
+    if plan.initial is not None and plan.initial.card.spacing == plan.spec.spacing:
+        return replace(plan.initial.card, categories=plan.categories)
     (mean,) = _extents(sizes.log().mean(0, keepdim=True).exp())
     return Card(plan.categories, plan.spec.spacing, mean, _extents(typical_sizes(sizes, TYPICAL)))
 
@@ -172,51 +170,34 @@ def _extents(sizes: torch.Tensor) -> tuple[tuple[float, float, float], ...]:
     return tuple((thick, high, wide) for thick, high, wide in sizes.tolist())
 
 
-def _loaders(plan: PlanePlan, settings: Settings, sampler: EpochSampler) -> tuple[DataLoader[Any], DataLoader[Any]]:
+def _loaders(plan: PlanePlan, settings: Settings) -> tuple[DataLoader[Any], DataLoader[Any]]:
     augmented = Augmented(plan.spec, settings.augment, plan.seed)
     common: dict[str, Any] = {"collate_fn": collate, "num_workers": settings.loader_workers}
     train = DataLoader(
         TrainingScans(plan.train, plan.categories, augmented),
-        batch_size=sampler.share.own,
-        sampler=sampler,
+        batch_size=min(settings.recipe.batch, len(plan.train)),
+        sampler=EpochSampler(len(plan.train), plan.seed),
         drop_last=True,
         persistent_workers=settings.loader_workers > 0,
         **common,
     )
-    # Every process needs a scan to take part in the validation; a surplus one is not counted.
-    own = plan.tune[rank() :: world_size()] or plan.tune[:1]
-    return train, DataLoader(TuningScans(own, plan.categories), batch_size=1, **common)
+    return train, DataLoader(TuningScans(plan.tune, plan.categories), batch_size=1, **common)
 
 
-def _callbacks(plan: PlanePlan, config: TrainerConfig, sampler: EpochSampler) -> list[Callback]:
-    def name(at: Position) -> list[str]:
-        return [f"{plan.train[draw.index].study}/{plan.train[draw.index].series}" for draw in sampler.step(at)]
-
-    return [
-        StepSeed(plan.seed),
-        FiniteLoss(name),
-        TuningScore(plan.score, len(plan.tune)),
-        LastCheckpoint(plan.folder, plan.notice, config.checkpoint_minutes),
-        Pulses(plan.tell),
-    ]
-
-
-def _trainer(plan: PlanePlan, settings: Settings, callbacks: list[Callback]) -> pl.Trainer:
-    config, several = settings.trainer, world_size() > 1
+def _trainer(plan: PlanePlan, settings: Settings) -> pl.Trainer:
+    config = settings.trainer
+    callbacks: list[Callback] = [RampedEma(settings.recipe.ema), TuningScore(plan.score), LastCheckpoint(plan.folder)]
     return pl.Trainer(
         max_epochs=config.max_epochs,
         max_time=seconds(config.max_time),
         accelerator=config.accelerator,
-        devices=processes_here() if several else 1,
-        num_nodes=world_size() // processes_here() if several else 1,
-        # Norms see all processes' scans, so their statistics are equal without being sent around.
-        strategy=DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True) if several else "auto",
-        plugins=[TorchElasticEnvironment() if several else LightningEnvironment(), WholeCheckpoints()],
+        devices=config.devices,
+        num_nodes=config.num_nodes,
         precision=precision_for(config),
         gradient_clip_val=settings.recipe.clip,
         check_val_every_n_epoch=config.validate_every,
         deterministic=config.deterministic,
-        callbacks=callbacks,
+        callbacks=[*callbacks, Pulses(plan.tell)],
         enable_progress_bar=False,
         logger=list(plan.loggers) or False,
         enable_checkpointing=True,
@@ -241,8 +222,5 @@ def precision_for(config: TrainerConfig) -> Any:
 def _quiet() -> None:
     """Keep Lightning's advice on cores and loggers out of the user's sight; warnings of ours stay."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    advice = ["does not have many workers", "number of training batches", "LeafSpec", "log_every_n"]
-    # The sampler resumes, norms need no syncing, strides of 1 x 1 x 1 weights are as good, and the score is gathered.
-    advice += ["dataloader is not resumable", "forward_sync_buffers", "Grad strides", "self.log\\('tuning_f1'", "srun"]
-    for text in advice:
-        warnings.filterwarnings("ignore", f"(?s).*{text}.*")
+    for text in (".*does not have many workers.*", ".*number of training batches.*", ".*LeafSpec.*", ".*log_every_n.*"):
+        warnings.filterwarnings("ignore", text)

@@ -12,12 +12,15 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array, Grid
-from spinedet.imaging.dicom import DicomSeries, find_series, only_series, read_series
+from spinedet.imaging.dicom import Block, ChoiceRules, StudyChoice, choose, index_folder, only_block, read_block
 from spinedet.imaging.formats import SUFFIXES, read_file
 
 Voxels: TypeAlias = NDArray[np.float32]
+# So many are named when nothing in a folder can be used.
+_MOST_REJECTIONS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +35,23 @@ class Volume:
             raise ValueError(f"array {self.array.dtype} {self.array.shape} does not fit a grid of {self.grid.shape}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImageSource:
-    """Something that reads as one volume: an image file, or one DICOM series of a folder.
+    """Something that reads as one volume: an image file, or one stack of DICOM slices.
 
-    `id` is free of the patient: the file's name as the user gave it, or `series-` and the DICOM series number.
+    `id` is free of the patient: the file's name as the user gave it, or `series-` and the DICOM series number, with a
+    suffix where a series holds several stacks.
+
+    Attributes:
+        study: `study`, or `study-` and a salted hash where a folder holds several; for a file its id.
+        plane: of a DICOM stack, which may be tilted beyond what its geometry alone would tell.
     """
 
     id: str
     path: Path
-    series: DicomSeries | None = None
+    study: str
+    plane: Plane | None = None
+    block: Block | None = None
 
     def read(self) -> Volume:
         """The volume.
@@ -49,13 +59,23 @@ class ImageSource:
         Raises:
             InputError: as `read_volume`.
         """
-        if self.series is None:
+        if self.block is None:
             return _checked(*read_file(self.path), str(self.path))
-        return _checked(*read_series(self.series), f"{self.path}, {self.id}")
+        if self.block.fault:
+            raise InputError(f"{self.path}, {self.id}: {self.block.fault}")
+        return _checked(*read_block(self.block), f"{self.path}, {self.id}")
+
+
+@dataclass(frozen=True, eq=False)
+class Holdings:
+    """What a path holds: images to read, and for each DICOM study the verdict on every stack."""
+
+    images: tuple[ImageSource, ...]
+    choices: tuple[StudyChoice, ...] = ()
 
 
 def read_volume(path: Path) -> Volume:
-    """Read a NIfTI, MHA, MHD or NRRD file, or a folder that holds one DICOM series.
+    """Read a NIfTI, MHA, MHD or NRRD file, or a folder that holds one DICOM series of one stack.
 
     Raises:
         InputError: the image is missing, damaged, not one scalar 3D volume of finite, varying values, or does not
@@ -63,28 +83,55 @@ def read_volume(path: Path) -> Volume:
     """
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path")
-    series = only_series(path) if path.is_dir() else None
-    return ImageSource(series.id if series else path.name, path, series).read()
+    block = only_block(path) if path.is_dir() else None
+    return ImageSource(block.id if block else path.name, path, "study", block=block).read()
 
 
 def find_images(path: Path) -> tuple[ImageSource, ...]:
-    """What a path holds: itself when it is an image file, else a folder's image files and DICOM series.
+    """The images of `look_into`, chosen by the usual rules."""
+    return look_into(path).images
 
-    Nothing but headers is read; a source that is no usable volume (a localiser, a screenshot) says so when read.
+
+def look_into(path: Path, rules: ChoiceRules | None = None) -> Holdings:
+    """What a path holds: itself when it is an image file, else a folder's image files and chosen DICOM series.
+
+    Nothing but headers is read; a source that is no usable volume says so when read.
 
     Raises:
-        InputError: there is no such path, no image in it, or DICOM files of more than one study.
+        InputError: there is no such path, no image in it, no DICOM series that is fit to be read, or `rules` name a
+            series that is not there.
     """
+    rules = rules or ChoiceRules()
     if not path.is_dir():
         if not path.exists():
             raise InputError(f"{path} does not exist; check the path")
-        return (ImageSource(_name(path, path.parent), path),)
+        name = _name(path, path.parent)
+        return Holdings((ImageSource(name, path, name),))
     files = sorted(file for file in path.rglob("*") if file.name.lower().endswith(SUFFIXES) and file.is_file())
-    found = [ImageSource(_name(file, path), file) for file in files]
-    found += [ImageSource(series.id, path, series) for series in find_series(path)]
-    if not found:
+    found = [ImageSource(_name(file, path), file, _name(file, path)) for file in files]
+    choices = _choices(path, rules)
+    for choice in choices:
+        study = "study" if len(choices) == 1 else f"study-{choice.study.key}"
+        found += [ImageSource(block.id, path, study, plane, block) for plane, block in choice.blocks]
+    if not found and not choices:
         raise InputError(f"{path} holds no image; give an image file ({', '.join(SUFFIXES)}) or a DICOM folder")
-    return tuple(found)
+    if not found:
+        raise InputError(f"{path} holds no T2 sagittal or axial series: {_rejections(choices)}; name one with series=")
+    return Holdings(tuple(found), choices)
+
+
+def _choices(folder: Path, rules: ChoiceRules) -> tuple[StudyChoice, ...]:
+    pseudonyms = rules.pseudonyms()
+    choices = tuple(choose(study, rules, pseudonyms) for study in index_folder(folder, pseudonyms))
+    if rules.series and choices and not any(choice.blocks for choice in choices):
+        there = sorted({verdict.series for choice in choices for verdict in choice.verdicts})
+        raise InputError(f"series={rules.series} is not in {folder}; it holds {', '.join(there)}")
+    return choices
+
+
+def _rejections(choices: tuple[StudyChoice, ...]) -> str:
+    verdicts = [verdict for choice in choices for verdict in choice.verdicts]
+    return "; ".join(f"{verdict.series}, {verdict.reasons[-1]}" for verdict in verdicts[:_MOST_REJECTIONS])
 
 
 def write_volume(path: Path, volume: Volume) -> None:

@@ -2,24 +2,72 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 import torch
 from monai.networks.nets.resnet import ResNet, ResNetBlock
 from torch import Tensor, nn
 
-# Per stage: the stride along (slice, row, column). Halving 4 mm slices before the tokens are read costs two thirds
-# of the F1 (measured), so the slice axis is left alone until stride 8 in plane.
-STEM_STRIDE = (1, 2, 2)
-POOL_STRIDE = (1, 2, 2)
-STAGE_STRIDES = {"layer2": (1, 2, 2), "layer3": (2, 2, 2)}
-FINE_STRIDE = (1, 8, 8)
-COARSE_STRIDE = (2, 16, 16)
-DETAIL_STRIDE = (1, 4, 4)
+# How deep each part lies; whatever stands behind the backbone is one deeper than its last stage.
+DEPTHS = {"conv1": 0, "bn1": 0, "layer1": 1, "layer2": 2, "layer3": 3}
+BEHIND = 4
+
+Stride: TypeAlias = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Strides:
+    """The stride along (slice, row, column) of each stage, and of the feature maps against the image."""
+
+    stem: Stride
+    pool: Stride
+    layer2: Stride
+    layer3: Stride
+
+    @property
+    def detail(self) -> Stride:
+        """Of the first stage's map."""
+        return _times(self.stem, self.pool)
+
+    @property
+    def fine(self) -> Stride:
+        """Of the second stage's map."""
+        return _times(self.detail, self.layer2)
+
+    @property
+    def coarse(self) -> Stride:
+        """Of the third stage's map."""
+        return _times(self.fine, self.layer3)
+
+
+def _times(first: Stride, second: Stride) -> Stride:
+    slices, rows, columns = (a * b for a, b in zip(first, second, strict=True))
+    return slices, rows, columns
+
+
+def strides_for(spacing: tuple[float, float, float]) -> Strides:
+    """Halve the plane at every stage; halve across slices only while that stays twice as fine as the plane, in mm.
+
+    After nnU-Net's rule, with more care for slices: halving 4 mm slices before the tokens are read costs two thirds of
+    the F1 (measured).
+
+    Args:
+        spacing: of the image along (slice, row, column), mm.
+    """
+    across, within = spacing[0], max(spacing[1:])
+    stages: list[Stride] = []
+    for _ in range(4):
+        within *= 2
+        halved = 2 * across < within / 2
+        across *= 2 if halved else 1
+        stages.append((2 if halved else 1, 2, 2))
+    return Strides(*stages)
 
 
 class Features(NamedTuple):
-    """Feature maps (b, channels, d, h, w) at `DETAIL_STRIDE`, `FINE_STRIDE` and `COARSE_STRIDE`."""
+    """Feature maps (b, channels, d, h, w) at the strides `detail`, `fine` and `coarse`."""
 
     detail: Tensor
     fine: Tensor
@@ -33,10 +81,12 @@ class Backbone(nn.Module):
 
     Args:
         width: channels of the first stage; 64 is the published ResNet18.
+        spacing: of the images along (slice, row, column), mm; the strides follow from it.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, spacing: tuple[float, float, float]) -> None:
         super().__init__()
+        self.strides = strides = strides_for(spacing)
         net = ResNet(
             ResNetBlock,
             layers=[2, 2, 2, 2],
@@ -44,14 +94,15 @@ class Backbone(nn.Module):
             spatial_dims=3,
             n_input_channels=1,
             conv1_t_size=(3, 7, 7),  # type: ignore[arg-type]  # MONAI takes one size per axis, its hint does not
-            conv1_t_stride=STEM_STRIDE,  # type: ignore[arg-type]  # likewise
+            conv1_t_stride=strides.stem,  # type: ignore[arg-type]  # likewise
             shortcut_type="B",
             feed_forward=False,
             bias_downsample=False,
         )
         del net.layer4, net.avgpool
-        net.maxpool = nn.MaxPool3d((1, 3, 3), POOL_STRIDE, (0, 1, 1))
-        for name, stride in STAGE_STRIDES.items():
+        reach = 1 if strides.pool[0] == 2 else 0
+        net.maxpool = nn.MaxPool3d((1 + 2 * reach, 3, 3), strides.pool, (reach, 1, 1))
+        for name, stride in (("layer2", strides.layer2), ("layer3", strides.layer3)):
             first = getattr(net, name)[0]
             first.conv1.stride = first.downsample[0].stride = stride
         self.net = net
@@ -66,7 +117,13 @@ class Backbone(nn.Module):
         return Features(detail, fine, net.layer3(fine))
 
 
-def token_centers(features: Tensor, stride: tuple[int, int, int], spacing: tuple[float, float, float]) -> Tensor:
+def depth_of(name: str) -> int:
+    """How deep in a detector the parameter of this name lies: 0 for the stem, `BEHIND` for all behind the backbone."""
+    found = re.search(r"\bbackbone\.net\.(\w+)\.", name)
+    return DEPTHS[found[1]] if found else BEHIND
+
+
+def token_centers(features: Tensor, stride: Stride, spacing: tuple[float, float, float]) -> Tensor:
     """Centres of the cells of a feature map (b, c, d, h, w), (d * h * w, 3) mm from the grid's outer corner.
 
     A stride-s convolution with symmetric padding centres cell i on input index i * s, edge coordinate i * s + 0.5.

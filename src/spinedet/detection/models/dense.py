@@ -13,7 +13,7 @@ from spinedet.detection.batch import Batch, Detections, Targets
 from spinedet.detection.boxes import distinct, refine
 from spinedet.detection.losses import LEAST_QUALITY, Prediction, batch_loss
 from spinedet.detection.matcher import nearest_tokens
-from spinedet.detection.models.backbone import COARSE_STRIDE, DETAIL_STRIDE, FINE_STRIDE, Backbone, token_centers
+from spinedet.detection.models.backbone import Backbone, token_centers
 from spinedet.detection.models.detector import Card, Detector
 from spinedet.detection.models.transformer import EncoderLayer, Map
 
@@ -62,7 +62,7 @@ class DenseStage(nn.Module):
     def __init__(self, config: DenseConfig, card: Card) -> None:
         super().__init__()
         c = config.channels
-        self.backbone = Backbone(config.width)
+        self.backbone = Backbone(config.width, card.spacing)
         _, fine, coarse = self.backbone.channels
         self.lateral, self.top = nn.Conv3d(fine, c, 1), nn.Conv3d(coarse, c, 1)
         self.encoder = EncoderLayer(c, config.heads)
@@ -77,16 +77,16 @@ class DenseStage(nn.Module):
 
     def forward(self, images: Tensor) -> Tokens:
         """Tokens of images (b, 1, slices, rows, columns)."""
-        maps = self.backbone(images)
+        maps, strides = self.backbone(images), self.backbone.strides
         coarse = self.top(maps.coarse)
-        places = token_centers(coarse, COARSE_STRIDE, self.spacing)
+        places = token_centers(coarse, strides.coarse, self.spacing)
         encoded = self.encoder(coarse.flatten(2).mT, places).mT.reshape(coarse.shape)
         fine = self.lateral(maps.fine) + F.interpolate(encoded, size=maps.fine.shape[2:])
         features = self.tower(fine).flatten(2).mT
-        positions = token_centers(fine, FINE_STRIDE, self.spacing)
+        positions = token_centers(fine, strides.fine, self.spacing)
         start = torch.cat([positions, positions.new_tensor(self.mean_size).expand_as(positions)], dim=-1)
         spacing = positions.new_tensor(self.spacing)
-        detail = Map(maps.detail, spacing * spacing.new_tensor(DETAIL_STRIDE), spacing / 2)
+        detail = Map(maps.detail, spacing * spacing.new_tensor(strides.detail), spacing / 2)
         return Tokens(features, refine(start, self.box(features)), self.score(features), positions, detail)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from spinedet.detection.batch import Batch, Detections
 from spinedet.detection.losses import LEAST_QUALITY, Prediction, batch_loss
 from spinedet.detection.matcher import hungarian
-from spinedet.detection.models.backbone import COARSE_STRIDE, Backbone, token_centers
+from spinedet.detection.models.backbone import Backbone, token_centers
 from spinedet.detection.models.dense import PRIOR_LOGIT
 from spinedet.detection.models.detector import Card, Detector
 from spinedet.detection.models.transformer import EncoderLayer, mlp, sine_embedding
@@ -60,7 +60,7 @@ class DetrDetector(Detector):
         super().__init__()
         self.config, self.card = config, card
         c = config.channels
-        self.backbone = Backbone(config.width)
+        self.backbone = Backbone(config.width, card.spacing)
         self.project = nn.Conv3d(self.backbone.channels[-1], c, 1)
         self.encoder = nn.ModuleList(EncoderLayer(c, config.heads) for _ in range(config.encoder_layers))
         self.queries = nn.Parameter(torch.randn(config.queries, c))
@@ -72,7 +72,7 @@ class DetrDetector(Detector):
     def forward(self, images: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Boxes (b, q, 6) mm and logits (b, q, k) after each decoder layer."""
         coarse = self.project(self.backbone(images).coarse)
-        places = token_centers(coarse, COARSE_STRIDE, self.card.spacing)
+        places = token_centers(coarse, self.backbone.strides.coarse, self.card.spacing)
         tokens = coarse.flatten(2).mT
         for layer in self.encoder:
             tokens = layer(tokens, places)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch, Detections, Targets
 from spinedet.detection.boxes import contains, limits
-from spinedet.detection.models.backbone import COARSE_STRIDE, Backbone
+from spinedet.detection.models.backbone import Backbone, Stride
 from spinedet.detection.models.detector import Card, Detector
 
 LEVELS = ("detail", "fine", "coarse")
@@ -61,12 +61,12 @@ class RetinaNetConfig:
 class Pyramid(nn.Module):
     """The backbone under MONAI's feature pyramid, which as such needs no torchvision."""
 
-    def __init__(self, config: RetinaNetConfig) -> None:
+    def __init__(self, config: RetinaNetConfig, card: Card) -> None:
         super().__init__()
         self.levels = tuple(level for level in LEVELS if level in config.levels)
         first = LEVELS.index(self.levels[0])
         self.names, self.out_channels = LEVELS[first:], config.channels
-        self.backbone = Backbone(config.width)
+        self.backbone = Backbone(config.width, card.spacing)
         self.pyramid = FeaturePyramidNetwork(3, list(self.backbone.channels[first:]), config.channels)
         # Maps that only pass context down need no convolution of their own.
         for index, name in enumerate(self.names):
@@ -134,7 +134,8 @@ class RetinaNetPeer(Detector):
         super().__init__()
         self.config, self.card = config, card
         sizes = torch.tensor(card.sizes or (card.mean_size,)) / torch.tensor(card.spacing)
-        network = RetinaNet(3, len(card.categories), len(sizes), Pyramid(config), COARSE_STRIDE)
+        pyramid = Pyramid(config, card)
+        network = RetinaNet(3, len(card.categories), len(sizes), pyramid, pyramid.backbone.strides.coarse)
         anchors = AnchorGeneratorWithAnchorShape((1.0,) * len(config.levels), sizes.tolist())
         # MONAI rounds them to whole voxels, which costs the thin ones up to 0.05 of their IoU with the lesions.
         anchors.cell_anchors = [torch.cat([-sizes / 2, sizes / 2], dim=1)] * len(config.levels)
@@ -163,7 +164,7 @@ class RetinaNetPeer(Detector):
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Detections]:
         """Boxes that no better one of their category suppresses."""
-        padded = F.pad(images, _padding(images), value=float(images.amin()))
+        padded = F.pad(images, _padding(images, self.peer.size_divisible), value=float(images.amin()))
         out = self.peer.read_out(padded)
         sizes = [list(padded.shape[2:])] * len(padded)
         return [self._answer(f) for f in self.peer.postprocess_detections(out.maps, out.anchors, sizes, out.positions)]
@@ -182,7 +183,7 @@ class RetinaNetPeer(Detector):
         return Detections(boxes, scores)
 
 
-def _padding(images: Tensor) -> list[int]:
+def _padding(images: Tensor, stride: Stride) -> list[int]:
     """What `F.pad` adds to make every axis a multiple of the coarsest stride."""
-    missing = [-size % stride for size, stride in zip(images.shape[2:], COARSE_STRIDE, strict=True)]
+    missing = [-size % each for size, each in zip(images.shape[2:], stride, strict=True)]
     return [amount for axis in reversed(missing) for amount in (0, axis)]

@@ -1,0 +1,22 @@
+"""DICOM folders as hospitals send them: indexed by headers, split into stacks, chosen with reasons, read as volumes."""
+
+from spinedet.imaging.dicom.choice import ChoiceRules, StudyChoice, Verdict, choose
+from spinedet.imaging.dicom.index import DicomSeries, DicomStudy, index_folder, only_block
+from spinedet.imaging.dicom.pixels import read_block
+from spinedet.imaging.dicom.records import LPS_TO_RAS
+from spinedet.imaging.dicom.stacks import Block, split_series
+
+__all__ = [
+    "LPS_TO_RAS",
+    "Block",
+    "ChoiceRules",
+    "DicomSeries",
+    "DicomStudy",
+    "StudyChoice",
+    "Verdict",
+    "choose",
+    "index_folder",
+    "only_block",
+    "read_block",
+    "split_series",
+]

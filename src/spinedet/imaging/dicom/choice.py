@@ -1,0 +1,295 @@
+"""Which series of a study are the T2 sagittal and axial ones: geometry first, tags second, the description last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from spinedet.core.anatomy import Plane
+from spinedet.core.errors import InputError
+from spinedet.core.geometry import Grid
+from spinedet.imaging.dicom.index import DicomSeries, DicomStudy
+from spinedet.imaging.dicom.records import LPS_TO_RAS, Acquisition, Pseudonyms
+from spinedet.imaging.dicom.stacks import Block, split_series
+from spinedet.imaging.dicom.weighting import Weighting, suppresses_fat, weighting_of
+
+_SAGITTAL_COSINE = 0.707  # within 45 degrees
+_AXIAL_COSINE = 0.5  # axial stacks follow discs that tilt by up to 60 degrees
+_LIKELY_AXIAL_COSINE = 0.707
+_DERIVED = frozenset(
+    {"ADC", "FA", "TRACEW", "EADC", "SUBTRACT", "PROJECTION IMAGE", "MIP", "MAXIP", "T2_MAP", "T2 MAP"}
+)
+_NO_MAGNITUDE = frozenset({"P", "PHASE", "PHASE MAP", "R", "REAL", "I", "IMAGINARY"})
+_NO_IN_PHASE = frozenset({"F", "FAT", "OP", "OPP_PHASE", "OUT_PHASE"})
+_REFORMATTED = frozenset({"MPR", "CSA MPR", "REFORMATTED", "SECONDARY", "DERIVED"})
+_LOCALISER = "LOCALIZER"
+# A further series is taken when at least this part of what it covers from head to foot is covered by no better one.
+_NEW_COVERAGE = 0.5
+
+
+@dataclass
+class ChoiceRules:
+    """How series are chosen from DICOM studies.
+
+    Attributes:
+        series: SeriesInstanceUIDs, or ids such as `series-4` or `series-7-block-2` of the printed table; when given,
+            these and no others are used, whatever their tags say.
+        salt: secret text under which patient and study identifiers are hashed; a new one at every run when null.
+        min_sagittal_slices, min_axial_slices: fewer are a localiser or a part.
+        max_pixel_mm, max_pitch_mm: coarser is a localiser.
+        min_length_mm: extent from head to foot of a sagittal series. min_width_mm: of an axial slice.
+    """
+
+    series: list[str] = field(default_factory=list)
+    salt: str | None = None
+    min_sagittal_slices: int = 5
+    min_axial_slices: int = 3
+    max_pixel_mm: float = 2.0
+    max_pitch_mm: float = 10.0
+    min_length_mm: float = 100.0
+    min_width_mm: float = 80.0
+
+    @property
+    def min_slices(self) -> dict[Plane, int]:
+        """The least number of slices in each plane."""
+        return {Plane.SAGITTAL: self.min_sagittal_slices, Plane.AXIAL: self.min_axial_slices}
+
+    def pseudonyms(self) -> Pseudonyms:
+        """What replaces identifiers under this salt."""
+        return Pseudonyms.of_salt(self.salt)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided about one stack.
+
+    Attributes:
+        series: id of the stack. plane: None when it has none that is read.
+        weighting: None when nothing says. reasons: in the order geometry, tags, description.
+    """
+
+    series: str
+    plane: Plane | None
+    weighting: str | None
+    chosen: bool
+    summary: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StudyChoice:
+    """A study with the stacks to read, and the verdict on every stack it holds."""
+
+    study: DicomStudy
+    blocks: tuple[tuple[Plane, Block], ...]
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """The stacks of a series that share plane and contrast; they stand or fall together."""
+
+    series: DicomSeries
+    plane: Plane
+    weighting: Weighting
+    blocks: tuple[Block, ...]
+
+    @property
+    def acquisition(self) -> Acquisition:
+        return self.blocks[0].acquisition
+
+    @property
+    def covered(self) -> set[int]:
+        """Whole millimetres of height, RAS S, along the middle of each stack."""
+        return {mm for block in self.blocks for mm in _heights(block.grid, self.plane)}
+
+    @property
+    def rank(self) -> tuple[bool, bool, bool, int, float, int]:
+        """Better is greater: contrast, then originality, then certainty, coverage, pixel size, number of slices."""
+        grid = self.blocks[0].grid
+        return (
+            not suppresses_fat(self.acquisition),
+            not self.acquisition.kinds & _REFORMATTED,
+            self.weighting.name is not None,
+            len(self.covered) // 20,
+            -round(float(max(grid.spacing[:2])), 2),
+            sum(len(block.slices) for block in self.blocks),
+        )
+
+
+def choose(study: DicomStudy, rules: ChoiceRules, pseudonyms: Pseudonyms) -> StudyChoice:
+    """The stacks to read and the reason for every choice and rejection.
+
+    A sagittal T2 series with the best rank is taken, then every other one that covers another part of the spine, and
+    likewise axial ones; of a chosen axial series every block is read as a series of its own.
+
+    Raises:
+        InputError: a stack that `rules.series` names is no readable sagittal or axial volume.
+    """
+    blocks = {series: split_series(series.id, series.slices) for series in study.series}
+    if rules.series:
+        return _as_told(study, blocks, rules, pseudonyms)
+    verdicts: dict[str, Verdict] = {}
+    candidates: list[_Candidate] = []
+    for series, parts in blocks.items():
+        groups: dict[tuple[Plane, frozenset[str], str | None], list[Block]] = {}
+        several = _several_planes(parts)
+        for block in parts:
+            verdict = _judge(block, several, rules)
+            verdicts[block.id] = verdict
+            if verdict.chosen and verdict.plane:
+                groups.setdefault((verdict.plane, block.acquisition.kinds, verdict.weighting), []).append(block)
+        for (plane, _, _), alike in groups.items():
+            candidates.append(_Candidate(series, plane, weighting_of(alike[0].acquisition), tuple(alike)))
+    chosen = [pair for plane in Plane for pair in _best(candidates, plane, verdicts)]
+    return StudyChoice(study, tuple(chosen), tuple(verdicts.values()))
+
+
+def _best(candidates: Sequence[_Candidate], plane: Plane, verdicts: dict[str, Verdict]) -> list[tuple[Plane, Block]]:
+    """The stacks of one plane to read; the verdicts say why."""
+    covered: set[int] = set()
+    chosen: list[tuple[Plane, Block]] = []
+    best: _Candidate | None = None
+    for one in sorted((c for c in candidates if c.plane is plane), key=lambda c: c.rank, reverse=True):
+        new = one.covered - covered
+        taken = best is None or (len(new) >= _NEW_COVERAGE * len(one.covered) and one.weighting.name is not None)
+        reason = _reason(one, best, len(new))
+        for block in one.blocks:
+            verdicts[block.id] = _with(verdicts[block.id], taken, reason)
+        if taken:
+            best = best or one
+            covered |= one.covered
+            chosen += [(plane, block) for block in one.blocks]
+    return chosen
+
+
+def _reason(one: _Candidate, best: _Candidate | None, new_mm: int) -> str:
+    fat = ", fat-suppressed" if suppresses_fat(one.acquisition) else ""
+    if best is None:
+        return f"the best {one.plane.value} T2 series{fat}: {len(one.covered)} mm from head to foot"
+    if new_mm >= _NEW_COVERAGE * len(one.covered):
+        return f"{new_mm} mm from head to foot that {best.series.id} does not cover{fat}"
+    return f"{best.series.id} shows the same part and is preferred: {_preference(one, best)}"
+
+
+def _preference(one: _Candidate, best: _Candidate) -> str:
+    names = (
+        "its fat is not suppressed",
+        "it is original, not reformatted",
+        "it says that it is T2",
+        "it covers more",
+        "its pixels are finer",
+        "it has more slices",
+    )
+    differ = [name for name, mine, theirs in zip(names, one.rank, best.rank, strict=True) if mine != theirs]
+    return differ[0] if differ else "it comes first"
+
+
+def _with(verdict: Verdict, chosen: bool, reason: str) -> Verdict:
+    return Verdict(
+        verdict.series, verdict.plane, verdict.weighting, chosen, verdict.summary, (*verdict.reasons, reason)
+    )
+
+
+def _judge(block: Block, several_planes: bool, rules: ChoiceRules) -> Verdict:
+    """Whether a stack may be chosen: geometry first, then tags and description."""
+    plane = plane_of_block(block) if block.placed else None
+    weighting = weighting_of(block.acquisition)
+    wrong = _wrong_image(block) or block.fault or _wrong_geometry(block, plane, several_planes, rules)
+    reasons = [f"geometry: {wrong}"] if wrong else [_geometry(block, plane)]
+    contrast = _wrong_contrast(block.acquisition, weighting)
+    if not wrong:
+        source = "description" if weighting.source == "description" else "tags"
+        reasons.append(f"{source}: {contrast or weighting.reason}")
+    return Verdict(block.id, plane, weighting.name, not wrong and not contrast, block.summary, (*reasons, *block.notes))
+
+
+def _geometry(block: Block, plane: Plane | None) -> str:
+    grid = block.grid
+    size = " x ".join(f"{value:.0f}" for value in grid.extent)
+    return f"geometry: {plane.value if plane else 'no'} stack of {len(block.slices)} slices, {size} mm"
+
+
+def _wrong_image(block: Block) -> str | None:
+    if block.acquisition.secondary_capture:
+        return "a secondary capture (screenshot)"
+    return None
+
+
+def _wrong_geometry(block: Block, plane: Plane | None, several_planes: bool, rules: ChoiceRules) -> str | None:
+    if several_planes or plane is None:
+        return "the series shows several planes, as localisers do" if several_planes else "coronal slices"
+    grid, slices = block.grid, len(block.slices)
+    pixel, pitch, width = max(grid.spacing[:2]), grid.spacing[2], min(grid.extent[:2])
+    length, least = len(_heights(grid, plane)), rules.min_slices[plane]
+    limits = (
+        (slices < least, f"only {slices} slices, a {plane.value} stack has at least {least}"),
+        (pixel > rules.max_pixel_mm, f"pixels of {pixel:.1f} mm, as localisers have"),
+        (pitch > rules.max_pitch_mm, f"slices {pitch:.1f} mm apart, as localisers have"),
+        (plane is Plane.SAGITTAL and length < rules.min_length_mm, f"only {length} mm from head to foot"),
+        (plane is Plane.AXIAL and width < rules.min_width_mm, f"slices only {width:.0f} mm wide"),
+    )
+    return next((fault for passed, fault in limits if passed), None)
+
+
+def _wrong_contrast(acquisition: Acquisition, weighting: Weighting) -> str | None:
+    kinds = acquisition.kinds
+    if _LOCALISER in kinds:
+        return "ImageType says localiser"
+    for unwanted, meaning in (
+        (_DERIVED, "computed image"),
+        (_NO_MAGNITUDE, "phase image"),
+        (_NO_IN_PHASE, "fat or opposed-phase image"),
+    ):
+        if kinds & unwanted:
+            return f"a {meaning} (ImageType)"
+    if weighting.name not in ("T2", None):
+        return weighting.reason
+    if "localiser" in acquisition.words:
+        return "the description says localiser"
+    return None
+
+
+def plane_of_block(block: Block) -> Plane | None:
+    """The plane of a stack; axial ones may follow a disc's tilt. None when it is coronal."""
+    normal = np.abs(LPS_TO_RAS[:3, :3] @ block.slices[0].sheet.directions[2])
+    if normal[0] > _SAGITTAL_COSINE:
+        return Plane.SAGITTAL
+    steep = normal[2] < _LIKELY_AXIAL_COSINE
+    coronal = "coronal" in block.acquisition.words and "axial" not in block.acquisition.words
+    return None if normal[2] < _AXIAL_COSINE or (steep and coronal) else Plane.AXIAL
+
+
+def _several_planes(blocks: Sequence[Block]) -> bool:
+    return len({plane_of_block(block) for block in blocks if block.placed}) > 1
+
+
+def _heights(grid: Grid, plane: Plane) -> range:
+    """Whole millimetres of RAS S that a stack covers along its middle line."""
+    spans = np.abs(grid.extent[:, None] * grid.axes)[:, 2]  # height that each axis spans
+    span = spans[2] if plane is Plane.AXIAL else spans[:2].max()
+    middle = float((grid.corner + grid.axes.T @ (grid.extent / 2))[2])
+    return range(round(middle - span / 2), round(middle + span / 2))
+
+
+def _as_told(
+    study: DicomStudy, blocks: dict[DicomSeries, tuple[Block, ...]], rules: ChoiceRules, pseudonyms: Pseudonyms
+) -> StudyChoice:
+    """The stacks that the caller names, and no others."""
+    wanted = {*rules.series, *map(pseudonyms.of, rules.series)}
+    chosen: list[tuple[Plane, Block]] = []
+    verdicts: list[Verdict] = []
+    for series, parts in blocks.items():
+        for block in parts:
+            taken = bool(wanted & {series.id, series.key, block.id})
+            plane = plane_of_block(block) if block.placed else None
+            if taken and (block.fault or plane is None):
+                raise InputError(f"series= names {block.id}, which cannot be read: {block.fault or 'coronal slices'}")
+            if taken and plane is not None:
+                chosen.append((plane, block))
+            reason = "named by series=" if taken else "not named by series="
+            weighting = weighting_of(block.acquisition).name
+            verdicts.append(Verdict(block.id, plane, weighting, taken, block.summary, (reason, *block.notes)))
+    return StudyChoice(study, tuple(chosen), tuple(verdicts))
