@@ -22,6 +22,7 @@ from rich.console import Console
 from spinedet import tracking
 from spinedet.core.errors import InputError
 from spinedet.core.files import claim_folder, write_json
+from spinedet.detection.preemption import Preempted
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 # Tables are results: they go to standard output, messages and progress to standard error.
@@ -117,6 +118,9 @@ def _guarded(function: Callable[[Any], Status], config: DictConfig) -> Status:
     except InputError as error:
         console.print(f"[bold red]error:[/] {_escaped(str(error))}")
         return Status.WRONG_INPUT
+    except Preempted:
+        console.print("[yellow]asked to leave[/]; the training is saved, go on with resume=true")
+        return Status.FAILED
     except KeyboardInterrupt:
         console.print("[yellow]interrupted[/]; what was finished is kept")
         return Status.FAILED

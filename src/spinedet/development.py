@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 import multiprocessing
-import multiprocessing.connection
 import multiprocessing.queues
-import os
+import multiprocessing.synchronize
 import queue
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -35,11 +32,15 @@ from spinedet.core.anatomy import Plane
 from spinedet.core.types import Finding, Findings, Manifest, StudyFindings
 from spinedet.detection.batch import Detections
 from spinedet.detection.callbacks import Pulse
-from spinedet.detection.data import Scan, prepare_scans
+from spinedet.detection.checkpoints import Saved, newest
+from spinedet.detection.data import Prepared, Scan, prepare_scans
+from spinedet.detection.parallel import rank, world_size
 from spinedet.detection.postprocess import findings
+from spinedet.detection.preemption import Notice, noticing
 from spinedet.detection.store import Model, PlaneDetector, load_model, save_model
-from spinedet.detection.training import PlanePlan, Settings, TrainerConfig, epochs_done, train_plane
+from spinedet.detection.training import PlanePlan, Settings, TrainerConfig, train_plane
 from spinedet.imaging.planes import SPECS
+from spinedet.processes import call_helpers, end_with_parent
 from spinedet.runs import RunFolder
 from spinedet.scoring import Criterion, max_f1
 from spinedet.studies import Splits, only
@@ -87,41 +88,66 @@ def train_planes(job: Job, planes: Sequence[Plane]) -> dict[Plane, Trained]:
 
     Raises:
         InputError: a plane has nothing to learn from.
+        Preempted: the run was asked to leave; every plane has left a checkpoint.
     """
-    with training_bars([plane.value for plane in planes]) as bars:
+    with training_bars([plane.value for plane in planes]) as bars, noticing() as notice:
         if len(planes) > 1 and job.workers > 1 and _on_cpu(job.settings.trainer):
-            return _side_by_side(job, planes, bars)
-        return {plane: train_one(job, plane, bars[plane.value]) for plane in planes}
+            return _side_by_side(job, planes, bars, notice)
+        return {plane: train_one(job, plane, bars[plane.value], notice) for plane in planes}
 
 
 def _on_cpu(trainer: TrainerConfig) -> bool:
-    alone = trainer.num_nodes == 1 and trainer.devices in ("auto", 1, "1")
-    return alone and (trainer.accelerator == "cpu" or (trainer.accelerator == "auto" and not torch.cuda.is_available()))
+    return world_size() == 1 and (
+        trainer.accelerator == "cpu" or (trainer.accelerator == "auto" and not torch.cuda.is_available())
+    )
 
 
-def train_one(job: Job, plane: Plane, tell: Tell) -> Trained:
-    """Train one plane's detector in this process, or go on from its last checkpoint."""
-    name, folder = plane.value, job.run.checkpoints / plane.value
+def train_one(job: Job, plane: Plane, tell: Tell, notice: Notice) -> Trained:
+    """Train one plane's detector, in this process and those that help it, or go on from its last checkpoint."""
+    folder = job.run.checkpoints / plane.value
     studies = (*job.splits.train, *job.splits.tune)
-    prepared = prepare_scans(studies, SPECS[plane], job.run.cache / name, job.workers)
+    prepared = prepare_scans(studies, SPECS[plane], job.run.cache / plane.value, job.workers)
+    start = newest(folder)
+    tell(f"{plane.value}: {len(prepared.scans)} scans, {len(prepared.skipped)} studies skipped")
+    if start:
+        _tell_start(plane, start, tell)
+    call_helpers(partial(_help_train, job, plane, prepared, start))
+    return Trained(train_plane(_plan(job, plane, prepared, start, tell, notice), job.settings), prepared.skipped)
+
+
+def _tell_start(plane: Plane, start: Saved, tell: Tell) -> None:
+    for path in start.damaged:
+        tell(f"[yellow]{plane.value}: {path.name} is damaged[/]; going on from the one before, {start.path.name}")
+    at = start.position
+    tell(f"{plane.value}: goes on after epoch {at.epoch}" + (f" and {at.steps} steps" if at.steps else ""))
+
+
+def _help_train(job: Job, plane: Plane, prepared: Prepared, start: Saved | None) -> None:
+    with noticing() as notice:
+        train_plane(_plan(job, plane, prepared, start, _say_nothing, notice), job.settings)
+
+
+def _say_nothing(event: Event) -> None:
+    """The first process speaks for all."""
+
+
+def _plan(job: Job, plane: Plane, prepared: Prepared, start: Saved | None, tell: Tell, notice: Notice) -> PlanePlan:
     tuning = {study.id for study in job.splits.tune}
     tune = [scan for scan in prepared.scans if scan.study in tuning]
-    plan = PlanePlan(
+    return PlanePlan(
         spec=SPECS[plane],
         categories=job.manifest.categories,
         train=[scan for scan in prepared.scans if scan.study not in tuning],
         tune=tune,
         score=_tuning_score(job, plane, tune),
-        folder=folder,
+        folder=job.run.checkpoints / plane.value,
         seed=job.seed,
-        loggers=tracking.make_loggers(job.logger, job.run.root, name),
+        start=start,
+        notice=notice,
+        loggers=tracking.make_loggers(job.logger, job.run.root, plane.value) if rank() == 0 else (),
         initial=None if job.initial is None else source_of(job.initial, plane),
         tell=tell,
     )
-    tell(f"{name}: {len(plan.train)} scans to train on, {len(tune)} to tune on, {len(prepared.skipped)} skipped")
-    if (epochs := epochs_done(folder)) is not None:
-        tell(f"{name}: goes on after epoch {epochs} of {job.settings.trainer.max_epochs}")
-    return Trained(train_plane(plan, job.settings), prepared.skipped)
 
 
 def source_of(initial: Model, plane: Plane) -> PlaneDetector:
@@ -145,19 +171,22 @@ def _tuning_score(job: Job, plane: Plane, scans: Sequence[Scan]) -> Callable[[li
     return score
 
 
-def _side_by_side(job: Job, planes: Sequence[Plane], bars: dict[str, Tell]) -> dict[Plane, Trained]:
+def _side_by_side(job: Job, planes: Sequence[Plane], bars: dict[str, Tell], notice: Notice) -> dict[Plane, Trained]:
     context = multiprocessing.get_context("spawn")
     threads = max(1, job.workers // len(planes))
     told: Told = context.Queue()
-    with ProcessPoolExecutor(len(planes), context, _start, (threads, told)) as pool:
+    leave = context.Event()
+    with ProcessPoolExecutor(len(planes), context, _start, (threads, told, leave)) as pool:
         futures = {plane: pool.submit(_train_apart, job, plane) for plane in planes}
-        _listen(told, list(futures.values()), bars)
+        for _ in _heard(told, list(futures.values()), bars):
+            if notice:
+                leave.set()
         done = {plane: future.result() for plane, future in futures.items()}
     return {plane: Trained(_load(job, plane), skipped) for plane, skipped in done.items()}
 
 
-def _listen(told: Told, futures: list[Future[Any]], bars: dict[str, Tell]) -> None:
-    """Pass on what the processes tell until all are done and nothing is left to hear."""
+def _heard(told: Told, futures: list[Future[Any]], bars: dict[str, Tell]) -> Iterator[None]:
+    """Pass on what the processes tell until all are done and nothing is left to hear; yields now and then."""
     while True:
         over = all(future.done() for future in futures)
         try:
@@ -166,31 +195,27 @@ def _listen(told: Told, futures: list[Future[Any]], bars: dict[str, Tell]) -> No
         except queue.Empty:
             if over:
                 return
+        yield
 
 
-# In a plane's process: the queue to the command's. A queue reaches a process only while that is being started.
-_inherited: list[Told] = []
+# In a plane's process: the queue to the command's, and the event that asks to leave. They reach a process only while
+# that is being started.
+_inherited: list[tuple[Told, multiprocessing.synchronize.Event]] = []
 
 
-def _start(threads: int, told: Told) -> None:
+def _start(threads: int, told: Told, leave: multiprocessing.synchronize.Event) -> None:
     """Prepare a plane's process: its share of the cores, and an end when the command's process ends."""
     torch.set_num_threads(threads)
-    _inherited.append(told)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: BaseProcess) -> None:
-    # A killed command must not leave a training behind that writes into the folder while another one resumes there.
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)
+    _inherited.append((told, leave))
+    end_with_parent()
 
 
 def _train_apart(job: Job, plane: Plane) -> dict[str, str]:
     """`train_one` in a process of its own; the weights travel as files, safe whatever becomes of the process."""
-    (told,) = _inherited
-    trained = train_one(job, plane, lambda event: told.put((plane.value, event)))
+    told, leave = _inherited[0]
+    notice = Notice(leave)
+    notice.listen()
+    trained = train_one(job, plane, lambda event: told.put((plane.value, event)), notice)
     save_model(_folder(job, plane), Model("part", job.manifest.region, {plane: trained.detector}))
     return trained.skipped
 

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from spinedet import __version__
 from spinedet.command import console
 from spinedet.core.errors import InputError
-from spinedet.core.files import check_writable, claim_folder, read_json, write_json, write_text
+from spinedet.core.files import check_writable, claim_folder, lock_folder, read_json, write_json, write_text
 from spinedet.detection.store import DESCRIPTION, Model, load_model
 from spinedet.scoring import OperatingPoint, read_operating_point
 
@@ -27,7 +27,11 @@ from spinedet.scoring import OperatingPoint, read_operating_point
 ROOM_NEEDED = 512 << 20
 # What may differ between a run and its continuation: where it runs and how long, not what it is.
 MAY_CHANGE = frozenset(
-    {"out", "resume", "workers", "trainer.max_epochs", "trainer.max_time", "trainer.accelerator", "trainer.devices"}
+    {"out", "resume", "workers"}
+    | {
+        f"trainer.{name}"
+        for name in ("max_epochs", "max_time", "accelerator", "devices", "num_nodes", "checkpoint_minutes")
+    }
 )
 LIBRARIES = ("torch", "monai", "pytorch-lightning", "hydra-core", "numpy", "scipy", "nibabel", "SimpleITK", "pydicom")
 
@@ -116,7 +120,8 @@ def claim_run(folder: Path, resume: bool) -> RunFolder:
     """A new run's folder, or with `resume` the one that holds its unfinished run.
 
     Raises:
-        InputError: the folder belongs to something else, cannot be written, or its disk is nearly full.
+        InputError: the folder belongs to something else, is being written to, cannot be written, or its disk is
+            nearly full.
     """
     run = RunFolder(folder)
     if resume and run.config.is_file():
@@ -125,6 +130,7 @@ def claim_run(folder: Path, resume: bool) -> RunFolder:
     else:
         claim_folder(folder, ROOM_NEEDED)
         console.print(f"writing to [bold]{folder}[/]")
+    lock_folder(folder)
     return run
 
 

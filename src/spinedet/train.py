@@ -17,9 +17,10 @@ from spinedet.core.types import Manifest
 from spinedet.detection.models import CONFIGS
 from spinedet.detection.module import RecipeConfig
 from spinedet.detection.store import Model, save_model
-from spinedet.detection.training import Settings, TrainerConfig, reuse_of
+from spinedet.detection.training import TRAINERS, Settings, TrainerConfig, reuse_of
 from spinedet.development import Job, source_of, train_planes
 from spinedet.imaging.augment import AugmentConfig
+from spinedet.processes import led
 from spinedet.runs import (
     FinishedRun,
     Stopwatch,
@@ -166,9 +167,14 @@ def _facts(config: TrainConfig, manifest: Manifest, splits: Splits) -> dict[str,
 
 def main() -> None:
     """Entry point."""
-    groups: dict[str, Mapping[str, Any]] = {"model": CONFIGS, "data": DEVELOPMENT_COHORTS, "criterion": CRITERIA}
+    groups: dict[str, Mapping[str, Any]] = {
+        "model": CONFIGS,
+        "data": DEVELOPMENT_COHORTS,
+        "trainer": TRAINERS,
+        "criterion": CRITERIA,
+    }
     register(TrainConfig, "train", groups)
-    run_command("train", train)
+    run_command("train", led(train))
 
 
 if __name__ == "__main__":

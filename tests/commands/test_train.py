@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -71,6 +72,21 @@ def test_the_resolved_config_is_kept(smoke_run: Path) -> None:
 def test_a_run_refuses_the_folder_of_another(run: Run, smoke_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("train", *TINY, f"out={smoke_run}") == 2
     assert "belongs to another run" in capsys.readouterr().err
+
+
+def test_two_runs_never_write_one_folder(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config.yaml").write_text("seed: 0\n")
+    with (tmp_path / ".lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert run("train", *TINY, f"out={tmp_path}", "resume=true") == 2
+    assert "is being written by another process" in capsys.readouterr().err
+
+
+def test_two_processes_train_one_run(run: Run, cohort: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = (*TINY, f"data.manifests=[{cohort}]", f"out={out}", "trainer=ddp", "trainer.accelerator=cpu")
+    assert run("train", *words, "trainer.devices=2") == 0
+    assert (out / "report.html").exists()
 
 
 def test_a_finished_run_has_nothing_to_resume(run: Run, smoke_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,6 +191,8 @@ def test_a_constant_volume_is_skipped_like_any_broken_one(run: Run, cohort: Path
         (("nonsense=1",), "nonsense"),
         (("+experiment=nonsense",), "nonsense"),
         (("seed=lots",), "seed"),
+        (("trainer.devices=many",), "use a number, -1 for all, or auto"),
+        (("trainer=ddp", "trainer.devices=2", "trainer.num_nodes=2"), "start the command with srun or torchrun"),
     ],
 )
 def test_wrong_words_are_refused_with_one_clear_message(

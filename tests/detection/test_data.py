@@ -15,8 +15,6 @@ from spinedet.core.geometry import EdgeBox, Grid
 from spinedet.core.types import Lesion
 from spinedet.detection.data import (
     Augmented,
-    Draw,
-    EpochSampler,
     TrainingScans,
     TuningScans,
     collate,
@@ -25,6 +23,7 @@ from spinedet.detection.data import (
     read_series,
     targets_on,
 )
+from spinedet.detection.sampling import Draw, EpochSampler, Share
 from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import AXIAL, SAGITTAL
 
@@ -91,13 +90,13 @@ def test_series_of_other_planes_and_weightings_are_left_alone(make_study: MakeSt
 
 
 def test_an_epoch_draws_every_scan_once_in_an_order_of_its_own() -> None:
-    sampler = EpochSampler(20, seed=3)
+    sampler = EpochSampler(20, 3, Share(2))
     first = list(sampler)
     sampler.set_epoch(1)
     second = list(sampler)
     assert sorted(draw.index for draw in first) == list(range(20))
     assert [d.index for d in first] != [d.index for d in second]
-    again = EpochSampler(20, seed=3)
+    again = EpochSampler(20, 3, Share(2))
     again.set_epoch(1)
     assert list(again) == second
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import math
@@ -11,7 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -196,6 +197,28 @@ def claim_folder(folder: Path, free_bytes: int = 1 << 20) -> None:
     except OSError as error:
         raise InputError(f"out={folder} cannot be made ({error.strerror}); choose a folder you can write to") from None
     check_writable(folder, free_bytes)
+
+
+# Locks live as long as the process: the system releases them however it ends.
+_LOCKS: dict[Path, IO[bytes]] = {}
+
+
+def lock_folder(folder: Path) -> None:
+    """Keep other processes from writing to this folder until this one ends.
+
+    Raises:
+        InputError: another process has it.
+    """
+    path = folder.resolve() / ".lock"
+    if path in _LOCKS:
+        return
+    stream = path.open("ab")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        stream.close()
+        raise InputError(f"{folder} is being written by another process; wait for it, or choose another out=") from None
+    _LOCKS[path] = stream
 
 
 def check_writable(folder: Path, free_bytes: int) -> None:

@@ -1,12 +1,11 @@
-"""What accompanies training: averaged weights, checkpoints that are whole, a score on the tuning split."""
+"""What accompanies training: averaged weights, checkpoints, a watch over the loss, a score on the tuning split."""
 
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,13 @@ import torch
 from pytorch_lightning.callbacks import Callback, Checkpoint, WeightAveraging
 from torch import Tensor
 
+from spinedet.core.errors import InputError
 from spinedet.detection.batch import Detections
+from spinedet.detection.checkpoints import LAST, Position
 from spinedet.detection.module import spent
-
-LAST = "last.ckpt"
+from spinedet.detection.parallel import any_process, gather, of_first, rank
+from spinedet.detection.preemption import Notice, Preempted
+from spinedet.detection.sampling import stream
 
 
 class RampedEma(WeightAveraging):
@@ -26,6 +28,12 @@ class RampedEma(WeightAveraging):
 
     def __init__(self, decay: float) -> None:
         super().__init__(multi_avg_fn=_ramped(decay))
+
+    def averaged(self) -> dict[str, Tensor]:
+        """The averaged weights of the detector, also of a training that was over when it was taken up again."""
+        assert self._average_model is not None  # noqa: S101  # Lightning makes it before the first step
+        weights: dict[str, Tensor] = self._average_model.get_submodule("module.detector").state_dict()
+        return weights
 
 
 def _ramped(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
@@ -43,20 +51,77 @@ def _ramped(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int]
 
 
 class LastCheckpoint(Checkpoint):
-    """Writes `last.ckpt` at the end of every epoch, to a temporary file first: a kill leaves the previous one."""
+    """Saves at the end of every epoch, every few minutes, and when the run is asked to leave, which it then does."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, notice: Notice, minutes: float) -> None:
+        self.folder, self.notice, self.minutes = folder, notice, minutes
+        self.saved = time.monotonic()
+        self.position = Position()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the signals that Lightning has just taken."""
+        self.notice.listen()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
+        """Within an epoch; its last step is followed by `on_train_epoch_end`."""
+        if trainer.is_last_batch:
+            return
+        asked = any_process(bool(self.notice))
+        if asked or any_process((time.monotonic() - self.saved) / 60 > self.minutes):
+            steps = trainer.fit_loop.epoch_loop.batch_idx + 1
+            self._save(trainer, Position(trainer.current_epoch, steps), asked)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write, flush to disk, then rename."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".{LAST}.{os.getpid()}"
-        trainer.save_checkpoint(temporary)
-        if trainer.is_global_zero:
-            with temporary.open("rb") as stream:
-                os.fsync(stream.fileno())
-            os.replace(temporary, self.folder / LAST)
+        """After the epoch's validation."""
+        self._save(trainer, Position(trainer.current_epoch + 1), any_process(bool(self.notice)))
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Where in the data the training is; together with the seed it says which scans come next."""
+        checkpoint["position"] = asdict(self.position)
+
+    def _save(self, trainer: pl.Trainer, position: Position, leave: bool) -> None:
+        self.position, self.saved = position, time.monotonic()
+        trainer.save_checkpoint(self.folder / LAST)
+        if leave:
+            raise Preempted(f"saved after {trainer.global_step} steps")
+
+
+class StepSeed(Callback):
+    """Makes a step's random numbers depend on seed, step and process alone: a resumed run draws the same."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
+        """Before the step; nothing draws from the global stream between steps."""
+        torch.manual_seed(stream(self.seed, trainer.global_step, trainer.global_rank))
+
+
+class FiniteLoss(Callback):
+    """Ends a training whose loss is no number any more, before that reaches the weights.
+
+    Attributes:
+        name: tells the scans of a step by its epoch and number.
+    """
+
+    def __init__(self, name: Callable[[Position], list[str]]) -> None:
+        self.name = name
+
+    def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
+        """Between the loss and its gradients.
+
+        Raises:
+            InputError: names the batch.
+        """
+        if any_process(not torch.isfinite(loss)):  # all processes stop together, none waits for another's gradients
+            at = Position(trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_idx)
+            raise InputError(
+                f"the loss of step {trainer.global_step} (epoch {at.epoch}) is {loss.item()} on "
+                f"{', '.join(self.name(at))}; look at these scans, or lower recipe.lr, and go on with resume=true: "
+                "the last checkpoint is sound"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +156,13 @@ class Pulses(Callback):
 
 
 class TuningScore(Callback):
-    """Logs how well the averaged weights find the tuning lesions, after each validation."""
+    """Logs how well the averaged weights find the tuning lesions, after each validation.
 
-    def __init__(self, score: Callable[[list[Detections]], float]) -> None:
-        self.score = score
+    Each process detects in its own scans; the first one scores all of them, each once.
+    """
+
+    def __init__(self, score: Callable[[list[Detections]], float], scans: int) -> None:
+        self.score, self.scans = score, scans
         self.detections: list[Detections] = []
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -109,4 +177,5 @@ class TuningScore(Callback):
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Score all scans at once."""
-        pl_module.log("tuning_f1", self.score(self.detections))
+        found = gather([Detections(each.boxes.cpu(), each.scores.cpu()) for each in self.detections])
+        pl_module.log("tuning_f1", of_first(self.score(found[: self.scans]) if rank() == 0 else 0.0))

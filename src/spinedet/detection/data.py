@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from spinedet.core.errors import InputError
 from spinedet.core.files import sha256
@@ -19,6 +19,7 @@ from spinedet.core.geometry import Grid, inside
 from spinedet.core.types import Lesion, Series, Study
 from spinedet.detection.batch import Batch, Targets
 from spinedet.detection.boxes import limits
+from spinedet.detection.sampling import Draw, generator
 from spinedet.imaging.augment import AugmentConfig, augment, crop
 from spinedet.imaging.planes import PlaneSpec
 from spinedet.imaging.resample import prepare
@@ -145,32 +146,6 @@ def _cached(study: Study, series: Series, spec: PlaneSpec, cache: Path) -> Scan 
     return Scan(study.id, series.id, volume.grid, file, lesions)
 
 
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """Which scan is drawn in which epoch; together with the run's seed it fixes the augmentation."""
-
-    epoch: int
-    index: int
-
-
-class EpochSampler(Sampler[Draw]):
-    """Every scan once per epoch, in an order fixed by seed and epoch: a resumed run goes on as it would have."""
-
-    def __init__(self, scans: int, seed: int) -> None:
-        self.scans, self.seed, self.epoch = scans, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.scans
-
-    def __iter__(self) -> Iterator[Draw]:
-        order = torch.randperm(self.scans, generator=_generator(self.seed, self.epoch))
-        return (Draw(self.epoch, int(index)) for index in order)
-
-
 @dataclass(frozen=True)
 class Augmented:
     """Random variation of one example and a crop of the plane's field of view, fixed by seed, epoch and index."""
@@ -181,11 +156,11 @@ class Augmented:
 
     def __call__(self, image: Tensor, targets: Targets, draw: Draw) -> tuple[Tensor, Targets]:
         """Image (1, slices, rows, columns) and targets -> the crop's image and targets, still in mm."""
-        generator = _generator(self.seed, draw.epoch, draw.index)
+        random = generator(self.seed, draw.epoch, draw.index)
         spacing = torch.tensor(self.spec.spacing)
         low, high = limits(targets.boxes)
-        image, edges = augment(image, torch.cat([low / spacing, high / spacing], 1), self.spec, self.config, generator)
-        cut = crop(image, edges, self.spec.crop_shape, generator)
+        image, edges = augment(image, torch.cat([low / spacing, high / spacing], 1), self.spec, self.config, random)
+        cut = crop(image, edges, self.spec.crop_shape, random)
         low, high = (cut.boxes.view(-1, 2, 3) * spacing).unbind(1)
         boxes = torch.cat([(low + high) / 2, high - low], dim=1)
         return cut.image, Targets(boxes, targets.labels[cut.kept], targets.ignore[cut.kept] | cut.ignore)
@@ -222,9 +197,3 @@ def collate(examples: Sequence[tuple[Tensor, Targets]]) -> Batch:
     """Examples of one shape as a batch."""
     images, targets = zip(*examples, strict=True)
     return Batch(torch.stack(images), targets)
-
-
-def _generator(*key: int) -> torch.Generator:
-    """A random stream of its own for every key."""
-    state = np.random.SeedSequence(key).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state >> np.uint64(1)))

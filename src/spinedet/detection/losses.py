@@ -12,6 +12,7 @@ from torch import Tensor
 from spinedet.detection.batch import Targets
 from spinedet.detection.boxes import giou, iou
 from spinedet.detection.matcher import Match
+from spinedet.detection.parallel import mean_over_processes, world_size
 
 WEIGHT_CLASS, WEIGHT_L1, WEIGHT_GIOU = 1.0, 0.4, 2.0
 FOCAL_ALPHA, FOCAL_GAMMA = 0.75, 2.0
@@ -38,7 +39,8 @@ def batch_loss(
     """The batch's terms per matched prediction, under their names."""
     scans = zip(predictions, targets, matches, strict=True)
     summed = torch.stack([set_loss(*scan, least_quality) for scan in scans]).sum(0)
-    total = summed / max(1, sum(len(m.target) for m in matches))
+    matched = mean_over_processes(sum(len(m.target) for m in matches))  # sharing a batch out must not change a weight
+    total = summed / max(matched, 1 / world_size())
     return {f"{name}/{term}": value for term, value in zip(TERMS, total, strict=True)}
 
 

@@ -17,6 +17,7 @@ from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch, Detections
 from spinedet.detection.models import Detector
 from spinedet.detection.models.backbone import BEHIND, Backbone, depth_of
+from spinedet.detection.parallel import of_first
 
 
 @dataclass
@@ -67,8 +68,8 @@ class DetectionModule(pl.LightningModule):
         """The sum of the detector's named losses."""
         losses = self.detector.losses(batch)
         total = torch.stack(list(losses.values())).sum()
-        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, batch_size=len(batch.images))
-        self.log("loss", total.detach(), batch_size=len(batch.images))
+        told = {f"train/{name}": value.detach() for name, value in losses.items()} | {"loss": total.detach()}
+        self.log_dict(told, batch_size=len(batch.images), sync_dist=True)
         return total
 
     def validation_step(self, batch: Batch, index: int) -> dict[str, list[Detections]]:
@@ -78,7 +79,9 @@ class DetectionModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW over `parameter_groups`."""
         optimizer = torch.optim.AdamW(parameter_groups(self.detector, self.recipe), lr=self.recipe.lr)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: rate(spent(self.trainer), self.recipe.warmup))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda _: rate(of_first(spent(self.trainer)), self.recipe.warmup)
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

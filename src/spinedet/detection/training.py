@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -20,11 +23,15 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import write_json
 from spinedet.detection.batch import Detections
 from spinedet.detection.boxes import typical_sizes
-from spinedet.detection.callbacks import LAST, LastCheckpoint, Pulse, Pulses, RampedEma, TuningScore
-from spinedet.detection.data import Augmented, EpochSampler, Scan, TrainingScans, TuningScans, collate
+from spinedet.detection.callbacks import FiniteLoss, LastCheckpoint, Pulse, Pulses, RampedEma, StepSeed, TuningScore
+from spinedet.detection.checkpoints import Position, Saved, WholeCheckpoints
+from spinedet.detection.data import Augmented, Scan, TrainingScans, TuningScans, collate
 from spinedet.detection.models import Card, ModelConfig, build
 from spinedet.detection.module import DetectionModule, RecipeConfig, seconds
+from spinedet.detection.parallel import processes_here, rank, share_batch_norm, world_size
+from spinedet.detection.preemption import Notice
 from spinedet.detection.pretrained import load_backbone
+from spinedet.detection.sampling import EpochSampler, Share
 from spinedet.detection.store import PlaneDetector
 from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import PlaneSpec
@@ -39,8 +46,10 @@ class TrainerConfig:
 
     Attributes:
         max_time: DD:HH:MM:SS for each plane, or null.
+        devices: processes on each node, one for each GPU; auto is what torchrun or srun started, or one; -1 is all.
         precision: `auto` takes bf16 where the hardware multiplies it faster.
         validate_every: epochs between scores on the tuning split.
+        checkpoint_minutes: between checkpoints within an epoch; there is one after every epoch anyway.
     """
 
     max_epochs: int = 100
@@ -51,6 +60,11 @@ class TrainerConfig:
     precision: str = "auto"
     validate_every: int = 10
     deterministic: bool = False
+    checkpoint_minutes: float = 10.0
+
+
+# The choices of `trainer=`.
+TRAINERS = {"single": TrainerConfig(), "ddp": TrainerConfig(devices=-1)}
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,8 @@ class PlanePlan:
 
     Attributes:
         train, tune: prepared scans. score: how well the tuning scans' detections are, in their order.
-        folder: for checkpoints; a last one there is gone on from. initial: whose weights are the start.
+        folder: for checkpoints. start: the checkpoint to go on from. notice: whether it is time to leave.
+        initial: whose weights are the start.
         tell: is told how far training is.
     """
 
@@ -70,6 +85,8 @@ class PlanePlan:
     score: Callable[[list[Detections]], float]
     folder: Path
     seed: int = 0
+    start: Saved | None = None
+    notice: Notice = field(default_factory=Notice)
     loggers: Sequence[Logger] = ()
     initial: PlaneDetector | None = None
     tell: Callable[[Pulse], None] = lambda pulse: None
@@ -87,10 +104,12 @@ class Settings:
 
 
 def train_plane(plan: PlanePlan, settings: Settings) -> PlaneDetector:
-    """Train, or go on from `plan.folder`'s last checkpoint when there is one.
+    """Train, or go on from the checkpoint `plan.start`; one of the processes of a training when there are several.
 
     Raises:
-        InputError: there is no training scan with a lesion, or the checkpoint belongs to another model.
+        InputError: there is no training scan with a lesion, the scans of a step cannot be shared evenly among the
+            processes, a loss is not finite, or the disk is full.
+        Preempted: the process was asked to leave, and left a checkpoint.
     """
     _quiet()
     pl.seed_everything(plan.seed, verbose=False)
@@ -102,18 +121,35 @@ def train_plane(plan: PlanePlan, settings: Settings) -> PlaneDetector:
     if plan.initial is not None:
         take_over(network, plan.initial.network)
     module = DetectionModule(network, settings.recipe).to(memory_format=torch.channels_last_3d)
-    last = plan.folder / LAST
-    trainer = _trainer(plan, settings)
-    trainer.fit(module, *_loaders(plan, settings), ckpt_path=last if last.exists() else None, weights_only=True)
-    return PlaneDetector(settings.model, card, module.detector.cpu().eval())
+    sampler = EpochSampler(len(plan.train), plan.seed, share_of(plan, settings.recipe), _position(plan))
+    average = RampedEma(settings.recipe.ema)
+    trainer = _trainer(plan, settings, [average, *_callbacks(plan, settings.trainer, sampler)])
+    if world_size() > 1:
+        share_batch_norm(network, on_gpu=trainer.strategy.root_device.type == "cuda")
+    path = plan.start.path if plan.start else None
+    trainer.fit(module, *_loaders(plan, settings, sampler), ckpt_path=path, weights_only=True)
+    trained = build(settings.model, card)
+    trained.load_state_dict(average.averaged())
+    return PlaneDetector(settings.model, card, trained.eval())
 
 
-def epochs_done(folder: Path) -> int | None:
-    """How many epochs the last checkpoint in `folder` has behind it; None without one."""
-    last = folder / LAST
-    if not last.exists():
-        return None
-    return int(torch.load(last, map_location="cpu", weights_only=True)["epoch"]) + 1
+def share_of(plan: PlanePlan, recipe: RecipeConfig) -> Share:
+    """The scans of each step that this process takes; all processes together take `recipe.batch`.
+
+    Raises:
+        InputError: they cannot be shared evenly.
+    """
+    batch = min(recipe.batch, len(plan.train))
+    if batch % world_size():
+        raise InputError(
+            f"{batch} scans a step (recipe.batch={recipe.batch}, {len(plan.train)} training scans) cannot be shared "
+            f"evenly among {world_size()} processes; set recipe.batch to a multiple of it, or use fewer devices"
+        )
+    return Share(batch, rank(), world_size())
+
+
+def _position(plan: PlanePlan) -> Position:
+    return plan.start.position if plan.start else Position()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,34 +206,51 @@ def _extents(sizes: torch.Tensor) -> tuple[tuple[float, float, float], ...]:
     return tuple((thick, high, wide) for thick, high, wide in sizes.tolist())
 
 
-def _loaders(plan: PlanePlan, settings: Settings) -> tuple[DataLoader[Any], DataLoader[Any]]:
+def _loaders(plan: PlanePlan, settings: Settings, sampler: EpochSampler) -> tuple[DataLoader[Any], DataLoader[Any]]:
     augmented = Augmented(plan.spec, settings.augment, plan.seed)
     common: dict[str, Any] = {"collate_fn": collate, "num_workers": settings.loader_workers}
     train = DataLoader(
         TrainingScans(plan.train, plan.categories, augmented),
-        batch_size=min(settings.recipe.batch, len(plan.train)),
-        sampler=EpochSampler(len(plan.train), plan.seed),
+        batch_size=sampler.share.own,
+        sampler=sampler,
         drop_last=True,
         persistent_workers=settings.loader_workers > 0,
         **common,
     )
-    return train, DataLoader(TuningScans(plan.tune, plan.categories), batch_size=1, **common)
+    # Every process needs a scan to take part in the validation; a surplus one is not counted.
+    own = plan.tune[rank() :: world_size()] or plan.tune[:1]
+    return train, DataLoader(TuningScans(own, plan.categories), batch_size=1, **common)
 
 
-def _trainer(plan: PlanePlan, settings: Settings) -> pl.Trainer:
-    config = settings.trainer
-    callbacks: list[Callback] = [RampedEma(settings.recipe.ema), TuningScore(plan.score), LastCheckpoint(plan.folder)]
+def _callbacks(plan: PlanePlan, config: TrainerConfig, sampler: EpochSampler) -> list[Callback]:
+    def name(at: Position) -> list[str]:
+        return [f"{plan.train[draw.index].study}/{plan.train[draw.index].series}" for draw in sampler.step(at)]
+
+    return [
+        StepSeed(plan.seed),
+        FiniteLoss(name),
+        TuningScore(plan.score, len(plan.tune)),
+        LastCheckpoint(plan.folder, plan.notice, config.checkpoint_minutes),
+        Pulses(plan.tell),
+    ]
+
+
+def _trainer(plan: PlanePlan, settings: Settings, callbacks: list[Callback]) -> pl.Trainer:
+    config, several = settings.trainer, world_size() > 1
     return pl.Trainer(
         max_epochs=config.max_epochs,
         max_time=seconds(config.max_time),
         accelerator=config.accelerator,
-        devices=config.devices,
-        num_nodes=config.num_nodes,
+        devices=processes_here() if several else 1,
+        num_nodes=world_size() // processes_here() if several else 1,
+        # Norms see all processes' scans, so their statistics are equal without being sent around.
+        strategy=DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True) if several else "auto",
+        plugins=[TorchElasticEnvironment() if several else LightningEnvironment(), WholeCheckpoints()],
         precision=precision_for(config),
         gradient_clip_val=settings.recipe.clip,
         check_val_every_n_epoch=config.validate_every,
         deterministic=config.deterministic,
-        callbacks=[*callbacks, Pulses(plan.tell)],
+        callbacks=callbacks,
         enable_progress_bar=False,
         logger=list(plan.loggers) or False,
         enable_checkpointing=True,
@@ -222,5 +275,8 @@ def precision_for(config: TrainerConfig) -> Any:
 def _quiet() -> None:
     """Keep Lightning's advice on cores and loggers out of the user's sight; warnings of ours stay."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for text in (".*does not have many workers.*", ".*number of training batches.*", ".*LeafSpec.*", ".*log_every_n.*"):
-        warnings.filterwarnings("ignore", text)
+    advice = ["does not have many workers", "number of training batches", "LeafSpec", "log_every_n"]
+    # The sampler resumes, norms need no syncing, strides of 1 x 1 x 1 weights are as good, and the score is gathered.
+    advice += ["dataloader is not resumable", "forward_sync_buffers", "Grad strides", "self.log\\('tuning_f1'", "srun"]
+    for text in advice:
+        warnings.filterwarnings("ignore", f"(?s).*{text}.*")

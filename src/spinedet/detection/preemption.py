@@ -1,0 +1,71 @@
+"""Being asked to leave: a signal is noted at once and heeded when the step that is running has ended."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Protocol
+
+# Slurm sends the first two before a time limit or a preemption (`--signal`, submitit), and SIGTERM when it is late.
+SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)
+
+
+class Preempted(Exception):  # noqa: N818  # nothing went wrong
+    """A training stopped because its process was asked to leave; its state is on disk."""
+
+
+class Flag(Protocol):
+    """What several processes share to tell each other: a `multiprocessing.Event`."""
+
+    def is_set(self) -> bool:
+        """Whether another process was asked."""
+
+
+class Notice:
+    """Whether this process, or with `flag` another one of the same run, was asked to leave."""
+
+    def __init__(self, flag: Flag | None = None) -> None:
+        self.flag = flag
+        self.signal: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __bool__(self) -> bool:
+        return self.signal is not None or (self.flag is not None and self.flag.is_set())
+
+    def listen(self) -> None:
+        """Note signals from now on; where somebody else has taken the handlers over, take them back."""
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                before = signal.signal(number, self._note)
+                self._before.setdefault(number, before)
+
+    def restore(self) -> None:
+        """Handlers as they were before `listen`."""
+        while self._before:
+            number, before = self._before.popitem()
+            signal.signal(number, before if before is not None else signal.SIG_DFL)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.signal = number
+
+
+@contextmanager
+def noticing() -> Iterator[Notice]:
+    """Note signals inside; a training that stopped for one hands it on to whoever handled it before.
+
+    So a shell sees a process that ended by that signal, and submitit requeues its job.
+    """
+    notice = Notice()
+    notice.listen()
+    try:
+        yield notice
+    except Preempted:
+        notice.restore()
+        if notice.signal is not None:
+            signal.raise_signal(notice.signal)
+        raise
+    finally:
+        notice.restore()

@@ -1,0 +1,73 @@
+"""Two processes train as one does: the same losses on the same scans, and every tuning scan scored once."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spinedet.detection.checkpoints import Position
+from spinedet.detection.sampling import EpochSampler, Share
+
+from .conftest import MakeStudy
+
+ROOT = Path(__file__).parents[2]
+
+
+def train_on(processes: int, studies: Path, folder: Path) -> dict[str, Any]:
+    """What the first of so many processes tells; started as torchrun starts them."""
+    words = [sys.executable, "-m", "tests.detection.one_process", str(studies), str(folder)]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_RUN_ID": "test", "GROUP_RANK": "0"}
+    sizes = {"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes)}
+    team = [
+        {**meeting, **sizes, "RANK": str(rank), "LOCAL_RANK": str(rank)} if processes > 1 else {}
+        for rank in range(processes)
+    ]
+    started = [
+        subprocess.Popen(words, cwd=ROOT, env={**os.environ, **who, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE)
+        for who in team
+    ]
+    told = [process.communicate(timeout=300)[0] for process in started]
+    assert [process.returncode for process in started] == [0] * processes
+    found: dict[str, Any] = json.loads(told[0].splitlines()[-1])
+    return found
+
+
+def test_two_processes_train_as_one(make_study: MakeStudy, tmp_path: Path) -> None:
+    studies = tmp_path / "studies"
+    made = [make_study(f"s{n}", seed=n) for n in range(7)]
+    studies.write_text("\n".join(study.model_dump_json() for study in made))
+    one, two = (train_on(processes, studies, tmp_path / str(processes)) for processes in (1, 2))
+    assert len(one["losses"]) == 4 * 2  # four epochs over four scans, two at a step
+    assert two["losses"] == pytest.approx(one["losses"], rel=1e-5)
+    assert two["weights"] == pytest.approx(one["weights"], rel=1e-5)
+    # Three tuning scans on two processes: none is scored twice, and they keep their order.
+    assert [len(each) for each in two["scored"]] == [3, 3]
+    assert two["scored"][0] == pytest.approx(one["scored"][0], rel=1e-4)
+
+
+def test_processes_share_the_scans_of_each_step() -> None:
+    whole = list(EpochSampler(11, 3, Share(4)))
+    assert len(whole) == len(EpochSampler(11, 3, Share(4))) == 8  # two full batches; three scans wait
+    first, second = (list(EpochSampler(11, 3, Share(4, rank, 2))) for rank in range(2))
+    assert [*first[:2], *second[:2], *first[2:], *second[2:]] == whole
+
+
+def test_a_resumed_epoch_goes_on_where_it_was() -> None:
+    sampler = EpochSampler(11, 3, Share(4), Position(5, 1))
+    whole = EpochSampler(11, 3, Share(4))
+    whole.set_epoch(5)
+    assert list(sampler) == list(whole)[4:]
+    assert len(sampler) == len(whole)
+    for each in (sampler, whole):
+        each.set_epoch(6)
+    assert list(sampler) == list(whole)

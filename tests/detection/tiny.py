@@ -1,0 +1,36 @@
+"""A training so small that it takes a second: four scans of noise with a bright block, a network of width 4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from spinedet.core.types import Study
+from spinedet.detection.data import prepare_scans
+from spinedet.detection.models.set_detector import SetDetectorConfig
+from spinedet.detection.module import RecipeConfig
+from spinedet.detection.training import PlanePlan, Settings, TrainerConfig
+from spinedet.imaging.augment import AugmentConfig
+from spinedet.imaging.planes import SAGITTAL
+
+SPEC = replace(SAGITTAL, field_of_view=(24.0, 64.0, 48.0))
+MODEL = SetDetectorConfig(width=4, channels=24, heads=2, decoder_layers=1, queries=6)
+
+
+def settings(**trainer: Any) -> Settings:
+    """Three epochs of two steps, step-bounded and deterministic."""
+    words: dict[str, Any] = {"max_epochs": 3, "validate_every": 2, "precision": "32-true", "deterministic": True}
+    config = TrainerConfig(**words | {"accelerator": "cpu"} | trainer)
+    return Settings(MODEL, RecipeConfig(warmup=0.3), AugmentConfig(), config)
+
+
+def plan(studies: Sequence[Study], folder: Path, **more: Any) -> PlanePlan:
+    """All but the last study are trained on."""
+    prepared = prepare_scans(studies, SPEC, folder / "cache", 1)
+    assert not prepared.skipped
+    score: Callable[[Any], float] = len
+    scans = prepared.scans
+    words: dict[str, Any] = {"spec": SPEC, "categories": ("degeneration",), "train": scans[:-1], "tune": scans[-1:]}
+    return PlanePlan(**words | {"score": score, "folder": folder / "checkpoints"} | more)
