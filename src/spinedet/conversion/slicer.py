@@ -22,7 +22,7 @@ from spinedet.imaging.formats import SUFFIXES
 ENDING = ".mrk.json"
 # Slicer names new boxes R, R_1, R_2 or ROI: names that say nothing.
 _UNNAMED = ("", "R", "ROI")
-_IGNORE = "ignore"
+IGNORE = "ignore"
 _NUMBERED = re.compile(r"[_-]\d+$")
 
 
@@ -131,9 +131,9 @@ def _box(where: str, markup: dict[str, Any], file: Path, config: SlicerConfig) -
     attributes = {"description": text} if (text := markup.get("description")) else {}
     words = _words(str(markup.get("name") or _file_label(file)))
     level = next((word for word in words if word in LEVELS), None)
-    label = " ".join(word for word in words if word not in LEVELS and word != _IGNORE)
+    label = " ".join(word for word in words if word not in LEVELS and word != IGNORE)
     category = config.category if label in _UNNAMED else label
-    return Annotation(where, category, box, level, _IGNORE in words, attributes)
+    return Annotation(where, category, box, level, IGNORE in words, attributes)
 
 
 def _file_label(file: Path) -> str:
