@@ -9,13 +9,14 @@ import numpy as np
 from pydantic import FiniteFloat
 
 from spinedet.core.anatomy import Plane
-from spinedet.core.geometry import Array, Grid, bounds, iou
+from spinedet.core.geometry import Array, Grid, bounds, inside, iou
 from spinedet.core.types import Box, Finding, Level, Name, Record
 from spinedet.imaging.planes import SPECS
 
 # Boxes of two series that overlap less than this are two findings. Neighbouring discs hardly overlap at all, while one
 # disc's boxes do so by half, less where a tilted stack's box becomes the hull of its corners.
 SAME = 0.2
+TOLERANCE_MM = 5.0
 
 
 class FusedFinding(Record):
@@ -46,10 +47,8 @@ class SeenSeries:
     findings: tuple[Finding, ...]
 
     def covers(self, box: Box) -> bool:
-        """Whether the middle of the box is in this series' block."""
-        edges = self.grid.edges(box)
-        middle = (edges.low + edges.high) / 2
-        return bool((middle >= 0).all() and (middle <= self.grid.shape).all())
+        """Whether the box lies within this series' block: of a disc cut in two, silence says nothing."""
+        return inside(box, self.grid, TOLERANCE_MM)
 
     @property
     def trust(self) -> Array:
