@@ -65,7 +65,7 @@ from spinedet.scoring import (
     read_operating_point,
     write_operating_point,
 )
-from spinedet.scoring.reckoning import Statistics
+from spinedet.scoring.reckoning import Statistics, performance
 from spinedet.scoring.significance import difference
 from spinedet.scoring.tally import froc_name
 from spinedet.simulation import SHIPPED, draw_cohort
@@ -308,16 +308,35 @@ def mean_statistics(several: Sequence[Statistics]) -> Statistics:
     )
 
 
-def by_center(bench: Bench, jobs: Sequence[Job], iou: float) -> dict[str, Statistics]:
-    """Numbers of one model in one plane for each centre, averaged over the seeds."""
-    found: dict[str, list[Statistics]] = {}
+@dataclass(frozen=True, eq=False)
+class CenterNumbers:
+    """Numbers of one model at one centre, averaged over the seeds.
+
+    Attributes:
+        duplicates: false positives a scan that touch a lesion which a better finding took.
+    """
+
+    statistics: Statistics
+    duplicates: float
+
+
+def by_center(bench: Bench, jobs: Sequence[Job], iou: float) -> dict[str, CenterNumbers]:
+    """Numbers of one model in one plane for each centre."""
+    found: dict[str, list[CenterNumbers]] = {}
     for job in jobs:
-        examination = examined(bench, job, iou)
-        for named in examination.groups:
+        one = examined(bench, job, iou)
+        for named in one.groups:
             if set(named.by) == {"plane", "center"}:
-                numbers = examination.statistics(examination.tally(named))
-                found.setdefault(str(named.by["center"]), []).append(numbers)
-    return {center: mean_statistics(several) for center, several in found.items()}
+                counted = one.tally(named)
+                numbers = one.statistics(counted)
+                double = performance(counted, numbers, one.judgement, one.reached).duplicates / named.part.scans.sum()
+                found.setdefault(str(named.by["center"]), []).append(CenterNumbers(numbers, float(double)))
+    return {
+        center: CenterNumbers(
+            mean_statistics([one.statistics for one in several]), float(np.mean([one.duplicates for one in several]))
+        )
+        for center, several in found.items()
+    }
 
 
 def summarise(bench: Bench, jobs: Sequence[Job]) -> list[dict[str, Any]]:
@@ -343,12 +362,12 @@ def _row(model: str, plane: Plane, center: str, iou: float) -> dict[str, Any]:
     return {"model": model, "plane": plane.value, "center": center, "iou": iou}
 
 
-def _numbers(each: Statistics, reference: Statistics | None, jobs: Sequence[Job]) -> dict[str, Any]:
+def _numbers(each: CenterNumbers, reference: CenterNumbers | None, jobs: Sequence[Job]) -> dict[str, Any]:
     names = ("f1", "f1_max", SENSITIVITY, "ap")
-    row: dict[str, Any] = {"seeds": [job.seed for job in jobs]}
-    row |= {name: each.estimate(name).model_dump(mode="json") for name in names}
+    row: dict[str, Any] = {"seeds": [job.seed for job in jobs], "duplicates": each.duplicates}
+    row |= {name: each.statistics.estimate(name).model_dump(mode="json") for name in names}
     if reference is not None:
-        apart = difference(each, reference, names)
+        apart = difference(each.statistics, reference.statistics, names)
         row |= {f"ahead in {name}": apart.estimate(name).model_dump(mode="json") for name in names}
     return row
 
@@ -365,8 +384,14 @@ def timings(bench: Bench, jobs: Sequence[Job]) -> Iterator[dict[str, Any]]:
 
 def markdown(rows: Sequence[dict[str, Any]], timed: Sequence[dict[str, Any]]) -> str:
     """Both tables."""
-    heads = ("F1 at IoU .1 / .25 / .5", "best F1", "sensitivity at 1 FP", "first model ahead in F1")
-    lines = [f"| plane | centre | model | seeds | {' | '.join(heads)} |", "|---|---|---|---|---|---|---|---|"]
+    heads = (
+        "F1 at IoU .1 / .25 / .5",
+        "best F1",
+        "sensitivity at 1 FP",
+        "duplicates a scan",
+        "first model ahead in F1",
+    )
+    lines = [f"| plane | centre | model | seeds | {' | '.join(heads)} |", "|" + "---|" * 9]
     cells = dict.fromkeys((row["plane"], row["center"], row["model"]) for row in rows)
     for plane, center, model in cells:
         mine = [row for row in rows if (row["plane"], row["center"], row["model"]) == (plane, center, model)]
@@ -375,7 +400,7 @@ def markdown(rows: Sequence[dict[str, Any]], timed: Sequence[dict[str, Any]]) ->
         seeds = ", ".join(map(str, mine[0]["seeds"]))
         lines.append(
             f"| {plane} | {center} | {model} | {seeds} | {columns[0]} | {columns[1]} "
-            f"| {_short(mine[0][SENSITIVITY]['value'])} | {ahead} |"
+            f"| {_short(mine[0][SENSITIVITY]['value'])} | {mine[0]['duplicates']:.2f} | {ahead} |"
         )
     lines += ["", "| plane | model | seed | steps | CPU s to F1 0.9 on tuning | CPU s a scan | parameters |"]
     lines.append("|---|---|---|---|---|---|---|")
