@@ -151,7 +151,7 @@ def test_grades_make_lesions_negatives_and_regions_to_ignore(rsna: Path) -> None
 
 def test_points_that_fit_nothing_are_listed(rsna: Path) -> None:
     assert {unused.where.rpartition(" ")[2]: unused.reason for unused in read(rsna).unused} == {
-        "7": f"series {AXIAL} has no readable image 77.dcm",
+        "7": f"no volume of series {AXIAL} has an image 77.dcm",
         "8": "the point lies outside its image",
         "9": "train.csv has no grade for 'Spinal Canal Stenosis' at 'L6/S1'",
         "10": "x or y is no number",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spinedet.conversion.dataset import Case, Dataset, Reading, Unused, told_apart
 from spinedet.conversion.rsna_faults import SWAPPED_SIDES, UNRELIABLE_SERIES, UNRELIABLE_STUDIES
-from spinedet.conversion.slices import Block, PlacedSlice, blocks_of, folder_of, point_box, read_slices
+from spinedet.conversion.slices import Stack, folder_of, point_box, read_stacks
 from spinedet.conversion.tables import Row, number, read_table
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
@@ -97,13 +97,13 @@ class _Point:
 
 @dataclass(frozen=True)
 class _Scan:
-    """A block of a series that goes into the manifest."""
+    """A volume of a series that goes into the manifest."""
 
     id: str
     series: str
     weighting: str
     plane: Plane
-    block: Block
+    stack: Stack
     folder: Path
 
 
@@ -194,13 +194,13 @@ def _point(line: int, row: Row, grades: Mapping[str, str]) -> _Point | Unused:
 
 def _read(exam: _Exam, config: RsnaConfig) -> Reading:
     """One study: each point on its own series when that is taken, and on the others that show its place."""
-    slices = {name: read_slices(exam.folder / name) for name in exam.descriptions if (exam.folder / name).is_dir()}
-    scans = [scan for name in sorted(slices) for scan in _scans(exam, name, slices[name], config)]
+    stacks = {name: read_stacks(exam.folder / name) for name in exam.descriptions if (exam.folder / name).is_dir()}
+    scans = [scan for name in sorted(stacks) for scan in _scans(exam, name, stacks[name], config)]
     lesions: list[Lesion] = []
     negatives: list[FiniteJson] = []
     unused = list(exam.unused)
     for point in exam.points:
-        places = _places(point, slices.get(point.series, []), scans, config)
+        places = _places(point, stacks.get(point.series, []), scans, config)
         if isinstance(places, Unused):
             unused.append(places)
         elif point.grade in config.positive or point.grade not in GRADES:
@@ -220,36 +220,37 @@ def _read(exam: _Exam, config: RsnaConfig) -> Reading:
     return Reading(study, tuple(unused))
 
 
-def _scans(exam: _Exam, series: str, slices: list[PlacedSlice], config: RsnaConfig) -> Iterator[_Scan]:
+def _scans(exam: _Exam, series: str, stacks: list[Stack], config: RsnaConfig) -> Iterator[_Scan]:
     """The volumes of a series that is wanted, numbered where angled blocks make several."""
     weighting = _DESCRIPTIONS.get(exam.descriptions[series])
-    blocks = [(block, block.plane) for block in blocks_of(slices)]
-    for number_, (block, plane) in enumerate(blocks, start=1):
-        name = series if len(blocks) == 1 else f"{series}-{number_}"
+    for count, stack in enumerate(stacks, start=1):
+        name = series if len(stacks) == 1 else f"{series}-{count}"
+        plane = stack.plane
         if weighting in config.weightings and plane is not None:
-            yield _Scan(name, series, str(weighting), plane, block, folder_of(block, exam.links / name))
+            yield _Scan(name, series, str(weighting), plane, stack, folder_of(stack, exam.links / name))
 
 
 def _places(
-    point: _Point, slices: list[PlacedSlice], scans: list[_Scan], config: RsnaConfig
+    point: _Point, stacks: list[Stack], scans: list[_Scan], config: RsnaConfig
 ) -> list[tuple[_Scan, Box]] | Unused:
     """The scans that the point goes on, with its box in each one's axes; or why it goes on none."""
-    piece = next((piece for piece in slices if piece.path.stem == point.instance), None)
-    if piece is None:
-        return Unused(point.where, f"series {point.series} has no readable image {point.instance}.dcm")
-    if not piece.holds(point.column, point.row):
+    here = next((stack for stack in stacks if stack.index(point.instance) is not None), None)
+    index = here.index(point.instance) if here else None
+    if here is None or index is None:
+        return Unused(point.where, f"no volume of series {point.series} has an image {point.instance}.dcm")
+    if not here.holds(point.column, point.row):
         return Unused(point.where, "the point lies outside its image")
-    place = piece.point(point.column, point.row)
-    own = [scan for scan in scans if any(p.path == piece.path for p in scan.block.slices)]
+    place = here.point(point.column, point.row, index)
     others = [scan for scan in scans if scan.series != point.series and scan.plane in _SEEN_ON[point.kind]]
-    near = own + [s for s in others if s.block.distance(place) <= min(config.max_distance_mm, s.block.pitch / 2)]
+    near = [scan for scan in scans if scan.stack is here] + [scan for scan in others if _reaches(scan, place, config)]
     if not near:
         return Unused(point.where, "no series that is taken has a slice there")
-    return [(scan, _box(point, place, scan, config)) for scan in near]
+    return [(scan, point_box(place, config.sizes[point.kind], scan.stack.grid.axes)) for scan in near]
 
 
-def _box(point: _Point, place: Array, scan: _Scan, config: RsnaConfig) -> Box:
-    return point_box(place, config.sizes[point.kind], scan.block.axes)
+def _reaches(scan: _Scan, place: Array, config: RsnaConfig) -> bool:
+    """Whether the scan has a slice near enough to show the place."""
+    return scan.stack.distance(place) <= min(config.max_distance_mm, scan.stack.grid.spacing[2] / 2)
 
 
 def _attributes(point: _Point) -> dict[str, FiniteJson]:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pydantic import Field
+from pydicom import dcmread
 
 from spinedet.conversion.dataset import Case, Dataset, Reading, Unused, told_apart
-from spinedet.conversion.slices import Block, PlacedSlice, blocks_of, by_series, folder_of, point_box, read_slices
+from spinedet.conversion.slices import Stack, folder_of, point_box, read_stacks
 from spinedet.core.anatomy import LEVELS, Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, validate
 from spinedet.core.types import Box, FiniteJson, Lesion, Name, Origin, Record, Series, Study
+from spinedet.imaging.dicom.records import Pseudonyms
 
 DISC_CODES = {"v2": "bulge", "v3": "protrusion", "v4": "extrusion", "v5": "schmorl"}
 _NORMAL = "v1"
@@ -147,26 +149,23 @@ def _read(folder: Path, links: Path, studies: Mapping[str, AnnotatedStudy], conf
     Raises:
         InputError: no image is annotated, or the one that is cannot be found.
     """
-    slices = read_slices(folder)
-    annotated = next((studies[piece.study] for piece in slices if piece.study in studies), None)
+    names = Pseudonyms()
+    by_key = {names.of(uid): study for uid, study in studies.items()}
+    stacks = read_stacks(folder, names)
+    annotated = next((by_key[stack.study] for stack in stacks if stack.study in by_key), None)
     if annotated is None:
-        raise InputError(f"{folder} holds no image of a study in the annotation file")
-    image = annotated.data[0]
-    piece = next((piece for piece in slices if piece.instance == image.instance), None)
-    if piece is None:
-        raise InputError(f"{folder} does not hold the image that was annotated; copy the study again")
-    block = _block(by_series(slices)[piece.series], piece, folder)
-    points = [
-        point
-        for each in annotated.data
-        if each.instance == piece.instance
-        for a in each.annotation
-        for point in a.data.point
-    ]
-    found, unused = told_apart(made for n, p in enumerate(points, 1) for made in _made(n, p, piece, block, config))
-    if block.plane is None:
+        raise InputError(f"{folder} holds no volume of a study in the annotation file")
+    image = annotated.data[0].instance
+    place = next((piece for stack in stacks if (piece := _find(stack, image))), None)
+    if place is None:
+        raise InputError(f"{folder}: the annotated image is missing or stands alone; copy the study again")
+    plane = place.stack.plane
+    if plane is None:
         raise InputError(f"{folder}: the annotated series is coronal; spinedet reads sagittal and axial series")
-    series = Series(id=_SERIES, plane=block.plane, path=folder_of(block, links).absolute())
+    works = [work for each in annotated.data if each.instance == image for work in each.annotation]
+    points = enumerate((point for work in works for point in work.data.point), start=1)
+    found, unused = told_apart(made for number, point in points for made in _made(number, point, place, config))
+    series = Series(id=_SERIES, plane=plane, path=folder_of(place.stack, links).absolute())
     study = Study(
         id=f"Tianchi-{folder.name}",
         patient=f"Tianchi-{folder.name}",
@@ -178,55 +177,69 @@ def _read(folder: Path, links: Path, studies: Mapping[str, AnnotatedStudy], conf
     return Reading(study, unused)
 
 
-def _block(slices: list[PlacedSlice], piece: PlacedSlice, folder: Path) -> Block:
-    """The volume that a slice belongs to.
+@dataclass(frozen=True)
+class _Slice:
+    """One slice of a volume."""
 
-    Raises:
-        InputError: it stands alone.
-    """
-    for block in blocks_of(slices):
-        if any(one.path == piece.path for one in block.slices):
-            return block
-    raise InputError(f"{folder}: the annotated image stands alone; its series has no second slice beside it")
+    stack: Stack
+    index: int
 
 
-def _made(
-    number: int, point: TianchiPoint, piece: PlacedSlice, block: Block, config: TianchiConfig
-) -> Iterator[_Found | Unused]:
+def _find(stack: Stack, instance: str) -> _Slice | None:
+    """The slice of a volume that has this SOPInstanceUID."""
+    for index, file in enumerate(stack.files):
+        header = dcmread(file, stop_before_pixels=True, specific_tags=["SOPInstanceUID"], force=True)
+        if header.get("SOPInstanceUID") == instance:
+            return _Slice(stack, index)
+    return None
+
+
+@dataclass(frozen=True)
+class _Disc:
+    """A disc that was coded."""
+
+    level: str
+    box: Box
+    codes: str
+
+    @property
+    def negative(self) -> FiniteJson:
+        """As a place that was looked at and found sound."""
+        box = self.box.model_dump(mode="json")
+        return {"series": _SERIES, "level": self.level, "box": box, "attributes": {"codes": self.codes}}
+
+
+def _made(number: int, point: TianchiPoint, place: _Slice, config: TianchiConfig) -> Iterator[_Found | Unused]:
     """What one point gives: lesions, a disc found sound, or why it is neither."""
     tag, where = point.tag, f"point {number} ({point.tag.identification})"
     level = tag.identification.replace("-", "/")
     if "/" not in level:
         return  # a vertebra; 81 % of them carry v2, which tells little
-    if level not in LEVELS or not piece.holds(*point.coord):
+    if level not in LEVELS or not place.stack.holds(*point.coord):
         yield Unused(where, "no such disc" if level not in LEVELS else "the point lies outside its image")
         return
     codes = [code.strip() for code in tag.disc.split(",")] if tag.disc else [_NORMAL]
     unknown = [code for code in codes if code not in (*DISC_CODES, _NORMAL)]
-    box = point_box(piece.point(*point.coord), config.disc_mm, block.axes)
-    attributes: dict[str, FiniteJson] = {"codes": ",".join(codes)}
+    center = place.stack.point(*point.coord, place.index)
+    disc = _Disc(level, point_box(center, config.disc_mm, place.stack.grid.axes), ",".join(codes))
     if unknown:
         yield Unused(where, f"unknown code {unknown[0]!r}")
     elif tag.disc is None:
-        for category in config.categories:
-            yield _lesion(f"{number}-{category}", category, level, box, {}, ignore=True)
+        yield from (_lesion(f"{number}-{category}", category, disc, ignore=True) for category in config.categories)
     elif not config.categories_of(codes):
-        yield {"series": _SERIES, "level": level, "box": box.model_dump(mode="json"), "attributes": attributes}
+        yield disc.negative
     else:
-        for category in config.categories_of(codes):
-            yield _lesion(f"{number}-{category}", category, level, box, attributes)
+        yield from (_lesion(f"{number}-{category}", category, disc) for category in config.categories_of(codes))
 
 
-def _lesion(
-    name: str, category: str, level: str, box: Box, attributes: dict[str, FiniteJson], *, ignore: bool = False
-) -> Lesion:
+def _lesion(name: str, category: str, disc: _Disc, *, ignore: bool = False) -> Lesion:
     return Lesion(
         id=name,
         series=_SERIES,
         category=category,
-        level=level,
-        box=box,
+        level=disc.level,
+        box=disc.box,
         origin=Origin.POINT,
         ignore=ignore,
-        attributes=attributes,
+        attributes={} if ignore else {"codes": disc.codes},
     )

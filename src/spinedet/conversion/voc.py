@@ -14,11 +14,11 @@ import numpy as np
 
 from spinedet.conversion.annotated import known_region
 from spinedet.conversion.dataset import Case, Dataset, Reading, Unused, told_apart
-from spinedet.conversion.slices import Block, blocks_of, by_series, folder_of, read_slices
+from spinedet.conversion.slices import Stack, folder_of, read_stacks
 from spinedet.conversion.tables import number
 from spinedet.core.anatomy import LEVELS
 from spinedet.core.errors import InputError
-from spinedet.core.geometry import Array, canonical, pairwise_iou
+from spinedet.core.geometry import Array, EdgeBox, pairwise_iou
 from spinedet.core.types import Box, FiniteJson, Lesion, Origin, Series, Study
 
 _LEVEL = re.compile(r"(?<![A-Z0-9])([CTL]\d{1,2})[-_/ ]?([TLS]\d{1,2}|\d)(?![0-9])", re.IGNORECASE)
@@ -76,6 +76,16 @@ class _Chain:
     low: Array
     high: Array
 
+    def overlap(self, flat: _Flat) -> float:
+        """2D IoU of the newest box with another."""
+        one, two = self.newest, flat
+        return float(pairwise_iou(one.low[None], one.high[None], two.low[None], two.high[None])[0, 0])
+
+    def grow(self, index: int, flat: _Flat) -> None:
+        """Take in the box of the next slice."""
+        self.last, self.newest = index, flat
+        self.low, self.high = np.minimum(self.low, flat.low), np.maximum(self.high, flat.high)
+
 
 def open_voc(root: Path, links: Path, config: VocConfig) -> Dataset:
     """A folder in which every DICOM slice `<name>.dcm` may have a `<name>.xml`, beside it or elsewhere under `root`.
@@ -110,29 +120,31 @@ def _read(folder: Path, name: str, links: Path, xml: Mapping[str, list[Path]], c
     Raises:
         InputError: no slice of the folder has an XML file.
     """
-    slices = read_slices(folder)
-    files = {piece.path.stem: _file_of(piece.path, xml) for piece in slices if piece.path.stem in xml}
-    flats, faults = told_apart(flat for stem, file in files.items() for flat in _boxes(file, stem, config))
-    blocks = [b for series in by_series(slices).values() for b in blocks_of(series)]
-    shown = [b for b in blocks if b.plane and any(piece.path.stem in files for piece in b.slices)]
-    if not shown:
-        raise InputError(f"{folder} has no series with XML files for its slices")
+    stacks = [(stack, stack.plane) for stack in read_stacks(folder)]
+    files = {f.stem: _file_of(f, xml) for stack, _ in stacks for f in stack.files if f.stem in xml}
+    flats, faults = told_apart(flat for stem, file in sorted(files.items()) for flat in _boxes(file, stem, config))
     series: list[Series] = []
     lesions: list[Lesion] = []
     negatives: list[FiniteJson] = []
-    for count, block in enumerate(shown, start=1):
-        if block.plane:
-            path = folder_of(block, links / name / str(count)).absolute()
-            series.append(Series(id=f"series-{count}", plane=block.plane, path=path))
-        for chain in _chains(block, flats, config):
-            place = _place(chain, block, config)
-            severity = place.attributes.get("severity")
-            if isinstance(severity, int) and severity < config.minimum_severity:
-                negatives.append({"series": series[-1].id, **place.described})
+    for stack, plane in stacks:
+        if plane is None or not any(file.stem in files for file in stack.files):
+            continue
+        number = f"series-{len(series) + 1}"
+        series.append(Series(id=number, plane=plane, path=folder_of(stack, links / name / number).absolute()))
+        for place in (_place(chain, stack, config) for chain in _chains(stack, flats, config)):
+            if place.severity is not None and place.severity < config.minimum_severity:
+                negatives.append(place.negative(number))
             else:
-                lesions.append(place.lesion(f"{count}-{len(lesions) + 1}", series[-1].id, config.category))
+                lesions.append(place.lesion(str(len(lesions) + 1), number, config.category))
+    if not series:
+        raise InputError(f"{folder} has no series with XML files for its slices")
     study = Study(
-        id=name, patient=name, center="own", series=tuple(series), lesions=tuple(lesions), negatives=negatives
+        id=name,
+        patient=name,
+        center="own",
+        series=tuple(series),
+        lesions=tuple(lesions),
+        negatives=negatives,
     )
     return Reading(study, faults)
 
@@ -163,30 +175,21 @@ def _boxes(file: Path, stem: str, config: VocConfig) -> Iterator[_Flat | Unused]
             yield _Flat(where, stem, item.findtext("name") or "", low, high)
 
 
-def _chains(block: Block, flats: Iterable[_Flat], config: VocConfig) -> list[_Chain]:
+def _chains(stack: Stack, flats: Iterable[_Flat], config: VocConfig) -> list[_Chain]:
     """Boxes of one name that overlap from slice to slice, as one each."""
     by_image: dict[str, list[_Flat]] = defaultdict(list)
     for flat in flats:
         by_image[flat.image].append(flat)
     chains: list[_Chain] = []
-    for index, piece in enumerate(block.slices):
-        for flat in by_image[piece.path.stem]:
-            fits = [
-                c
-                for c in chains
-                if c.last == index - 1 and c.name == flat.name and _iou(c.newest, flat) >= config.link_iou
-            ]
-            if fits:
-                chain = max(fits, key=lambda c: _iou(c.newest, flat))
-                chain.last, chain.newest = index, flat
-                chain.low, chain.high = np.minimum(chain.low, flat.low), np.maximum(chain.high, flat.high)
+    for index, file in enumerate(stack.files):
+        before = [chain for chain in chains if chain.last == index - 1]
+        for flat in by_image[file.stem]:
+            overlaps = [c.overlap(flat) if c.name == flat.name and c.last < index else -1.0 for c in before]
+            if overlaps and max(overlaps) >= config.link_iou:
+                before[int(np.argmax(overlaps))].grow(index, flat)
             else:
                 chains.append(_Chain(flat.name, index, index, flat, flat.low, flat.high))
     return chains
-
-
-def _iou(one: _Flat, two: _Flat) -> float:
-    return float(pairwise_iou(one.low[None], one.high[None], two.low[None], two.high[None])[0, 0])
 
 
 @dataclass(frozen=True)
@@ -198,8 +201,15 @@ class _Place:
     attributes: dict[str, FiniteJson] = field(default_factory=dict)
 
     @property
-    def described(self) -> dict[str, FiniteJson]:
-        return {"level": self.level, "box": self.box.model_dump(mode="json"), "attributes": self.attributes}
+    def severity(self) -> int | None:
+        """As its name says."""
+        severity = self.attributes.get("severity")
+        return severity if isinstance(severity, int) else None
+
+    def negative(self, series: str) -> FiniteJson:
+        """As a place that was looked at and found sound."""
+        box = self.box.model_dump(mode="json")
+        return {"series": series, "level": self.level, "box": box, "attributes": self.attributes}
 
     def lesion(self, name: str, series: str, category: str) -> Lesion:
         return Lesion(
@@ -213,16 +223,13 @@ class _Place:
         )
 
 
-def _place(chain: _Chain, block: Block, config: VocConfig) -> _Place:
-    """The chain's hull on pixel edges, and from the lower edge of its first slice to the upper of its last."""
-    first = block.slices[max(chain.first - config.grow_slices, 0)]
-    last = block.slices[min(chain.last + config.grow_slices, len(block.slices) - 1)]
-    column, row = (chain.low + chain.high) / 2 - 0.5
-    center = (first.point(column, row) + last.point(column, row)) / 2
-    pixel = np.linalg.norm(first.affine[:3, :2], axis=0)
-    size = np.array([*((chain.high - chain.low) * pixel), last.height - first.height + block.pitch])
+def _place(chain: _Chain, stack: Stack, config: VocConfig) -> _Place:
+    """The chain's hull on pixel edges, from the lower edge of its first slice to the upper edge of its last."""
+    first = max(chain.first - config.grow_slices, 0)
+    last = min(chain.last + config.grow_slices, len(stack.files) - 1)
     level, attributes = meaning_of(chain.name)
-    return _Place(canonical(center, size, block.axes), level, attributes)
+    edges = EdgeBox(np.array([*chain.low, float(first)]), np.array([*chain.high, float(last + 1)]))
+    return _Place(stack.grid.world(edges), level, attributes)
 
 
 def meaning_of(name: str) -> tuple[str | None, dict[str, FiniteJson]]:
