@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench
+.PHONY: help setup demo study test lint format bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup ## draw a phantom cohort, train both planes, test on three centres, report (10 minutes on 2 cores)
 	$(PY) -m spinedet.train +experiment=lumbar out=runs/demo
+
+study: setup ## the seed study on phantoms: external tests, transfer to the neck, one page (45 minutes on 2 cores)
+	$(PY) -m spinedet.study size=demo out=runs/study
 
 test: setup ## run the tests
 	$(PY) -m pytest

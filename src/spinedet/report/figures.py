@@ -103,6 +103,43 @@ def draw_curves(evidence: Evidence, scores: Scores, internal: Sequence[str]) -> 
     return tuple(_curves(plane, _lines(evidence, scores, plane), internal) for plane in evidence.planes)
 
 
+def draw_runs(runs: Sequence[tuple[str, Evidence, Scores]], plane: str) -> Curves:
+    """FROC and precision-recall of several runs on the same scans of one plane, a line for each run."""
+    lines = []
+    for row, (_, evidence, scores) in enumerate(runs):
+        steps = _turns(evidence.staircase(evidence.part(plane, evidence.cohort.centers)))
+        lines.append(_Line(style_of(row), scores.group(plane=plane), steps))
+    keys = (
+        Key(line.style, name, None, line.group.n.lesions, line.group.n.series)
+        for (name, _, _), line in zip(runs, lines, strict=True)
+    )
+    return Curves(plane, tuple(keys), (_froc(plane, lines), _precision_recall(plane, lines)))
+
+
+def draw_growth(places: Sequence[str], series: Sequence[Sequence[Estimate | None]], plane: str) -> Figure:
+    """F1 over the number of target patients: a line for each series, with intervals; None leaves a place out.
+
+    Args:
+        places: what stands under the horizontal axis, from left to right.
+        series: an estimate for each place, one sequence for each line.
+        plane: which is shown.
+    """
+    across = [share_x((place + 0.5) / len(places)) for place in range(len(places))]
+    traces = []
+    for row, estimates in enumerate(series):
+        # Neighbouring series stand a little apart, so that their intervals can be told from one another.
+        shift = 7.0 * (row - (len(series) - 1) / 2)
+        known = [
+            (x + shift, e) for x, e in zip(across, estimates, strict=True) if e is not None and e.value is not None
+        ]
+        style, corners = style_of(row), [(x, share_y(e.value or 0.0)) for x, e in known]
+        traces.append(Trace(style, _path(corners), "", None))
+        crosses = (Cross(x, y, None, _span(e, share_y)) for (x, y), (_, e) in zip(corners, known, strict=True))
+        traces += [Trace(style, "", "", cross) for cross in crosses]
+    ticks = tuple(Tick(x, name) for x, name in zip(across, places, strict=True))
+    return Figure("F1", plane, "target patients", "F1 at the frozen threshold", ticks, _shares(share_y), tuple(traces))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Line:
     style: Style

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from spinedet.report.figures import rate_text
 from spinedet.report.numbers import counted, listed, percent, plain, shown, signed
 from spinedet.report.summary import case_in_words, centers_in_words
+from spinedet.scoring import Estimate
 
 
 def png_uri(picture: bytes) -> str:
@@ -17,14 +18,48 @@ def png_uri(picture: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
 
 
-_WORDS = (case_in_words, centers_in_words, counted, listed, percent, plain, png_uri, rate_text, shown, signed)
+def in_text(estimate: Estimate) -> str:
+    """For a table in plain text: `0.914 (0.871–0.948)`."""
+    cell = shown(estimate)
+    return f"{cell.value} ({cell.interval})" if cell.interval else cell.value
+
+
+def change_in_text(estimate: Estimate) -> str:
+    """The same for a difference, with its sign."""
+    cell = signed(estimate)
+    return f"{cell.value} ({cell.interval})" if cell.interval else cell.value
+
+
+_WORDS = (
+    case_in_words,
+    centers_in_words,
+    change_in_text,
+    counted,
+    in_text,
+    listed,
+    percent,
+    plain,
+    png_uri,
+    rate_text,
+    shown,
+    signed,
+)
 
 
 def render(template: str, **values: Any) -> str:
-    """A template of this package, filled in; every value is escaped."""
+    """A template of this package as HTML; every value is escaped."""
+    return _filled(template, values, escaped=True)
+
+
+def render_text(template: str, **values: Any) -> str:
+    """A template of this package as plain text."""
+    return _filled(template, values, escaped=False)
+
+
+def _filled(template: str, values: dict[str, Any], escaped: bool) -> str:
     environment = Environment(
         loader=PackageLoader("spinedet.report"),
-        autoescape=True,
+        autoescape=escaped,  # noqa: S701  # plain text needs no escaping
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
