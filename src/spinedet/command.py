@@ -152,6 +152,11 @@ def output_folder(config: CommonConfig, command: str) -> Path:
     return Path(config.out) if config.out else Path("runs") / command / _moment()
 
 
+def requeued() -> bool:
+    """Whether Slurm has started this job again: what it has done lies in its folder."""
+    return int(os.environ.get("SLURM_RESTART_COUNT", 0)) > 0
+
+
 def claim_output(config: CommonConfig, command: str, free_bytes: int = 16 << 20) -> Path:
     """Make the output folder this command's own and say where it is.
 

@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 from omegaconf import MISSING
 
 from spinedet import tracking
-from spinedet.command import CommonConfig, Skipped, Status, claim_output, console, register, run_command
+from spinedet.archive import ArchiveConfig, Journal, all_done, claim_archive, merging
+from spinedet.command import Skipped, Status, console, register, run_command
 from spinedet.core.errors import InputError
 from spinedet.core.types import Manifest, Split, Study
+from spinedet.detection.inference import Answers
 from spinedet.runs import FinishedRun, RunFolder, Stopwatch, open_run, write_config, write_record
 from spinedet.studies import COHORTS, DataConfig, data_hash, load_manifest, phantom_note
 from spinedet.tables import show_scores
-from spinedet.testing import TestConfig, Trial, ask, report_test
+from spinedet.testing import TestConfig, Trial, answers_of, ask_part, report_test
 
 
 @dataclass
-class EvaluateConfig(CommonConfig):
+class EvaluateConfig(ArchiveConfig):
     """An external test.
 
     Attributes:
@@ -38,13 +40,37 @@ def evaluate(config: EvaluateConfig) -> Status:
     """Find, score and report; nothing is chosen anew."""
     watch = Stopwatch()
     finished = open_run(config.run)
-    run = RunFolder(claim_output(config, "evaluate"))
+    facts = {"operating_point_sha256": finished.operating_point.sha256, "manifests": list(config.data.manifests)}
+    settings = {"split": config.split, "min_score": config.test.min_score}
+    folder, shard = claim_archive(config, "evaluate", {**facts, **settings})
+    run = RunFolder(folder)
     write_config(run, config)
     manifest = load_manifest(config.data, run.root, config.processes)
     refuse_other_data(finished, manifest)
     studies = chosen(manifest, config.split)
-    answers = ask(finished.model, studies, config.test.min_score, config.processes)
+    ask_part(finished.model, studies, Journal(folder, shard), config.test, config.processes)
     watch.lap("detection")
+    with merging(folder):
+        if not all_done(folder, len(studies), shard.count):
+            console.print(f"part {shard.index + 1} of {shard.count} is done; the last one to end scores all of them")
+            return Status.DONE
+        answers = answers_of(folder, shard.count)
+        return _report(Test(config, finished, run, manifest, studies), answers, watch)
+
+
+@dataclass(frozen=True)
+class Test:
+    """What is tested on what, and where the result goes."""
+
+    config: EvaluateConfig
+    finished: FinishedRun
+    run: RunFolder
+    manifest: Manifest
+    studies: list[Study]
+
+
+def _report(test: Test, answers: Answers, watch: Stopwatch) -> Status:
+    config, finished, run, manifest, studies = test.config, test.finished, test.run, test.manifest, test.studies
     notes = (*phantom_note(manifest), *_seen(finished, studies))
     title = f"{finished.model.name}: evaluation"
     trial = Trial(finished.model, finished.operating_point, title, notes, finished.internal_centers)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from omegaconf import MISSING
 from rich.table import Table
 
 from spinedet import tracking
-from spinedet.command import CommonConfig, Skipped, Status, claim_output, console, register, results, run_command
+from spinedet.archive import ArchiveConfig, Journal, all_done, claim_archive, merging, records
+from spinedet.command import Skipped, Status, claim_output, console, register, results, run_command
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
-from spinedet.core.files import write_bytes
-from spinedet.core.findings import write_findings
+from spinedet.core.files import sha256, write_bytes
+from spinedet.core.findings import stream_findings, write_findings
 from spinedet.core.geometry import Grid
-from spinedet.core.manifest import read_manifest
-from spinedet.core.types import Finding, Findings, FiniteJson, StudyFindings
+from spinedet.core.streaming import stream_studies, survey
+from spinedet.core.types import Finding, Findings, FiniteJson, Study, StudyFindings
 from spinedet.detection.data import read_series
 from spinedet.detection.fusion import SeenSeries, fuse
 from spinedet.detection.inference import find_in, together
@@ -33,9 +36,12 @@ from spinedet.report.pictures import Mark, draw_series
 from spinedet.report.prediction import Entry, write_index
 from spinedet.runs import FinishedRun, open_run
 
+# Series of an archive that the terminal and the page list; the file holds all of them.
+MOST_LISTED = 200
+
 
 @dataclass
-class PredictConfig(CommonConfig):
+class PredictConfig(ArchiveConfig):
     """A look at images.
 
     Attributes:
@@ -98,13 +104,14 @@ class Look:
 def predict(config: PredictConfig) -> Status:
     """Look at every series, write what is found, go on when one cannot be read."""
     finished = _open(config)
-    plane = Plane(config.plane) if config.plane else None
-    holdings = Holdings(()) if is_manifest(config.input) else look_into(Path(config.input), config.dicom)
-    tasks = [*tasks_of_manifest(Path(config.input))] if is_manifest(config.input) else tasks_of(holdings, plane)
-    folder = claim_output(config, "predict")
-    report_choices(holdings.choices, folder)
     if config.region not in (None, finished.model.region.value):
         console.print(f"[yellow]note:[/] this run learned on the {finished.model.region.value} spine")
+    if is_manifest(config.input):
+        return predict_archive(config, finished)
+    holdings = look_into(Path(config.input), config.dicom)
+    tasks = tasks_of(holdings, Plane(config.plane) if config.plane else None)
+    folder = claim_output(config, "predict")
+    report_choices(holdings.choices, folder)
     looks: list[Look] = []
     skipped: dict[str, str] = {}
     with progress_bar("looking for findings") as progress:
@@ -134,12 +141,80 @@ def is_manifest(path: str) -> bool:
     return path.endswith(".json")
 
 
-def tasks_of_manifest(path: Path) -> Iterator[Task]:
-    """The T2 series of every study that is not excluded."""
-    for study in read_manifest(path).studies:
-        for series in study.series if study.excluded is None else ():
-            if series.weighting == "T2":
-                yield Task(study.id, series.id, partial(read_series, series), series.plane)
+def predict_archive(config: PredictConfig, finished: FinishedRun) -> Status:
+    """Look at the studies of a manifest, however many, one at a time; put the parts together when all are done."""
+    path = Path(config.input)
+    _, studies = survey(path)
+    facts = {"input_sha256": sha256(path), "operating_point_sha256": finished.operating_point.sha256}
+    settings = {"min_score": config.min_score, "flip": config.flip, "ensemble": list(config.ensemble)}
+    folder, shard = claim_archive(config, "predict", {**facts, **settings})
+    with Journal(folder, shard).open() as (done, write), progress_bar("looking for findings") as progress:
+        mine = (study for number, study in enumerate(stream_studies(path)) if shard.holds(number))
+        for number, study in enumerate(mine, start=1):
+            if number > done:
+                write(_record(study, finished, config, folder))
+            progress(number, shard.size(studies))
+    with merging(folder):
+        if not all_done(folder, studies, shard.count):
+            console.print(f"part {shard.index + 1} of {shard.count} is done; the last one to end puts them together")
+            return Status.DONE
+        return _merge(folder, finished, shard.count, config)
+
+
+def _record(study: Study, finished: FinishedRun, config: PredictConfig, folder: Path) -> dict[str, Any]:
+    """What the journal keeps of a study: its findings, its series as the page lists them, and what was skipped."""
+    looks: list[Look] = []
+    skipped: dict[str, str] = {}
+    for series in study.series if study.excluded is None else ():
+        if series.weighting == "T2":
+            task = Task(study.id, series.id, partial(read_series, series), series.plane)
+            try:
+                looks.append(look(task, finished, config, folder))
+            except InputError as error:
+                skipped[f"{study.id}/{series.id}"] = str(error)
+    answer = _study(study.id, [each.seen for each in looks]).model_dump(mode="json") if looks else None
+    return {"id": study.id, "answer": answer, "looks": [_listed(each) for each in looks], "skipped": skipped}
+
+
+def _listed(each: Look) -> dict[str, Any]:
+    above = [f.score for f in each.findings if getattr(f, "above_operating_point", False)]
+    picture = str(each.picture) if each.picture else None
+    names = {"series": each.task.series, "name": each.task.name, "plane": each.plane.value, "picture": picture}
+    return {**names, "above": len(above), "best": max(above, default=None)}
+
+
+def _merge(folder: Path, finished: FinishedRun, parts: int, config: PredictConfig) -> Status:
+    """Everything in one `findings.json`, never all of it in memory; the page shows the first series."""
+    rows: list[tuple[str, dict[str, Any]]] = []
+    entries: list[Entry] = []
+    skipped: dict[str, str] = {}
+    counted = {"series": 0, "findings": 0}
+
+    def answers() -> Iterator[dict[str, Any]]:
+        for record in records(folder, parts):
+            skipped.update(record["skipped"])
+            for each in record["looks"]:
+                counted["series"] += 1
+                counted["findings"] += each["above"]
+                if len(rows) < MOST_LISTED:
+                    rows.append((record["id"], each))
+                    entries.append(_entry(each, record["answer"]["findings"]))
+            if record["answer"] is not None:
+                yield record["answer"]
+
+    stream_findings(folder / "findings.json", _model(finished), answers())
+    if not counted["series"] and skipped:
+        raise InputError(next(iter(skipped.values())))
+    _show(folder, finished, rows, entries)
+    if counted["series"] > len(rows):
+        console.print(f"... and {counted['series'] - len(rows)} more series, all in findings.json")
+    tracking.log_metrics(config.logger, folder, {**counted, "skipped": len(skipped)})
+    return Skipped(skipped).report(folder)
+
+
+def _entry(each: dict[str, Any], findings: list[dict[str, Any]]) -> Entry:
+    own = tuple(Finding.model_validate_json(json.dumps(f)) for f in findings if f["series"] == each["series"])
+    return Entry(each["name"], Plane(each["plane"]), own, Path(each["picture"]) if each["picture"] else None)
 
 
 def tasks_of(holdings: Holdings, plane: Plane | None) -> list[Task]:
@@ -178,19 +253,23 @@ def _draw(volume: Volume, plane: Plane, found: tuple[Finding, ...], path: Path) 
 def _write(folder: Path, finished: FinishedRun, looks: list[Look]) -> None:
     """`findings.json`, a page over the pictures, and a table of the series."""
     studies: dict[str, list[SeenSeries]] = {}
-    table = Table("study", "series", "plane", "findings", "highest score", title="findings above the operating point")
     for each in looks:
         studies.setdefault(each.task.study, []).append(each.seen)
-        above = [f.score for f in each.findings if getattr(f, "above_operating_point", False)]
-        best = f"{max(above):.2f}" if above else "–"
-        table.add_row(each.task.study, each.task.series, each.plane.value, str(len(above)), best)
     answers = tuple(_study(name, seen) for name, seen in studies.items())
-    model: dict[str, FiniteJson] = {
-        "name": finished.model.name,
-        "operating_point_sha256": finished.operating_point.sha256,
-    }
-    write_findings(folder / "findings.json", Findings(model=model, studies=answers))
+    write_findings(folder / "findings.json", Findings(model=_model(finished), studies=answers))
     entries = [Entry(each.task.name, each.plane, each.findings, each.picture) for each in looks]
+    _show(folder, finished, [(each.task.study, _listed(each)) for each in looks], entries)
+
+
+def _model(finished: FinishedRun) -> dict[str, FiniteJson]:
+    return {"name": finished.model.name, "operating_point_sha256": finished.operating_point.sha256}
+
+
+def _show(folder: Path, finished: FinishedRun, rows: list[tuple[str, dict[str, Any]]], entries: list[Entry]) -> None:
+    table = Table("study", "series", "plane", "findings", "highest score", title="findings above the operating point")
+    for study, each in rows:
+        best = "–" if each["best"] is None else f"{each['best']:.2f}"
+        table.add_row(study, each["series"], each["plane"], str(each["above"]), best)
     notes = (f"Thresholds were frozen on {finished.operating_point.chosen_on.studies} tuning studies.",)
     write_index(folder / "index.html", model_title(finished), entries, finished.operating_point.values, notes)
     results.print(table)

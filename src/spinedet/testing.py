@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from spinedet.archive import Journal, records
 from spinedet.core.errors import InputError
 from spinedet.core.findings import write_findings
 from spinedet.core.types import Finding, Findings, FiniteJson, Manifest, Study, StudyFindings
-from spinedet.detection.inference import Answers, detect_studies
+from spinedet.detection.inference import Answers, detect_each, detect_studies
 from spinedet.detection.store import Model
 from spinedet.progress import progress_bar
 from spinedet.report.page import Page, write_page
@@ -58,6 +61,34 @@ def ask(model: Model, studies: Sequence[Study], min_score: float, workers: int) 
         reason = next(iter(answers.skipped.values()), "there is no study to read")
         raise InputError(f"none of {len(studies)} studies could be read; the first: {reason}")
     return answers
+
+
+def ask_part(model: Model, studies: Sequence[Study], journal: Journal, config: TestConfig, workers: int) -> None:
+    """Write the model's findings in this job's part of the studies into its journal; those that are there are done."""
+    mine = studies[journal.shard.index :: journal.shard.count]
+    with journal.open() as (done, write), progress_bar("looking for findings") as progress:
+        each = detect_each(model, mine[done:], config.min_score, workers)
+        for number, (study, answer) in enumerate(each, start=done + 1):
+            write({"id": study.id, "skipped": answer} if isinstance(answer, str) else answer.model_dump(mode="json"))
+            progress(number, len(mine))
+
+
+def answers_of(folder: Path, parts: int) -> Answers:
+    """What all jobs have found.
+
+    Raises:
+        InputError: no study could be read.
+    """
+    answered: list[StudyFindings] = []
+    skipped: dict[str, str] = {}
+    for record in records(folder, parts):
+        if "skipped" in record:
+            skipped[record["id"]] = record["skipped"]
+        else:
+            answered.append(StudyFindings.model_validate_json(json.dumps(record)))
+    if not answered:
+        raise InputError(f"none of {len(skipped)} studies could be read; the first: {next(iter(skipped.values()))}")
+    return Answers(tuple(answered), skipped)
 
 
 def as_findings(model: Model, answers: Answers) -> Findings:

@@ -32,6 +32,16 @@ def test_the_operating_point_of_the_run_is_used_unchanged(
     assert (out / "report.html").exists()
 
 
+def test_parts_are_scored_together_by_the_last_one(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
+    words = (f"run={smoke_run}", f"data.manifests=[{cohort}]", *QUICK)
+    assert run("evaluate", *words, f"out={tmp_path / 'whole'}") == 0
+    for part in ("2/2", "1/2"):
+        assert not (tmp_path / "parts/scores.json").exists()
+        assert run("evaluate", *words, f"out={tmp_path / 'parts'}", f"shard={part}") == 0
+    for name in ("findings.json", "scores.json"):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 def test_studies_that_the_run_learned_on_are_called_out(
     run: Run, smoke_run: Path, cohort: Path, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.findings import read_findings
-from spinedet.core.manifest import read_manifest
+from spinedet.core.manifest import read_manifest, write_manifest
 from spinedet.detection.inference import find_in
 from spinedet.detection.store import load_model
 from spinedet.imaging.planes import SAGITTAL, orient, plane_of
@@ -75,6 +75,35 @@ def test_a_mirror_image_and_another_run_change_what_is_found(
     assert max(scores["together"]) == pytest.approx(max(scores["alone"]))
 
 
+def test_an_interrupted_archive_goes_on_and_its_parts_are_put_together(
+    run: Run, smoke_run: Path, cohort: Path, tmp_path: Path
+) -> None:
+    words = (f"run={smoke_run}", f"input={cohort}", "pictures=false")
+    assert run("predict", *words, f"out={tmp_path / 'whole'}") == 0
+    out = tmp_path / "parts"
+    assert run("predict", *words, f"out={out}", "shard=2/2") == 0
+    assert not (out / "findings.json").exists()
+    journal = out / "parts/0002-of-0002.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(lines[0] + lines[1][:50])  # as a kill leaves it
+    for part in ("1/2", "2/2"):
+        assert run("predict", *words, f"out={out}", f"shard={part}") == 0
+    assert (out / "findings.json").read_bytes() == (tmp_path / "whole/findings.json").read_bytes()
+
+
+def test_one_broken_study_of_an_archive_is_listed(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(cohort)
+    (broken, *_), whole = manifest.studies[0].series, manifest.studies[1]
+    lost = manifest.studies[0].model_copy(
+        update={"series": (broken.model_copy(update={"path": Path("/nowhere.nii")}),)}
+    )
+    write_manifest(tmp_path / "m.json", manifest.model_copy(update={"studies": (lost, whole)}))
+    out = tmp_path / "out"
+    assert run("predict", f"run={smoke_run}", f"input={tmp_path / 'm.json'}", f"out={out}") == 3
+    assert [study.id for study in read_findings(out / "findings.json").studies] == [whole.id]
+    assert [entry["study"] for entry in json.loads((out / "skipped.json").read_text())] == [f"{lost.id}/{broken.id}"]
+
+
 def test_one_broken_image_does_not_end_the_run(run: Run, smoke_run: Path, image: Path, tmp_path: Path) -> None:
     folder = tmp_path / "images"
     folder.mkdir()
@@ -92,6 +121,7 @@ def test_one_broken_image_does_not_end_the_run(run: Run, smoke_run: Path, image:
     [
         (("input=nowhere.nii.gz",), "nowhere.nii.gz does not exist"),
         (("input={empty}",), "holds no image"),
+        (("input={cohort}", "shard=9/4"), "the third of sixteen"),
         (("input={image}", "plane=coronal"), "plane=coronal"),
         (("input={image}", "region=thoracic"), "region=thoracic"),
         (("input={truncated}",), "truncated.nii.gz"),
@@ -102,6 +132,7 @@ def test_wrong_input_is_refused(
     run: Run,
     smoke_run: Path,
     image: Path,
+    cohort: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     words: tuple[str, ...],
@@ -111,7 +142,7 @@ def test_wrong_input_is_refused(
     names["empty"].mkdir()
     names["truncated.nii.gz"].write_bytes(image.read_bytes()[:5000])
     write_flat(names["flat.nii.gz"])
-    filled = {"image": image, **{name.partition(".")[0]: path for name, path in names.items()}}
+    filled = {"image": image, "cohort": cohort, **{name.partition(".")[0]: path for name, path in names.items()}}
     status = run("predict", f"run={smoke_run}", f"out={tmp_path / 'out'}", *(word.format(**filled) for word in words))
     assert status == 2
     told = capsys.readouterr().err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import isfinite
@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinedet.core.anatomy import LEVELS
-from spinedet.core.files import check_header, parse_json, read_bytes, read_record, refuse_repeats, write_json
+from spinedet.core.files import (
+    check_header,
+    parse_json,
+    read_bytes,
+    read_record,
+    refuse_repeats,
+    write_json,
+    write_pieces,
+)
 from spinedet.core.types import RAS_AXES, Axes, Box, Findings, StudyFindings
 
 FORMAT = "spinedet-findings"
@@ -72,6 +80,23 @@ def read_findings(path: Path) -> Findings:
 def write_findings(path: Path, findings: Findings) -> None:
     """Write a findings file atomically."""
     write_json(path, {"format": FORMAT, "version": 1, "space": "RAS", **findings.model_dump(mode="json")})
+
+
+def stream_findings(path: Path, model: Mapping[str, Any], studies: Iterable[Mapping[str, Any]]) -> None:
+    """Write a findings file atomically from the JSON of one study after the other."""
+    header = {"format": FORMAT, "version": 1, "space": "RAS", "model": dict(model)}
+
+    def pieces() -> Iterator[bytes]:
+        yield _json(header)[:-1] + b', "studies": ['
+        for number, study in enumerate(studies):
+            yield (b",\n" if number else b"\n") + _json(study)
+        yield b"\n]}\n"
+
+    write_pieces(path, pieces())
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, allow_nan=False, ensure_ascii=False).encode()
 
 
 def read_findings_table(path: Path) -> FindingsTable:

@@ -21,7 +21,8 @@ def read_manifest(path: Path) -> Manifest:
         InputError: the file breaks the format or leaks between splits; the message names file, study and field.
     """
     manifest = read_record(path, Manifest, FORMAT)
-    manifest = manifest.model_copy(update={"studies": tuple(_located(s, path.parent) for s in manifest.studies)})
+    root = path.parent.resolve()  # a "../" in a path leads out of the real folder, not out of a link to it
+    manifest = manifest.model_copy(update={"studies": tuple(locate(study, root) for study in manifest.studies)})
     _validate(manifest, str(path))
     return manifest
 
@@ -63,8 +64,8 @@ def _relate(content: dict[str, Any], folder: Path) -> None:
             series["path"] = os.path.relpath(image.parent.resolve() / image.name, folder.resolve())
 
 
-def _located(study: Study, folder: Path) -> Study:
-    root = folder.resolve()  # a "../" in a path leads out of the real folder, not out of a link to it
+def locate(study: Study, root: Path) -> Study:
+    """The study of a manifest in the resolved folder `root`, with absolute paths."""
     series = tuple(s.model_copy(update={"path": Path(os.path.normpath(root / s.path))}) for s in study.series)
     return study.model_copy(update={"series": series})
 
@@ -74,11 +75,16 @@ def _validate(manifest: Manifest, source: str) -> None:
         raise InputError(f"{source}: categories is empty; name at least one")
     refuse_repeats((s.id for s in manifest.studies), source, "study")
     for study in manifest.studies:
-        _validate_study(study, set(manifest.categories), f"{source}: study {study.id!r}")
+        check_study(study, set(manifest.categories), f"{source}: study {study.id!r}")
     refuse_leakage(manifest.studies, source)
 
 
-def _validate_study(study: Study, categories: set[str], where: str) -> None:
+def check_study(study: Study, categories: set[str], where: str) -> None:
+    """Refuse a study whose parts do not fit together.
+
+    Raises:
+        InputError: ids that repeat, or a lesion of a series or category that there is not.
+    """
     refuse_repeats((s.id for s in study.series), where, "series")
     refuse_repeats((lesion.id for lesion in study.lesions), where, "lesion")
     known = {series.id for series in study.series}

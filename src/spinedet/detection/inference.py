@@ -68,14 +68,25 @@ def detect_studies(
     """Findings in every T2 series of the model's planes; a study that cannot be read is skipped whole."""
     answered: list[StudyFindings] = []
     skipped: dict[str, str] = {}
-    for done, (study, volumes) in enumerate(_read_ahead(model, studies, workers), start=1):
-        if isinstance(volumes, str):
-            skipped[study.id] = volumes
+    for done, (study, answer) in enumerate(detect_each(model, studies, min_score, workers), start=1):
+        if isinstance(answer, str):
+            skipped[study.id] = answer
         else:
-            found = (f for (p, s), v in volumes.items() for f in detect_volume(model, p, v, s, min_score))
-            answered.append(StudyFindings(id=study.id, findings=tuple(found)))
+            answered.append(answer)
         progress(done, len(studies))
     return Answers(tuple(answered), skipped)
+
+
+def detect_each(
+    model: Model, studies: Sequence[Study], min_score: float, workers: int
+) -> Iterator[tuple[Study, StudyFindings | str]]:
+    """Each study with its findings, or with why it cannot be read."""
+    for study, volumes in _read_ahead(model, studies, workers):
+        if isinstance(volumes, str):
+            yield study, volumes
+        else:
+            found = (f for (p, s), v in volumes.items() for f in detect_volume(model, p, v, s, min_score))
+            yield study, StudyFindings(id=study.id, findings=tuple(found))
 
 
 Volumes = dict[tuple[Plane, str], Volume]
