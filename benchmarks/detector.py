@@ -46,10 +46,11 @@ from spinedet.core.manifest import read_manifest
 from spinedet.core.types import Finding, Findings, Manifest, StudyFindings
 from spinedet.detection.batch import Detections
 from spinedet.detection.callbacks import RampedEma
-from spinedet.detection.data import Augmented, EpochSampler, Prepared, Scan, TrainingScans, collate, prepare_scans
+from spinedet.detection.data import Augmented, Prepared, Scan, TrainingScans, TuningScans, collate, prepare_scans
 from spinedet.detection.models import CONFIGS, Detector, ModelConfig, build
 from spinedet.detection.module import DetectionModule, RecipeConfig
 from spinedet.detection.postprocess import findings
+from spinedet.detection.sampling import EpochSampler, Share
 from spinedet.detection.training import PlanePlan, TrainerConfig, card_of, precision_for
 from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import SPECS
@@ -195,19 +196,6 @@ def as_findings(
     return {study: StudyFindings(id=study, findings=each) for study, each in found.items()}
 
 
-class WholeScans(torch.utils.data.Dataset[Any]):
-    """Scans as they are."""
-
-    def __init__(self, scans: Sequence[Scan], categories: Sequence[str]) -> None:
-        self.scans, self.categories = scans, categories
-
-    def __len__(self) -> int:
-        return len(self.scans)
-
-    def __getitem__(self, index: int) -> Any:
-        return self.scans[index].image(), self.scans[index].targets(self.categories)
-
-
 def train(bench: Bench, job: Job, prepared: Prepared) -> tuple[Detector, Progress, int]:
     """A trained network, its progress and the steps it took."""
     spec, categories = SPECS[job.plane], bench.manifest.categories
@@ -221,7 +209,7 @@ def train(bench: Bench, job: Job, prepared: Prepared) -> tuple[Detector, Progres
     loader = DataLoader(
         TrainingScans(scans, categories, Augmented(spec, AugmentConfig(), job.seed)),
         batch_size=recipe.batch,
-        sampler=EpochSampler(len(scans), job.seed),
+        sampler=EpochSampler(len(scans), job.seed, Share(recipe.batch)),
         drop_last=True,
         collate_fn=collate,
     )
@@ -242,7 +230,7 @@ def train(bench: Bench, job: Job, prepared: Prepared) -> tuple[Detector, Progres
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-    trainer.fit(module, loader, DataLoader(WholeScans(held, categories), collate_fn=collate))
+    trainer.fit(module, loader, DataLoader(TuningScans(held, categories), collate_fn=collate))
     return module.detector.eval(), progress, trainer.global_step
 
 

@@ -28,9 +28,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_json, write_text
 from spinedet.detection.batch import Batch, Targets
-from spinedet.detection.data import Augmented, Draw, collate
+from spinedet.detection.data import Augmented, collate
 from spinedet.detection.models import CONFIGS, Card, Detector, build
 from spinedet.detection.module import RecipeConfig
+from spinedet.detection.sampling import Draw
 from spinedet.detection.training import TrainerConfig, precision_for
 from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import SPECS, PlaneSpec
