@@ -28,6 +28,9 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 # Tables are results: they go to standard output, messages and progress to standard error.
 results = Console(highlight=False, soft_wrap=True)
 
+# Of tables of long sentences where there is no terminal.
+_PIPE_WIDTH = 160
+
 Settings = TypeVar("Settings")
 
 
@@ -76,6 +79,11 @@ class Skipped:
         for study, reason in self.reasons.items():
             console.print(f"[yellow]skipped[/] {study}: {reason}", markup=True)
         return Status.SKIPPED
+
+
+def wide(to: Console) -> Console:
+    """A console for tables of long sentences: as wide as the terminal, or 160 columns where there is none."""
+    return Console(file=to.file, width=to.width if to.is_terminal else _PIPE_WIDTH, highlight=False)
 
 
 def conf_folder() -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from spinedet.command import results
+from spinedet.command import results, wide
 from spinedet.core.files import write_json
 from spinedet.imaging.dicom import StudyChoice, Verdict
 
@@ -33,7 +33,7 @@ def report_choices(choices: Sequence[StudyChoice], folder: Path) -> None:
         name = f"{verdict.series}{' (chosen)' if verdict.chosen else ''}"
         size = verdict.summary.partition(",")[0]
         table.add_row(choice.study.key, name, plane, verdict.weighting or "–", size, f"{mark}{why}[/]")
-    results.print(table)
+    wide(results).print(table)
     if len(rows) > _MOST_ROWS:
         results.print(f"... and {len(rows) - _MOST_ROWS} more in series.json")
 

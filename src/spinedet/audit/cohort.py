@@ -1,0 +1,131 @@
+"""Faults that show only when studies are held against each other."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from spinedet.audit.faults import AuditLimits, Fault, Severity
+from spinedet.audit.images import SeriesFacts, StudyFacts
+from spinedet.audit.manifests import Reading
+from spinedet.core.anatomy import Plane
+from spinedet.core.types import Lesion, Study
+
+
+def audit_cohort(readings: Sequence[Reading], facts: Sequence[StudyFacts], limits: AuditLimits) -> tuple[Fault, ...]:
+    """Leakage, duplicates, outliers and gaps over all manifests together."""
+    manifests = [reading.whole for reading in readings if reading.whole]
+    studies = [study for manifest in manifests for study in manifest.studies]
+    used = {study.id: study for study in studies if study.excluded is None}
+    series = [one for each in facts for one in each.series if each.study in used]
+    faults: list[Fault] = []
+    regions = sorted({manifest.region.value for manifest in manifests})
+    if len(regions) > 1:
+        told = f"the manifests are of {' and '.join(regions)} spines; check one region at a time"
+        faults.append(Fault("regions", Severity.ERROR, (), told))
+    faults += _repeated_across(readings)
+    faults += _two_homes(studies, "splits", lambda study: study.split.value if study.split else "null")
+    faults += _two_homes(studies, "centres", lambda study: study.center)
+    faults += _same_pictures(series, used)
+    faults += _odd_spacings(series, used, limits)
+    faults += _odd_sizes(used, limits)
+    faults += _missing_planes(used, limits)
+    return tuple(faults)
+
+
+def _repeated_across(readings: Sequence[Reading]) -> Iterator[Fault]:
+    """One study id in two files."""
+    homes: dict[str, set[Path]] = defaultdict(set)
+    for reading in readings:
+        for study in reading.whole.studies if reading.whole else ():
+            homes[study.id].add(reading.path)
+    for name, paths in homes.items():
+        if len(paths) > 1:
+            told = f"study id {name!r} is in {len(paths)} manifests; give each study its own id"
+            yield Fault("repeated_id", Severity.ERROR, (name,), told)
+
+
+def _two_homes(studies: Sequence[Study], what: str, home: Callable[[Study], str]) -> Iterator[Fault]:
+    """A patient in two splits or two centres."""
+    seen: dict[str, dict[str, str]] = defaultdict(dict)
+    for study in studies:
+        seen[study.patient].setdefault(home(study), study.id)
+    for homes in seen.values():
+        if len(homes) > 1:
+            (one, first), (two, second), *_ = homes.items()
+            told = f"one patient is in two {what}: {first} in {one}, {second} in {two}; keep each patient in one"
+            yield Fault(f"patient_in_two_{what}", Severity.ERROR, (first, second), told)
+
+
+def _same_pictures(series: Sequence[SeriesFacts], studies: dict[str, Study]) -> Iterator[Fault]:
+    """Equal voxels: a leak across splits or patients, a copy within one."""
+    groups: dict[str, list[SeriesFacts]] = defaultdict(list)
+    for one in series:
+        groups[one.content].append(one)
+    for alike in groups.values():
+        for other in alike[1:]:
+            first, second = studies[alike[0].study], studies[other.study]
+            leak = (first.split, first.patient, first.center) != (second.split, second.patient, second.center)
+            told = f"the same picture as {first.id}/{alike[0].series}{_difference(first, second)}; remove one"
+            severity = Severity.ERROR if leak else Severity.WARNING
+            yield Fault("same_picture", severity, (other.study, other.series), told)
+
+
+def _difference(first: Study, second: Study) -> str:
+    pairs = (("split", first.split, second.split), ("centre", first.center, second.center))
+    differ = [f"another {name}" for name, one, two in pairs if one != two]
+    differ += ["another patient"] if first.patient != second.patient else []
+    return f", in {' and '.join(differ)}" if differ else ""
+
+
+def _odd_spacings(series: Sequence[SeriesFacts], studies: dict[str, Study], limits: AuditLimits) -> Iterator[Fault]:
+    """Against the centre's median of the plane, or the cohort's where the centre is small."""
+    by_plane: dict[Plane, list[SeriesFacts]] = defaultdict(list)
+    by_center: dict[tuple[Plane, str], list[SeriesFacts]] = defaultdict(list)
+    for one in series:
+        by_plane[one.plane].append(one)
+        by_center[one.plane, studies[one.study].center].append(one)
+    for one in series:
+        near = by_center[one.plane, studies[one.study].center]
+        peers = near if len(near) >= limits.outliers_from else by_plane[one.plane]
+        if len(peers) < limits.outliers_from:
+            continue
+        for name, value, usual in (
+            ("pixels", one.pixel, float(np.median([peer.pixel for peer in peers]))),
+            ("slices", one.pitch, float(np.median([peer.pitch for peer in peers]))),
+        ):
+            if max(value / usual, usual / value) > limits.odd_spacing:
+                told = f"{name} of {value:.2f} mm where {usual:.2f} mm is usual; check the spacing"
+                yield Fault("odd_spacing", Severity.WARNING, (one.study, one.series), told)
+
+
+def _odd_sizes(studies: dict[str, Study], limits: AuditLimits) -> Iterator[Fault]:
+    """A box's volume against the median of its plane and category."""
+    groups: dict[tuple[Plane, str], list[tuple[Study, Lesion]]] = defaultdict(list)
+    for study in studies.values():
+        planes = {series.id: series.plane for series in study.series}
+        for lesion in study.lesions:
+            if lesion.series in planes:
+                groups[planes[lesion.series], lesion.category].append((study, lesion))
+    for alike in groups.values():
+        usual = float(np.median([np.prod(lesion.box.size) for _, lesion in alike]))
+        for study, lesion in alike if len(alike) >= limits.outliers_from else ():
+            factor = float(np.prod(lesion.box.size)) / usual
+            if max(factor, 1 / factor) > limits.odd_size:
+                told = f"the box has {factor:.2g} times the usual volume of {lesion.category!r}; check its size"
+                yield Fault("odd_size", Severity.WARNING, (study.id, lesion.series, lesion.id), told)
+
+
+def _missing_planes(studies: dict[str, Study], limits: AuditLimits) -> Iterator[Fault]:
+    planes = {study.id: {series.plane for series in study.series} for study in studies.values()}
+    for plane in Plane:
+        having = sum(plane in there for there in planes.values())
+        if having < limits.missing_plane * len(planes):
+            continue
+        for name, there in planes.items():
+            if plane not in there:
+                told = f"no {plane.value} series, where {having} of {len(planes)} studies have one"
+                yield Fault("missing_plane", Severity.WARNING, (name,), told)

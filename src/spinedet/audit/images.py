@@ -1,0 +1,212 @@
+"""One study's images opened and looked at, with the boxes that lie on them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+
+from spinedet.audit.faults import AuditLimits, Fault, Severity
+from spinedet.core.anatomy import Plane, level_rank
+from spinedet.core.errors import InputError
+from spinedet.core.files import sha256
+from spinedet.core.geometry import Array, Grid, bounds, inside, iou
+from spinedet.core.types import Lesion, Series, Study
+from spinedet.imaging.planes import plane_of, slice_axis
+from spinedet.imaging.volume import Volume, read_volume
+
+_BRIGHT = 99.0  # percentile of an image that stands for its bright tissue
+_BODY = 0.1  # of bright: what counts as the body rather than air
+_SIDES = {"left": -1.0, "right": 1.0}  # the patient's right is RAS +
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesFacts:
+    """What one image is.
+
+    Attributes:
+        pixel, pitch: larger pixel edge, and distance of neighbouring slices, mm.
+        content: digest of shape and voxels: equal for equal pictures, however they are stored.
+        low, high: RAS mm limits of the block that it covers.
+    """
+
+    study: str
+    series: str
+    plane: Plane
+    shape: tuple[int, int, int]
+    pixel: float
+    pitch: float
+    content: str
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """What an audit keeps of a study's images."""
+
+    study: str
+    series: tuple[SeriesFacts, ...]
+    faults: tuple[Fault, ...]
+
+
+def examine(study: Study, limits: AuditLimits) -> tuple[StudyFacts, dict[str, Volume]]:
+    """Open every image of a study; the volumes by series id, for pictures."""
+    facts: list[SeriesFacts] = []
+    faults: list[Fault] = []
+    volumes: dict[str, Volume] = {}
+    for series in study.series:
+        where = (study.id, series.id)
+        try:
+            volume = read_volume(series.path)
+        except InputError as error:
+            faults.append(Fault("unreadable", Severity.UNREADABLE, where, str(error)))
+            continue
+        volumes[series.id] = volume
+        facts.append(_facts(study, series, volume))
+        lesions = [lesion for lesion in study.lesions if lesion.series == series.id]
+        faults += [*_file(where, series), *_geometry(where, series, volume.grid, limits)]
+        faults += [*_grey(where, volume, limits), *_boxes(study.id, volume, lesions, limits)]
+    faults += _apart(study.id, facts)
+    return StudyFacts(study.id, tuple(facts), tuple(faults)), volumes
+
+
+def _facts(study: Study, series: Series, volume: Volume) -> SeriesFacts:
+    grid, stacked = volume.grid, slice_axis(volume.grid)
+    hull = np.array([grid.corner, grid.corner + grid.axes.T @ grid.extent])
+    reach = np.abs(grid.axes.T * grid.extent).sum(axis=1) / 2
+    digest = hashlib.sha256(repr(volume.array.shape).encode())
+    digest.update(np.ascontiguousarray(volume.array).data)
+    return SeriesFacts(
+        study=study.id,
+        series=series.id,
+        plane=series.plane,
+        shape=grid.shape,
+        pixel=float(np.delete(grid.spacing, stacked).max()),
+        pitch=float(grid.spacing[stacked]),
+        content=digest.hexdigest(),
+        low=tuple((hull.mean(axis=0) - reach).tolist()),
+        high=tuple((hull.mean(axis=0) + reach).tolist()),
+    )
+
+
+def _file(where: tuple[str, ...], series: Series) -> Iterator[Fault]:
+    if series.sha256 is not None and sha256(series.path) != series.sha256:
+        told = "the file is not the one that the manifest means (sha256 differs); restore it or correct the manifest"
+        yield Fault("sha256", Severity.UNREADABLE, where, told)
+
+
+def _geometry(where: tuple[str, ...], series: Series, grid: Grid, limits: AuditLimits) -> Iterator[Fault]:
+    try:
+        told = plane_of(grid).value
+    except InputError:
+        told = "coronal"
+    if told != series.plane.value:
+        words = f"the manifest says {series.plane.value}, the image's slices are {told}; correct one of them"
+        yield Fault("plane", Severity.ERROR, where, words)
+    tilt = _tilt(grid)
+    if told == Plane.SAGITTAL.value and tilt > limits.max_tilt_degrees:
+        words = f"the slices are turned by {tilt:.0f} degrees against the patient; check the image's orientation"
+        yield Fault("tilt", Severity.WARNING, where, words)
+    pitch = float(grid.spacing[slice_axis(grid)])
+    pixel = float(np.delete(grid.spacing, slice_axis(grid)).max())
+    if pixel > limits.max_pixel_mm or pitch > limits.max_pitch_mm:
+        words = f"pixels of {pixel:.2f} mm and slices {pitch:.2f} mm apart are coarse; check the spacing"
+        yield Fault("coarse", Severity.WARNING, where, words)
+
+
+def _tilt(grid: Grid) -> float:
+    """Angle of the slices' normal to the nearest patient axis, degrees."""
+    return float(np.degrees(np.arccos(min(1.0, np.abs(grid.axes[slice_axis(grid)]).max()))))
+
+
+def _grey(where: tuple[str, ...], volume: Volume, limits: AuditLimits) -> Iterator[Fault]:
+    """Intensities: clipped, partly empty, or below zero as MRI never is."""
+    array, top = volume.array, float(volume.array.max())
+    bright = float(np.percentile(array, _BRIGHT))
+    body = array > _BODY * bright
+    saturated = float((array == top).sum() / max(1, body.sum())) if bright > 0 else 0.0
+    if saturated > limits.saturated:
+        told = f"{saturated:.0%} of the body has the highest grey value; export the image again with its full range"
+        yield Fault("saturated", Severity.WARNING, where, told)
+    slices = np.moveaxis(array, slice_axis(volume.grid), 0).reshape(array.shape[slice_axis(volume.grid)], -1)
+    empty = float((np.ptp(slices, axis=1) == 0).mean())
+    if empty > limits.empty_slices:
+        told = f"{empty:.0%} of the slices are constant; check that the export is complete"
+        yield Fault("empty_slices", Severity.WARNING, where, told)
+    if float(np.percentile(array, 5)) < -_BODY * max(bright, 1.0):
+        told = "many voxels are far below zero, as in CT; give a T2-weighted MR image"
+        yield Fault("not_mr", Severity.ERROR, where, told)
+
+
+def _boxes(study: str, volume: Volume, lesions: list[Lesion], limits: AuditLimits) -> Iterator[Fault]:
+    bright = float(np.percentile(volume.array, _BRIGHT))
+    for lesion in lesions:
+        where = (study, lesion.series, lesion.id)
+        edges = min(lesion.box.size), max(lesion.box.size)
+        if edges[0] < limits.smallest_edge_mm or edges[1] > limits.largest_edge_mm:
+            told = f"a box of {' x '.join(f'{edge:.1f}' for edge in lesion.box.size)} mm; check its units"
+            yield Fault("box_size", Severity.WARNING, where, told)
+        if not inside(lesion.box, volume.grid, limits.box_outside_mm):
+            told = "the box lies outside the image; check that the manifest is in RAS mm and belongs to this image"
+            yield Fault("box_outside", Severity.ERROR, where, told)
+        elif _mean(volume, lesion) < limits.air * bright:
+            told = "the box lies on air; check its coordinates, for example their signs"
+            yield Fault("box_in_air", Severity.WARNING, where, told)
+        yield from _side(where, lesion, volume.grid, limits)
+    yield from _same_box(study, lesions, limits)
+    yield from _level_order(study, lesions, limits)
+
+
+def _mean(volume: Volume, lesion: Lesion) -> float:
+    """Mean grey value of the voxels that the box touches."""
+    edges = volume.grid.edges(lesion.box)
+    low = np.clip(np.floor(edges.low).astype(int), 0, np.array(volume.grid.shape) - 1)
+    high = np.clip(np.ceil(edges.high).astype(int), low + 1, volume.grid.shape)
+    return float(volume.array[tuple(slice(a, b) for a, b in zip(low, high, strict=True))].mean())
+
+
+def _side(where: tuple[str, ...], lesion: Lesion, grid: Grid, limits: AuditLimits) -> Iterator[Fault]:
+    """`attributes.side` against the patient's x; a box across the image's middle, as of a whole disc, tells no side."""
+    side = lesion.attributes.get("side")
+    sign = _SIDES.get(side.lower(), 0.0) if isinstance(side, str) else 0.0
+    middle = float((grid.corner + grid.axes.T @ (grid.extent / 2))[0])
+    low, high = bounds([lesion.box])
+    clear = max(low[0, 0] - middle, middle - high[0, 0])
+    off = lesion.box.center[0] - middle
+    if clear > 0 and off * sign < -limits.side_mm:
+        there = "right" if off > 0 else "left"
+        told = (
+            f"marked {side}, but {abs(off):.0f} mm to the patient's {there} of the middle; left and right are swapped"
+        )
+        yield Fault("side", Severity.ERROR, where, told)
+
+
+def _same_box(study: str, lesions: list[Lesion], limits: AuditLimits) -> Iterator[Fault]:
+    for one, two in combinations(lesions, 2):
+        if one.category == two.category and float(iou([one.box], [two.box])[0, 0]) > limits.same_box:
+            told = f"lesion {two.id!r} has the same box and category as {one.id!r}; remove one"
+            yield Fault("same_box", Severity.ERROR, (study, two.series, two.id), told)
+
+
+def _level_order(study: str, lesions: list[Lesion], limits: AuditLimits) -> Iterator[Fault]:
+    """A lower level lies lower."""
+    named = sorted((level_rank(le.level), -le.box.center[2], le.id, le) for le in lesions if le.level)
+    for (rank, _, _, upper), (next_rank, _, _, lower) in pairwise(named):
+        if next_rank > rank and lower.box.center[2] > upper.box.center[2] + limits.level_mm:
+            told = (
+                f"{lower.level} lies above {upper.level} (lesion {upper.id!r}); check levels and head-to-foot direction"
+            )
+            yield Fault("level_order", Severity.ERROR, (study, lower.series, lower.id), told)
+
+
+def _apart(study: str, facts: list[SeriesFacts]) -> Iterator[Fault]:
+    """Series of one examination see the same patient in the same frame."""
+    for one, two in combinations(facts, 2):
+        gap: Array = np.maximum(np.subtract(one.low, two.high), np.subtract(two.low, one.high))
+        if gap.max() > 0:
+            told = f"{one.series!r} and {two.series!r} do not overlap in space; one of them has a wrong position"
+            yield Fault("apart", Severity.WARNING, (study, two.series), told)
