@@ -13,7 +13,9 @@ import SimpleITK
 
 from spinedet.conversion.sources import SOURCES
 from spinedet.core.manifest import read_manifest
+from spinedet.imaging.volume import read_volume
 
+from ..conversion.test_rsna import AXIAL, T2, write_images, write_tables
 from .conftest import Run
 
 REAL = os.environ.get("SPINEDET_REAL_DATA")
@@ -90,6 +92,24 @@ def test_a_second_conversion_gives_the_same_bytes(run: Run, spider: Path, tmp_pa
     assert run("convert", f"root={spider}", f"out={first}", "workers=1") == 3
     assert run("convert", f"root={spider}", f"out={second}") == 3
     assert content(first) == content(second) == before
+
+
+def test_a_dicom_data_set_with_angled_blocks_is_converted_twice_the_same(run: Run, tmp_path: Path) -> None:
+    root, out = tmp_path / "rsna", tmp_path / "out"
+    write_tables(root)
+    write_images(root)
+    found = []
+    for _ in range(2):
+        assert run("convert", "source=rsna2024", f"root={root}", f"out={out}", "split=train") == 0
+        found.append(content(out))
+    assert found[0] == found[1]
+    (study,) = read_manifest(out / "manifest.json").studies
+    assert {series.id: read_volume(series.path).grid.shape[2] for series in study.series} == {
+        T2: 4,
+        f"{AXIAL}-1": 3,
+        f"{AXIAL}-2": 3,
+    }
+    assert {path.name for path in (out / "series").glob("*/*/*")} == {f"{n}.dcm" for n in range(1, 7)}
 
 
 def test_another_conversion_is_not_overwritten(

@@ -42,10 +42,11 @@ def label_boxes(mask: Volume) -> dict[int, Box]:
     if (labels != mask.array).any() or labels.min() < 0:
         raise InputError("the mask holds values that are no labels (fractions or negative numbers)")
     places = ndimage.find_objects(labels)
-    return {label: _box(place, mask.grid) for label, place in enumerate(places, start=1) if place is not None}
+    return {label: voxel_box(place, mask.grid) for label, place in enumerate(places, start=1) if place is not None}
 
 
-def _box(place: tuple[slice, ...], grid: Grid) -> Box:
+def voxel_box(place: tuple[slice, ...], grid: Grid) -> Box:
+    """The outer edges of a block of voxels."""
     low = np.array([float(part.start) for part in place])
     high = np.array([float(part.stop) for part in place])
     return grid.world(EdgeBox(low, high))

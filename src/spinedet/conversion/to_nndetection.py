@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from spinedet.conversion.dataset import Unused
-from spinedet.conversion.masks import label_boxes
+from spinedet.conversion.masks import label_boxes, voxel_box
 from spinedet.conversion.outward import NIFTI, Outgoing, OutgoingScan, save_nifti
 from spinedet.core.files import write_json
 from spinedet.core.geometry import Array, Grid
@@ -88,5 +88,5 @@ def _first_centre(edges: Array) -> Array:
 def _covered(scan: OutgoingScan, lesions: list[Lesion], mask: Volume) -> list[Lesion]:
     """Lesions that later ones cover in part, so that their masks no longer give their boxes."""
     boxes = label_boxes(mask)
-    alone = (label_boxes(_mask([lesion], scan.grid))[1] for lesion in lesions)
+    alone = (voxel_box(_voxels(lesion, scan.grid), scan.grid) for lesion in lesions)
     return [lesion for n, (lesion, box) in enumerate(zip(lesions, alone, strict=True), 1) if boxes[n] != box]
