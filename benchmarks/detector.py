@@ -338,7 +338,8 @@ def summarise(bench: Bench, jobs: Sequence[Job]) -> list[dict[str, Any]]:
         first = next((job.model for job in jobs if job.model in finished), None)
         for model, done in finished.items():
             # Paired: the same seeds of both, or nothing to compare.
-            own = [job for job in finished[str(first)] if job.seed in {each.seed for each in done}]
+            seeds = {job.seed for job in done} if model != first else set()
+            own = [job for job in finished[str(first)] if job.seed in seeds]
             for iou in IOUS:
                 numbers, reference = by_center(bench, done, iou), by_center(bench, own, iou) if own else {}
                 for center, each in numbers.items():
