@@ -9,6 +9,7 @@ import pytest
 
 from spinedet.conversion.slices import folder_of, point_box, read_stacks
 from spinedet.core.anatomy import Plane
+from spinedet.core.geometry import Grid, inside
 from spinedet.imaging.volume import read_volume
 
 from .conftest import write_dicom
@@ -75,11 +76,25 @@ def test_distance_of_a_point_from_a_stack(tmp_path: Path) -> None:
 
 
 def test_a_box_around_a_point_follows_the_series(tmp_path: Path) -> None:
-    box = point_box(np.array([1.0, 2.0, 3.0]), [20, 10, 5], np.array([[0, -1, 0], [0, 0, -1], [1, 0, 0]], float))
-    assert (box.center, box.size, box.axes[1]) == ((1.0, 2.0, 3.0), (20.0, 10.0, 5.0), (0.0, 1.0, 0.0))
+    affine = np.array([[0, 0, 1.0, -50], [-1.0, 0, 0, 50], [0, -1.0, 0, 50], [0, 0, 0, 1]])
+    box = point_box(np.array([1.0, 2.0, 3.0]), [20, 10, 5], Grid((100, 100, 100), affine))
+    assert box is not None
+    assert (box.center, box.size) == ((1.0, 2.0, 3.0), (20.0, 10.0, 5.0))
     write_stack(tmp_path, tilted(20), 0.0, 2)
     (stack,) = read_stacks(tmp_path)
+    turned = point_box(stack.point(15, 20, 0), [4, 3, 2], stack.grid)
     c, s = np.cos(np.radians(20)), np.sin(np.radians(20))
-    turned = point_box(np.zeros(3), [20, 10, 5], stack.grid.axes)
+    assert turned is not None
     # Rows run back and up (LPS 0, c, s), so the second axis of the box points forward and down.
     assert np.allclose(turned.axes, [[1, 0, 0], [0, c, -s], [0, s, c]])
+    assert turned.size == pytest.approx((4, 3, 2))
+
+
+def test_a_box_stays_in_its_image_and_around_its_point() -> None:
+    grid = Grid((10, 20, 5), np.diag([1.0, 1.0, 4.0, 1.0]))
+    # Edges: -0.5..9.5, -0.5..19.5, -2..18. The point is 2.5, 10.5 and 2 mm from the nearest.
+    box = point_box(np.array([2.0, 9.0, 0.0]), [8, 8, 30], grid)
+    assert box is not None
+    assert (box.center, box.size) == ((2.0, 9.0, 0.0), (5.0, 8.0, 4.0))
+    assert inside(box, grid)
+    assert point_box(np.array([2.0, 9.0, 17.9]), [8, 8, 30], grid) is None

@@ -64,7 +64,8 @@ def test_codes_become_lesions_in_millimetres(tmp_path: Path) -> None:
     lesion = told["L4/L5", False]
     # Image 2 lies at L = 4; column 20 x 0.8 mm back from P 10, row 30 x 0.5 mm down from S 100.
     assert lesion.box.center == pytest.approx((-4.0, -26.0, 85.0))
-    assert lesion.box.size == (36.0, 39.0, 14.0)
+    # 36 x 39 x 14 mm, narrowed where the small image ends: 6 mm aside, 7.6 mm behind and 4.75 mm below.
+    assert lesion.box.size == pytest.approx((12.0, 15.2, 9.5))
     assert (lesion.category, lesion.origin.value) == ("degeneration", "point")
     assert [negative["level"] for negative in study.negatives] == ["L3/L4", "L2/L3"]
 

@@ -243,9 +243,9 @@ def _places(
     place = here.point(point.column, point.row, index)
     others = [scan for scan in scans if scan.series != point.series and scan.plane in _SEEN_ON[point.kind]]
     near = [scan for scan in scans if scan.stack is here] + [scan for scan in others if _reaches(scan, place, config)]
-    if not near:
-        return Unused(point.where, "no series that is taken has a slice there")
-    return [(scan, point_box(place, config.sizes[point.kind], scan.stack.grid.axes)) for scan in near]
+    boxes = [(scan, point_box(place, config.sizes[point.kind], scan.stack.grid)) for scan in near]
+    found = [(scan, box) for scan, box in boxes if box]
+    return found or Unused(point.where, "no series that is taken has a slice there")
 
 
 def _reaches(scan: _Scan, place: Array, config: RsnaConfig) -> bool:

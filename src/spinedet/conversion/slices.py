@@ -11,11 +11,14 @@ import numpy as np
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
-from spinedet.core.geometry import Array, Grid, canonical
+from spinedet.core.geometry import Array, EdgeBox, Grid, canonical
 from spinedet.core.types import Box
 from spinedet.imaging.dicom import index_folder, split_series
 from spinedet.imaging.dicom.records import Pseudonyms
 from spinedet.imaging.planes import plane_of
+
+# Voxels: a box around a point is at least half a voxel wide.
+_LEAST_HALF = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +77,18 @@ def _stacks(folder: Path, pseudonyms: Pseudonyms) -> Iterator[Stack]:
                     yield Stack(study.key, tuple(piece.path for piece in block.slices), block.grid)
 
 
-def point_box(center: Array, size: Sequence[float], axes: Array) -> Box:
-    """A box of `size` mm along the axes nearest to R, A and S, around a point."""
-    frame = canonical(center, np.ones(3), axes)
+def point_box(center: Array, size: Sequence[float], grid: Grid) -> Box | None:
+    """A box of `size` mm along the grid's axes nearest to R, A and S, around a point.
+
+    Where the image ends the box is narrowed on both sides alike, so that the point stays its centre; None when less
+    than half a voxel is left along some axis.
+    """
     right, front, up = size
-    return frame.model_copy(update={"size": (float(right), float(front), float(up))})
+    frame = canonical(center, np.ones(3), grid.axes)
+    edges = grid.edges(frame.model_copy(update={"size": (float(right), float(front), float(up))}))
+    middle = (edges.low + edges.high) / 2
+    half = np.minimum((edges.high - edges.low) / 2, np.minimum(middle, np.array(grid.shape) - middle))
+    return None if half.min() < _LEAST_HALF else grid.world(EdgeBox(middle - half, middle + half))
 
 
 def folder_of(stack: Stack, links: Path) -> Path:

@@ -215,13 +215,14 @@ def _made(number: int, point: TianchiPoint, place: _Slice, config: TianchiConfig
     level = tag.identification.replace("-", "/")
     if "/" not in level:
         return  # a vertebra; 81 % of them carry v2, which tells little
-    if level not in LEVELS or not place.stack.holds(*point.coord):
+    center = place.stack.point(*point.coord, place.index)
+    box = point_box(center, config.disc_mm, place.stack.grid) if place.stack.holds(*point.coord) else None
+    if level not in LEVELS or box is None:
         yield Unused(where, "no such disc" if level not in LEVELS else "the point lies outside its image")
         return
     codes = [code.strip() for code in tag.disc.split(",")] if tag.disc else [_NORMAL]
     unknown = [code for code in codes if code not in (*DISC_CODES, _NORMAL)]
-    center = place.stack.point(*point.coord, place.index)
-    disc = _Disc(level, point_box(center, config.disc_mm, place.stack.grid.axes), ",".join(codes))
+    disc = _Disc(level, box, ",".join(codes))
     if unknown:
         yield Unused(where, f"unknown code {unknown[0]!r}")
     elif tag.disc is None:
