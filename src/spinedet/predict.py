@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,20 @@ from spinedet.detection.fusion import SeenSeries, fuse
 from spinedet.detection.inference import find_in, together
 from spinedet.detection.looking import Looks
 from spinedet.imaging.dicom import ChoiceRules
+from spinedet.imaging.eligibility import (
+    EligibilityLimits,
+    Judgement,
+    Said,
+    Standing,
+    as_record,
+    judge,
+    said_by_dicom,
+    said_by_name,
+    words,
+    worst,
+)
 from spinedet.imaging.planes import SPECS, plane_of
-from spinedet.imaging.volume import Holdings, Volume, look_into
+from spinedet.imaging.volume import Holdings, ImageSource, Volume, look_into
 from spinedet.intake import report_choices
 from spinedet.progress import progress_bar
 from spinedet.report.pictures import Mark, draw_series
@@ -48,7 +60,7 @@ class PredictConfig(ArchiveConfig):
         run: folder of a finished run. input: an image file, a DICOM folder, a folder of images, or a manifest.
         plane: of the images; told from their geometry when null. region: that of the run when null.
         min_score: findings below it are not written. pictures: draw one for each series.
-        dicom: how series are chosen from DICOM studies.
+        dicom: how series are chosen from DICOM studies. eligibility: what is doubtful, and what is refused.
         flip: look at each volume's mirror image too, and average. ensemble: other runs that answer together with `run`;
             the threshold stays that of `run`.
     """
@@ -60,6 +72,7 @@ class PredictConfig(ArchiveConfig):
     min_score: float = 0.01
     pictures: bool = True
     dicom: ChoiceRules = field(default_factory=ChoiceRules)
+    eligibility: EligibilityLimits = field(default_factory=EligibilityLimits)
     flip: bool = False
     ensemble: list[str] = field(default_factory=list)
 
@@ -70,6 +83,10 @@ class PredictConfig(ArchiveConfig):
                 raise InputError(f"{name}={value}: use one of {known}, or leave it out")
 
 
+# Only series that a manifest calls T2 become tasks.
+T2_BY_MANIFEST = Said("T2", None, "manifest")
+
+
 @dataclass(frozen=True)
 class Task:
     """One series to look at, and where it belongs."""
@@ -78,6 +95,7 @@ class Task:
     series: str
     read: Callable[[], Volume]
     plane: Plane | None
+    said: Said = T2_BY_MANIFEST
 
     @property
     def name(self) -> str:
@@ -94,6 +112,7 @@ class Look:
     grid: Grid
     findings: tuple[Finding, ...]
     picture: Path | None
+    judgements: tuple[Judgement, ...] = ()
 
     @property
     def seen(self) -> SeenSeries:
@@ -147,6 +166,7 @@ def predict_archive(config: PredictConfig, finished: FinishedRun) -> Status:
     _, studies = survey(path)
     facts = {"input_sha256": sha256(path), "operating_point_sha256": finished.operating_point.sha256}
     settings = {"min_score": config.min_score, "flip": config.flip, "ensemble": list(config.ensemble)}
+    settings["eligibility"] = json.loads(json.dumps(asdict(config.eligibility)))
     folder, shard = claim_archive(config, "predict", {**facts, **settings})
     with Journal(folder, shard).open() as (done, write), progress_bar("looking for findings") as progress:
         mine = (study for number, study in enumerate(stream_studies(path)) if shard.holds(number))
@@ -172,7 +192,7 @@ def _record(study: Study, finished: FinishedRun, config: PredictConfig, folder: 
                 looks.append(look(task, finished, config, folder))
             except InputError as error:
                 skipped[f"{study.id}/{series.id}"] = str(error)
-    answer = _study(study.id, [each.seen for each in looks]).model_dump(mode="json") if looks else None
+    answer = _study(study.id, looks).model_dump(mode="json") if looks else None
     return {"id": study.id, "answer": answer, "looks": [_listed(each) for each in looks], "skipped": skipped}
 
 
@@ -180,7 +200,8 @@ def _listed(each: Look) -> dict[str, Any]:
     above = [f.score for f in each.findings if getattr(f, "above_operating_point", False)]
     picture = str(each.picture) if each.picture else None
     names = {"series": each.task.series, "name": each.task.name, "plane": each.plane.value, "picture": picture}
-    return {**names, "above": len(above), "best": max(above, default=None)}
+    remarks = list(words(each.judgements))
+    return {**names, "above": len(above), "best": max(above, default=None), "remarks": remarks}
 
 
 def _merge(folder: Path, finished: FinishedRun, parts: int, config: PredictConfig) -> Status:
@@ -214,22 +235,33 @@ def _merge(folder: Path, finished: FinishedRun, parts: int, config: PredictConfi
 
 def _entry(each: dict[str, Any], findings: list[dict[str, Any]]) -> Entry:
     own = tuple(Finding.model_validate_json(json.dumps(f)) for f in findings if f["series"] == each["series"])
-    return Entry(each["name"], Plane(each["plane"]), own, Path(each["picture"]) if each["picture"] else None)
+    picture = Path(each["picture"]) if each["picture"] else None
+    return Entry(each["name"], Plane(each["plane"]), own, picture, tuple(each["remarks"]))
 
 
 def tasks_of(holdings: Holdings, plane: Plane | None) -> list[Task]:
     """Every image: a file is a study of its own, the chosen DICOM stacks of one examination are one study."""
-    return [Task(each.study, each.id, each.read, plane or each.plane) for each in holdings.images]
+    return [Task(each.study, each.id, each.read, plane or each.plane, said_of(each)) for each in holdings.images]
+
+
+def said_of(image: ImageSource) -> Said:
+    """What accompanies an image: the tags of DICOM, or the file's own name."""
+    return said_by_dicom(image.block) if image.block else said_by_name(image.path.name)
 
 
 def look(task: Task, finished: FinishedRun, config: PredictConfig, folder: Path) -> Look:
     """Findings of one series, with a picture of those above the operating point.
 
     Raises:
-        InputError: the image cannot be used, or the run does not know its plane.
+        InputError: the image cannot be used or is not eligible, or the run does not know its plane.
     """
     volume = task.read()
     plane = task.plane or plane_of(volume.grid)
+    judgements = judge(volume, plane, task.said, finished.model.region, config.eligibility)
+    if config.eligibility.gate and worst(judgements) is Standing.REFUSED:
+        raise InputError(
+            f"{task.series} is not eligible: {'; '.join(words(judgements))} (eligibility.gate=false reads it)"
+        )
     if plane not in finished.model.detectors:
         raise InputError(
             f"{task.series} is {plane.value} and the run has no {plane.value} detector; set plane= or run="
@@ -242,7 +274,7 @@ def look(task: Task, finished: FinishedRun, config: PredictConfig, folder: Path)
     picture = folder / "pictures" / f"{task.name}.png" if config.pictures else None
     if picture:
         _draw(volume, plane, found, picture)
-    return Look(task, plane, volume.grid, found, picture)
+    return Look(task, plane, volume.grid, found, picture, judgements)
 
 
 def _draw(volume: Volume, plane: Plane, found: tuple[Finding, ...], path: Path) -> None:
@@ -252,12 +284,14 @@ def _draw(volume: Volume, plane: Plane, found: tuple[Finding, ...], path: Path) 
 
 def _write(folder: Path, finished: FinishedRun, looks: list[Look]) -> None:
     """`findings.json`, a page over the pictures, and a table of the series."""
-    studies: dict[str, list[SeenSeries]] = {}
+    studies: dict[str, list[Look]] = {}
     for each in looks:
-        studies.setdefault(each.task.study, []).append(each.seen)
-    answers = tuple(_study(name, seen) for name, seen in studies.items())
+        studies.setdefault(each.task.study, []).append(each)
+    answers = tuple(_study(name, own) for name, own in studies.items())
     write_findings(folder / "findings.json", Findings(model=_model(finished), studies=answers))
-    entries = [Entry(each.task.name, each.plane, each.findings, each.picture) for each in looks]
+    entries = [
+        Entry(each.task.name, each.plane, each.findings, each.picture, tuple(words(each.judgements))) for each in looks
+    ]
     _show(folder, finished, [(each.task.study, _listed(each)) for each in looks], entries)
 
 
@@ -276,11 +310,13 @@ def _show(folder: Path, finished: FinishedRun, rows: list[tuple[str, dict[str, A
     console.print(f"findings: {folder / 'findings.json'}, pictures: {folder / 'index.html'}")
 
 
-def _study(name: str, seen: list[SeenSeries]) -> StudyFindings:
-    """Findings of each series, and where there are several series, beside them those of all together."""
+def _study(name: str, looks: list[Look]) -> StudyFindings:
+    """Findings and eligibility of each series, and where there are several, beside them those of all together."""
+    seen = [each.seen for each in looks]
     found = tuple(finding for series in seen for finding in series.findings)
     fused = {"fused": [each.model_dump(mode="json") for each in fuse(seen)]} if len(seen) > 1 else {}
-    return StudyFindings(id=name, findings=found, **fused)
+    eligibility = {each.task.series: as_record(each.judgements) for each in looks}
+    return StudyFindings(id=name, findings=found, eligibility=eligibility, **fused)
 
 
 def model_title(finished: FinishedRun) -> str:

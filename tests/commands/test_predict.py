@@ -17,7 +17,7 @@ from spinedet.core.manifest import read_manifest, write_manifest
 from spinedet.detection.inference import find_in
 from spinedet.detection.store import load_model
 from spinedet.imaging.planes import SAGITTAL, orient, plane_of
-from spinedet.imaging.volume import Volume, read_volume
+from spinedet.imaging.volume import Volume, read_volume, write_volume
 
 from ..conftest import WriteSlice, stored_orders
 from .conftest import Run
@@ -225,3 +225,31 @@ def test_real_scans_are_read_and_drawn(run: Run, smoke_run: Path, tmp_path: Path
 def test_a_real_mha_is_read(run: Run, smoke_run: Path, tmp_path: Path) -> None:
     image = next(iter(sorted((Path(str(REAL)) / "spider/images").glob("*.mha"))))
     assert run("predict", f"run={smoke_run}", f"input={image}", f"out={tmp_path / 'out'}") == 0
+
+
+def test_what_is_doubtful_is_told_and_what_is_refused_is_skipped(
+    run: Run, smoke_run: Path, image: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    volume = read_volume(image)
+    write_volume(folder / "T2_scan.nii.gz", volume)
+    write_volume(folder / "T1_scan.nii.gz", volume)
+    write_volume(folder / "ct.nii.gz", Volume(volume.array - 1000, volume.grid))
+    out = tmp_path / "out"
+    assert run("predict", f"run={smoke_run}", f"input={folder}", f"out={out}", "pictures=false") == 3
+    studies = {
+        study["id"]: study["eligibility"] for study in json.loads((out / "findings.json").read_text())["studies"]
+    }
+    assert studies["T2_scan"]["T2_scan"]["questions"]["weighting"]["standing"] == "ok"
+    assert studies["T1_scan"]["T1_scan"]["standing"] == "doubtful"
+    assert studies["T1_scan"]["T1_scan"]["questions"]["weighting"] == {
+        "standing": "doubtful",
+        "reason": "T1 by its file name",
+    }
+    (skipped,) = json.loads((out / "skipped.json").read_text())
+    assert "ct is not eligible: weighting refused" in skipped["reason"]
+    assert "weighting doubtful: T1 by its file name" in (out / "index.html").read_text()
+    told = tmp_path / "told"
+    words = ("pictures=false", "eligibility.gate=false")
+    assert run("predict", f"run={smoke_run}", f"input={folder / 'ct.nii.gz'}", f"out={told}", *words) == 0

@@ -24,12 +24,14 @@ class Entry:
         name: what the reader knows the series by.
         findings: all of them, whatever their score.
         picture: PNG of the findings that count; None when none was drawn.
+        remarks: why the series may not be one to ask about.
     """
 
     name: str
     plane: Plane
     findings: tuple[Finding, ...]
     picture: Path | None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Listing:
     above: tuple[Finding, ...]
     below: int
     thresholds: Mapping[str, float]
+    remarks: tuple[str, ...]
 
 
 def write_index(
@@ -77,4 +80,5 @@ def _listing(entry: Entry, thresholds: Mapping[tuple[str, str], float], folder: 
         above=tuple(sorted(above, key=lambda one: -one.score)),
         below=len(entry.findings) - len(above),
         thresholds=limits,
+        remarks=entry.remarks,
     )

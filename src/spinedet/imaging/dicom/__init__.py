@@ -1,10 +1,12 @@
 """DICOM folders as hospitals send them: indexed by headers, split into stacks, chosen with reasons, read as volumes."""
 
 from spinedet.imaging.dicom.choice import ChoiceRules, StudyChoice, Verdict, choose
+from spinedet.imaging.dicom.headers import words_in
 from spinedet.imaging.dicom.index import DicomSeries, DicomStudy, index_folder, only_block
 from spinedet.imaging.dicom.pixels import read_block
 from spinedet.imaging.dicom.records import LPS_TO_RAS
 from spinedet.imaging.dicom.stacks import Block, split_series
+from spinedet.imaging.dicom.weighting import Weighting, weighting_in, weighting_of
 
 __all__ = [
     "LPS_TO_RAS",
@@ -14,9 +16,13 @@ __all__ = [
     "DicomStudy",
     "StudyChoice",
     "Verdict",
+    "Weighting",
     "choose",
     "index_folder",
     "only_block",
     "read_block",
     "split_series",
+    "weighting_in",
+    "weighting_of",
+    "words_in",
 ]

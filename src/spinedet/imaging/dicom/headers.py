@@ -18,7 +18,7 @@ from spinedet.imaging.dicom.records import GREY, Acquisition, Pseudonyms, Sheet,
 
 # Only these are parsed; those that name somebody are hashed before anything is kept.
 _HASHED_TAGS = ["PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
-_TAGS = [
+HEADER_TAGS = [
     *_HASHED_TAGS,
     "SOPClassUID",
     "SeriesNumber",
@@ -49,8 +49,8 @@ _TAGS = [
 ]
 # What a description may say; anything else in it, a name for instance, is not read.
 VOCABULARY = {
-    "T1": r"t1",
-    "T2": r"t2(?!\s*\*|\W?star)",
+    "T1": r"t1(?!\d)",
+    "T2": r"t2(?!\d|\s*\*|\W?star)",
     "T2*": r"t2\s*\*|t2\W?star|medic|merge|m-?ffe",
     "PD": r"\bpd",
     "STIR": r"stir|tirm",
@@ -62,6 +62,8 @@ VOCABULARY = {
     "sagittal": r"\bsag|sag\b",
     "axial": r"\bax|\btra|ax\b|tra\b",
     "coronal": r"\bcor(?!d)|cor\b",
+    "lumbar": r"lumb|\blws\b|l-?spine",
+    "cervical": r"cerv|\bhws\b|c-?spine|\bneck",
 }
 _PATTERNS = {word: re.compile(pattern) for word, pattern in VOCABULARY.items()}
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -127,7 +129,7 @@ def _parse(file: Path) -> Dataset | None:
         bare = _is_bare(file)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            header = dcmread(file, stop_before_pixels=True, specific_tags=_TAGS, force=bare)
+            header = dcmread(file, stop_before_pixels=True, specific_tags=HEADER_TAGS, force=bare)
         damaged = "SeriesInstanceUID" not in header and not bare and file.name != "DICOMDIR"
     except PermissionError:
         raise InputError(f"{file} cannot be read; check its permissions") from None
@@ -190,8 +192,13 @@ def _acquisition(header: Dataset, groups: list[Dataset]) -> Acquisition:
 
 
 def _words(header: Dataset) -> frozenset[str]:
-    text = str(header.get("SeriesDescription") or header.get("ProtocolName") or "").lower().replace("_", " ")
-    return frozenset(word for word, pattern in _PATTERNS.items() if pattern.search(text))
+    return words_in(str(header.get("SeriesDescription") or header.get("ProtocolName") or ""))
+
+
+def words_in(text: str) -> frozenset[str]:
+    """The words of `VOCABULARY` that a text holds."""
+    plain = text.lower().replace("_", " ")
+    return frozenset(word for word, pattern in _PATTERNS.items() if pattern.search(plain))
 
 
 def _names(header: Dataset, *keywords: str) -> frozenset[str]:

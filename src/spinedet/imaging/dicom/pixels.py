@@ -17,7 +17,7 @@ from spinedet.core.geometry import Array
 from spinedet.imaging.dicom.headers import functional_groups
 from spinedet.imaging.dicom.stacks import Block
 
-_TAGS = [
+PIXEL_TAGS = [
     "Rows",
     "Columns",
     "SamplesPerPixel",
@@ -60,7 +60,7 @@ def read_block(block: Block) -> tuple[NDArray[np.float32], Array]:
 def _images(file: str, frames: list[int]) -> Iterator[NDArray[np.float32]]:
     """Grey values (row, column) of these frames of a file."""
     try:
-        image = dcmread(file, specific_tags=_TAGS, force=True)
+        image = dcmread(file, specific_tags=PIXEL_TAGS, force=True)
         # What a file without the preamble of part 10 is written in, by default.
         image.file_meta.setdefault("TransferSyntaxUID", ImplicitVRLittleEndian)
         one = int(image.get("NumberOfFrames") or 1) == 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from spinedet.imaging.dicom.headers import words_in
 from spinedet.imaging.dicom.records import Acquisition
 
 # Spin echo contrast by the usual bounds: short TE and TR are T1, short TE and long TR proton density, long TE is T2.
@@ -54,6 +56,13 @@ def weighting_of(acquisition: Acquisition) -> Weighting:
     if word is not None:
         return Weighting(word, "description", f"{word}: tags are silent, the description says so")
     return Weighting(None, "nothing", "neither tags nor description say how it is weighted")
+
+
+def weighting_in(name: str) -> str | None:
+    """The contrast that a file's name begins one of its parts with, as in `scan_T2w`; None when it names none."""
+    parts = [part for part in re.split(r"[^a-z0-9*]+", name.lower()) if re.match(r"t1|t2|pd|stir|tirm|flair|dwi", part)]
+    words = words_in(" ".join(parts))
+    return next((word for word in _BY_WORD if word in words), None)
 
 
 def suppresses_fat(acquisition: Acquisition) -> bool:

@@ -1,0 +1,61 @@
+"""`python -m spinedet.pull study=URL`: a study from a PACS over DICOMweb, stripped of the patient, with its series."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+from spinedet import tracking
+from spinedet.command import CommonConfig, Status, claim_output, console, register, run_command
+from spinedet.imaging.dicom import ChoiceRules
+from spinedet.imaging.dicom.web import pull_study
+from spinedet.imaging.volume import look_into
+from spinedet.intake import report_choices
+from spinedet.progress import progress_bar
+
+
+@dataclass
+class PullConfig(CommonConfig):
+    """A study to pull.
+
+    Attributes:
+        study: http(s)://HOST/dicom-web/studies/STUDY_UID.
+        auth: name of the environment variable that holds the value of the Authorization header, if one is needed.
+        dicom: how series will be chosen, for the table; `dicom.salt` keeps pseudonyms stable between pulls.
+    """
+
+    study: str = MISSING
+    auth: str = "SPINEDET_DICOMWEB_AUTH"
+    dicom: ChoiceRules = field(default_factory=ChoiceRules)
+
+
+def pull(config: PullConfig) -> Status:
+    """Write the study's images under `out`/dicom and show which series `predict` would read."""
+    folder = claim_output(config, "pull")
+    images = folder / "dicom"
+    images.mkdir(mode=0o700)
+    with progress_bar("pulling images") as progress:
+        count = pull_study(
+            config.study,
+            images,
+            config.dicom.pseudonyms(),
+            os.environ.get(config.auth),
+            lambda done: progress(done, done),
+        )
+    holdings = look_into(images, config.dicom)
+    report_choices(holdings.choices, folder)
+    tracking.log_metrics(config.logger, folder, {"images": count, "series": len(holdings.images)})
+    console.print(f"{count} images; go on with: python -m spinedet.predict run=RUN input={images}")
+    return Status.DONE
+
+
+def main() -> None:
+    """Entry point."""
+    register(PullConfig, "pull")
+    run_command("pull", pull)
+
+
+if __name__ == "__main__":
+    main()
