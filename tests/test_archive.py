@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from spinedet.archive import Journal, Shard, all_done, join_archive, parse_shard, records
+from spinedet.archive import ArchiveConfig, Journal, Shard, all_done, claim_archive, join_archive, parse_shard, records
 from spinedet.core import streaming
 from spinedet.core.errors import InputError
 from spinedet.core.manifest import read_manifest
@@ -83,6 +83,17 @@ def test_jobs_join_only_the_same_work(tmp_path: Path) -> None:
     (tmp_path / "other/file").write_text("x")
     with pytest.raises(InputError, match="is not empty"):
         join_archive(tmp_path / "other", {})
+
+
+def test_a_job_that_slurm_starts_again_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = ArchiveConfig(out=str(tmp_path / "out"))
+    folder, shard = claim_archive(config, "predict", {})
+    with Journal(folder, shard).open() as (_, write):
+        write({"id": "a"})
+    with pytest.raises(InputError, match="belongs to another run"):
+        claim_archive(config, "predict", {})
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    assert claim_archive(config, "predict", {}) == (folder, shard)
 
 
 # --- manifests of any length ---

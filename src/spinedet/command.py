@@ -178,7 +178,9 @@ def claim_output(config: CommonConfig, command: str, free_bytes: int = 16 << 20)
 
 
 def _moment() -> str:
-    now = f"{datetime.now():%Y%m%d-%H%M%S-%f}"
+    # A job that Slurm starts again has to find what it has done.
+    slurm = os.environ.get("SLURM_JOB_ID")
+    now = f"slurm-{slurm}" if slurm else f"{datetime.now():%Y%m%d-%H%M%S-%f}"
     job = OmegaConf.create({"job": HydraConfig.get().job})
     number = OmegaConf.select(job, "job.num", throw_on_missing=False)
     return now if number is None else f"{now}-{number}"

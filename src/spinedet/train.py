@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from spinedet import tracking
-from spinedet.command import CommonConfig, Skipped, Status, console, output_folder, register, run_command
+from spinedet.command import CommonConfig, Skipped, Status, console, output_folder, register, requeued, run_command
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.types import Manifest
@@ -87,7 +87,7 @@ class TrainConfig(CommonConfig):
 def train(config: TrainConfig) -> Status:
     """The main job, from manifests to a report."""
     watch = Stopwatch()
-    run = claim_run(output_folder(config, "train"), config.resume)
+    run = claim_run(output_folder(config, "train"), config.resume or requeued())
     if run.report.exists():
         console.print(f"the run in {run.root} is finished; there is nothing to resume")
         return Status.DONE
