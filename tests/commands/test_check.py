@@ -120,6 +120,12 @@ def odd_spacing(root: Path, studies: list[Json]) -> None:
     change(root, studies[0], "sag", lambda array, affine: (array, affine @ np.diag([4.0, 4.0, 4.0, 1.0])))
 
 
+def named_t1(root: Path, studies: list[Json]) -> None:
+    path = image_of(root, studies[0], "ax")
+    path.rename(path.with_name("t1_ax.nii.gz"))
+    next(s for s in studies[0]["series"] if s["id"] == "ax")["path"] = f"{path.parent.name}/t1_ax.nii.gz"
+
+
 def clipped(root: Path, studies: list[Json]) -> None:
     change(root, studies[0], "ax", lambda array, affine: (np.minimum(array, np.percentile(array, 80)), affine))
 
@@ -208,6 +214,7 @@ FAULTS = {
     other_file: ("sha256", 3),
     wrong_plane: ("plane", 2),
     odd_spacing: ("odd_spacing", 0),
+    named_t1: ("weighting", 0),
     clipped: ("saturated", 0),
     half_empty: ("empty_slices", 0),
     hounsfield: ("not_mr", 2),
