@@ -1,10 +1,11 @@
-"""How much F1 a run loses when the scanner, and nothing else, moves from its own centre towards another.
+"""Which part of another hospital costs a run how much F1: its scanner, its patients, its readers.
 
     python benchmarks/dial_shift.py runs/demo runs/dial [--toward B C] [--studies 40]
 
-Patients, lesions and readers stay those of centre A; the ranges of the scanner and of the stacks go a share of the way
-to the other centre's (vendor, field strength and kind change in the middle). Each step is a fresh cohort, tested at the
-run's frozen operating point. The table gives F1 with its 95 % patient-bootstrap interval; `dial.json` the same.
+Fresh studies of the run's own centre A are drawn again with one part of another centre's config in place, so that the
+same patients (the same seeds) are seen through another scanner, are as worn as the other centre's, or are marked by
+its readers. R's scanner is wider than any hospital's. All are tested at the run's frozen operating point. The table
+gives F1 with its 95 % patient-bootstrap interval, sagittal and axial; `dial.json` the same.
 """
 
 from __future__ import annotations
@@ -12,79 +13,58 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
 from spinedet.core.files import write_json
 from spinedet.scoring import read_scores
 from spinedet.simulation.centers import CENTERS, CenterConfig
 from spinedet.simulation.cohort import CohortConfig, GroupConfig, draw_cohort
 
-SHARES = (0.0, 0.5, 1.0)
+Interval: TypeAlias = tuple[float | None, float | None, float | None]
+
 SEED = 100  # patients that no training has seen
-
-Ranges = TypeVar("Ranges")
-
-
-def between(first: CenterConfig, second: CenterConfig, share: float) -> CenterConfig:
-    """The first centre with a scanner that is a share of the way to the second's."""
-    return replace(
-        first,
-        name=f"{first.name}{round(100 * share)}{second.name}",
-        imaging=replace(
-            _blend(first.imaging, second.imaging, share),
-            field_tesla=(second if share >= 0.5 else first).imaging.field_tesla,
-        ),
-        sagittal=_blend(first.sagittal, second.sagittal, share),
-        axial=_blend(first.axial, second.axial, share),
-    )
+PARTS = {
+    "scanner": ("imaging", "sagittal", "axial"),
+    "patients": ("wear",),
+    "readers": ("habits",),
+}
+HOME = CENTERS["A"]
 
 
-def _blend(first: Ranges, second: Ranges, share: float) -> Ranges:
-    mixed = {
-        field.name: _mix(getattr(first, field.name), getattr(second, field.name), share)
-        for field in fields(first)  # type: ignore[arg-type]
-    }
-    return type(first)(**mixed)
+def centers(toward: list[str]) -> dict[str, CenterConfig]:
+    """Centre A, and A with parts of others; all are called A, since the name is part of the patients' seeds."""
+    found = {"A": HOME}
+    for name in toward:
+        other = CENTERS[name]
+        found |= {f"A with the {part} of {name}": _with(other, fields) for part, fields in PARTS.items()}
+        found[f"all of {name}"] = replace(other, name="A")
+    return found | {"A with the scanner of R": _with(CENTERS["R"], PARTS["scanner"])}
 
 
-def _mix(first: Any, second: Any, share: float) -> Any:
-    """Between two numbers or two ranges; anything else changes in the middle."""
-    if isinstance(first, tuple) and isinstance(second, tuple):
-        return tuple(_mix(a, b, share) for a, b in zip(first, second, strict=True))
-    if isinstance(first, int) and isinstance(second, int):
-        return round(first + share * (second - first))
-    if isinstance(first, float) and isinstance(second, float):
-        return first + share * (second - first)
-    return second if share >= 0.5 else first
+def _with(other: CenterConfig, fields: tuple[str, ...]) -> CenterConfig:
+    parts: dict[str, Any] = {field: getattr(other, field) for field in fields}
+    return replace(HOME, **parts)
 
 
-def test(run: Path, center: CenterConfig, out: Path, studies: int) -> dict[str, tuple[float | None, ...]]:
+def test(run: Path, center: CenterConfig, folder: Path, studies: int) -> dict[str, Interval]:
     """F1 per plane: value, low, high."""
-    CENTERS[center.name] = center
-    cohort = CohortConfig(
-        f"phantom-{center.name}",
-        groups=[GroupConfig(center.name, "test", studies)],
-        seed=SEED,
-        coarseness=1.4,
-        positions=1,
-    )
-    manifest = draw_cohort(cohort, out / center.name / "cohort", workers=2)
-    tested = out / center.name / "test"
+    CENTERS["A"] = center
+    groups = [GroupConfig("A", "test", studies)]
+    cohort = CohortConfig("phantom-A", groups=groups, seed=SEED, coarseness=1.4, positions=1)
+    manifest = draw_cohort(cohort, folder / "cohort", workers=2)
+    tested = folder / "test"
     if not (tested / "scores.json").exists():
         words = ("spinedet.evaluate", f"run={run}", f"data.manifests=[{manifest}]", f"out={tested}")
         subprocess.run([sys.executable, "-m", *words], check=True)
-    groups = read_scores(tested / "scores.json").groups
-    return {
-        str(group.by["plane"]): (group.f1.value, group.f1.low, group.f1.high)
-        for group in groups
-        if set(group.by) == {"plane"}
-    }
+    groups_of_scores = read_scores(tested / "scores.json").groups
+    planes = (group for group in groups_of_scores if set(group.by) == {"plane"})
+    return {str(group.by["plane"]): (group.f1.value, group.f1.low, group.f1.high) for group in planes}
 
 
 def main() -> None:
-    """All steps towards each centre."""
+    """Every part of every other centre."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
@@ -92,16 +72,18 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=40)
     options = parser.parse_args()
     rows = {
-        f"{round(100 * share)} % of the way to {name}": test(
-            options.run, between(CENTERS["A"], CENTERS[name], share), options.out, options.studies
-        )
-        for name in options.toward
-        for share in SHARES
+        label: test(options.run, center, options.out / label.replace(" ", "_"), options.studies)
+        for label, center in centers(options.toward).items()
     }
     write_json(options.out / "dial.json", rows)
     for label, planes in rows.items():
-        cells = (f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in planes.values())
-        print(f"| {label} | " + " | ".join(cells) + " |")
+        print(f"| {label} | " + " | ".join(_shown(planes[plane]) for plane in ("sagittal", "axial")) + " |")
+
+
+def _shown(interval: Interval) -> str:
+    if any(number is None for number in interval):
+        return "undefined"
+    return "{:.3f} ({:.3f} to {:.3f})".format(*interval)
 
 
 if __name__ == "__main__":
