@@ -35,10 +35,13 @@ YI2023_CERVICAL = CohortConfig(
     groups=[GroupConfig("IV", "train", 120), GroupConfig("IV", "test", 80)],
 )
 
-# Contrast, geometry and artefacts beyond any hospital's, to train detectors that are to work on real scans.
+# Contrast, geometry and artefacts beyond any hospital's, to train detectors that are to work on real scans; drawn no
+# finer than detectors see.
 RANDOMISED = CohortConfig(
     name="phantom-randomised",
     groups=[GroupConfig("R", "train", 400), GroupConfig("R", "tune", 40)],
+    coarseness=1.4,
+    positions=1,
 )
 
 SMOKE = CohortConfig(
