@@ -93,13 +93,18 @@ class FinishedRun:
         return study in self.developed or self.operating_point.chosen_on.holds(study)
 
 
+# `run=shipped` names the weights that come with spinedet; how they were made stands beside them.
+SHIPPED = "shipped"
+_WEIGHTS = Path(__file__).parent / "weights"
+
+
 def open_run(path: str) -> FinishedRun:
-    """Open a run folder, or a copied `model` folder with its operating point in it or beside it.
+    """Open a run folder, a copied `model` folder with its operating point in it or beside it, or the `shipped` weights.
 
     Raises:
         InputError: the path is no run, the run did not finish, or a file is damaged.
     """
-    root = Path(path)
+    root = _WEIGHTS if path == SHIPPED else Path(path)
     folder = next((f for f in (root / "model", root) if (f / DESCRIPTION).is_file()), None)
     if folder is None:
         state = "was not finished; go on with resume=true" if (root / "config.yaml").is_file() else "is no run folder"
