@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -101,40 +101,81 @@ def register(schema: type, name: str, groups: Mapping[str, Mapping[str, Any]] | 
             store.store(group=group, name=choice, node=node)
 
 
-def run_command(name: str, function: Callable[[Any], Status]) -> None:
+@dataclass(frozen=True)
+class SweepJob:
+    """One job of a multirun: its overrides, its folder, and how it ended and why."""
+
+    words: tuple[str, ...]
+    folder: Path
+    status: Status
+    reason: str = ""
+
+
+def run_command(
+    name: str, function: Callable[[Any], Status], collect: Callable[[Path, Sequence[SweepJob]], None] | None = None
+) -> None:
     """Run `function` on the composed and checked config, once or for each job of a multirun, then exit.
 
     One job of a sweep that fails leaves the others their results; the exit status is the worst of all.
+
+    Args:
+        name: of the command. function: does one job.
+        collect: is told the folder of a multirun and its jobs when all are over.
     """
     statuses: list[Status] = []
+    jobs: list[SweepJob] = []
+    sweep = Path("runs") / name / _now()
 
     def job(config: DictConfig) -> int:
-        statuses.append(_guarded(function, config))
-        return int(statuses[-1])
+        nonlocal sweep
+        if (number := _job_number()) is not None:
+            shared = config.out is None or "${" not in _said("out")
+            sweep = Path(config.out or sweep) if shared and not jobs else sweep
+            config.out = str(sweep / f"job-{number}") if shared else config.out
+        status, reason = _guarded(function, config)
+        statuses.append(status)
+        if number is not None:
+            jobs.append(SweepJob(tuple(HydraConfig.get().overrides.task), Path(config.out), status, reason))
+        return int(status)
 
     try:
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(job)()
     except SystemExit as stop:
         # Hydra exits with 1 when it cannot compose the config; argparse exits with 2 by itself.
         sys.exit(Status.WRONG_INPUT if stop.code and not statuses else stop.code)
+    if jobs and collect:
+        collect(sweep, jobs)
     sys.exit(_worst(statuses))
 
 
-def _guarded(function: Callable[[Any], Status], config: DictConfig) -> Status:
+def _job_number() -> int | None:
+    """Of this job within a multirun; None outside of one."""
+    job = OmegaConf.create({"job": HydraConfig.get().job})
+    return OmegaConf.select(job, "job.num", throw_on_missing=False)
+
+
+def _said(key: str) -> str:
+    """What the command line says of a key, as it was typed."""
+    typed: Any = OmegaConf.to_container(HydraConfig.get().overrides, resolve=False)
+    return next((word for word in typed["task"] if word.startswith(f"{key}=")), "")
+
+
+def _guarded(function: Callable[[Any], Status], config: DictConfig) -> tuple[Status, str]:
+    """How it ended, and why when it did not end well."""
     try:
-        return function(_settings(config))
+        return function(_settings(config)), ""
     except InputError as error:
         console.print(f"[bold red]error:[/] {_escaped(str(error))}")
-        return Status.WRONG_INPUT
+        return Status.WRONG_INPUT, str(error)
     except Preempted:
         console.print("[yellow]asked to leave[/]; the training is saved, go on with resume=true")
-        return Status.FAILED
+        return Status.FAILED, "asked to leave"
     except KeyboardInterrupt:
         console.print("[yellow]interrupted[/]; what was finished is kept")
-        return Status.FAILED
-    except Exception:
+        return Status.FAILED, "interrupted"
+    except Exception as error:
         console.print(_escaped(traceback.format_exc()))
-        return Status.FAILED
+        return Status.FAILED, f"{type(error).__name__}: {error}"
 
 
 def _settings(config: DictConfig) -> Any:
@@ -178,9 +219,11 @@ def claim_output(config: CommonConfig, command: str, free_bytes: int = 16 << 20)
 
 
 def _moment() -> str:
+    number = _job_number()
+    return _now() if number is None else f"{_now()}-{number}"
+
+
+def _now() -> str:
     # A job that Slurm starts again has to find what it has done.
     slurm = os.environ.get("SLURM_JOB_ID")
-    now = f"slurm-{slurm}" if slurm else f"{datetime.now():%Y%m%d-%H%M%S-%f}"
-    job = OmegaConf.create({"job": HydraConfig.get().job})
-    number = OmegaConf.select(job, "job.num", throw_on_missing=False)
-    return now if number is None else f"{now}-{number}"
+    return f"slurm-{slurm}" if slurm else f"{datetime.now():%Y%m%d-%H%M%S-%f}"

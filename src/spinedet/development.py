@@ -10,7 +10,7 @@ import queue
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -112,7 +112,10 @@ def train_one(job: Job, plane: Plane, tell: Tell, notice: Notice) -> Trained:
     if start:
         _tell_start(plane, start, tell)
     call_helpers(partial(_help_train, job, plane, prepared, start))
-    return Trained(train_plane(_plan(job, plane, prepared, start, tell, notice), job.settings), prepared.skipped)
+    plan = _plan(job, plane, prepared, start, tell, notice)
+    with tracking.open_loggers(job.logger, job.run.root, plane.value) as loggers:
+        detector = train_plane(replace(plan, loggers=loggers), job.settings)
+    return Trained(detector, prepared.skipped)
 
 
 def _tell_start(plane: Plane, start: Saved, tell: Tell) -> None:
@@ -144,7 +147,6 @@ def _plan(job: Job, plane: Plane, prepared: Prepared, start: Saved | None, tell:
         seed=job.seed,
         start=start,
         notice=notice,
-        loggers=tracking.make_loggers(job.logger, job.run.root, plane.value) if rank() == 0 else (),
         initial=None if job.initial is None else source_of(job.initial, plane),
         tell=tell,
     )

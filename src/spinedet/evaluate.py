@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from omegaconf import MISSING
 
-from spinedet import tracking
 from spinedet.archive import ArchiveConfig, Journal, all_done, claim_archive, merging
 from spinedet.command import Skipped, Status, console, register, run_command
 from spinedet.core.errors import InputError
 from spinedet.core.types import Manifest, Split, Study
 from spinedet.detection.inference import Answers
+from spinedet.panels import log_test
 from spinedet.runs import FinishedRun, RunFolder, Stopwatch, open_run, write_config, write_record
 from spinedet.studies import COHORTS, DataConfig, data_hash, load_manifest, phantom_note
+from spinedet.sweeps import collect_sweep
 from spinedet.tables import show_scores
 from spinedet.testing import TestConfig, Trial, answers_of, ask_part, report_test
 
@@ -24,10 +25,13 @@ class EvaluateConfig(ArchiveConfig):
 
     Attributes:
         run: folder of a finished run. split: only the studies of this split; all that are not excluded when null.
+        center, plane: only this centre's studies, only this plane's series; all when null.
     """
 
     run: str = MISSING
     split: str | None = None
+    center: str | None = None
+    plane: str | None = None
     data: DataConfig = field(default_factory=DataConfig)
     test: TestConfig = field(default_factory=TestConfig)
 
@@ -39,15 +43,16 @@ class EvaluateConfig(ArchiveConfig):
 def evaluate(config: EvaluateConfig) -> Status:
     """Find, score and report; nothing is chosen anew."""
     watch = Stopwatch()
-    finished = open_run(config.run)
+    finished = in_plane(open_run(config.run), config.plane)
     facts = {"operating_point_sha256": finished.operating_point.sha256, "manifests": list(config.data.manifests)}
-    settings = {"split": config.split, "min_score": config.test.min_score}
+    part = {"split": config.split, "center": config.center, "plane": config.plane}
+    settings = {**part, "min_score": config.test.min_score}
     folder, shard = claim_archive(config, "evaluate", {**facts, **settings})
     run = RunFolder(folder)
     write_config(run, config)
     manifest = load_manifest(config.data, run.root, config.processes)
     refuse_other_data(finished, manifest)
-    studies = chosen(manifest, config.split)
+    studies = chosen(manifest, config.split, config.center)
     ask_part(finished.model, studies, Journal(folder, shard), config.test, config.processes)
     watch.lap("detection")
     with merging(folder):
@@ -77,23 +82,41 @@ def _report(test: Test, answers: Answers, watch: Stopwatch) -> Status:
     scores = report_test(trial, manifest, answers, config.test, run)
     watch.lap("scoring")
     status = Skipped(answers.skipped).report(run.root)
-    facts = {"command": "evaluate", "seed": config.seed, "split": config.split}
+    facts = {"command": "evaluate", "seed": config.seed, "split": config.split, "center": config.center}
     point = {"operating_point_sha256": finished.operating_point.sha256}
     data = {"name": manifest.name, "sha256": data_hash(studies), "studies": [study.id for study in studies]}
     write_record(run, watch, {**facts, **point, "data": data})
-    tracking.log_metrics(config.logger, run.root, tracking.headlines(scores))
+    log_test(config.logger, run, manifest, scores, {**facts, **point, "data_sha256": data["sha256"]})
     show_scores(scores)
     console.print(f"report: {run.report}")
     return status
 
 
-def chosen(manifest: Manifest, split: str | None) -> list[Study]:
+def in_plane(finished: FinishedRun, plane: str | None) -> FinishedRun:
+    """The run with its detector of one plane alone; as it is without a plane.
+
+    Raises:
+        InputError: it has none for that plane.
+    """
+    if plane is None:
+        return finished
+    detectors = {p: detector for p, detector in finished.model.detectors.items() if p.value == plane}
+    if not detectors:
+        known = ", ".join(p.value for p in finished.model.detectors)
+        raise InputError(f"plane={plane}: the run {finished.model.name!r} reads {known}")
+    return replace(finished, model=replace(finished.model, detectors=detectors))
+
+
+def chosen(manifest: Manifest, split: str | None, center: str | None = None) -> list[Study]:
     """The studies to test on; a null split counts as test.
 
     Raises:
         InputError: there is none.
     """
-    used = [study for study in manifest.studies if study.excluded is None]
+    centers = sorted({study.center for study in manifest.studies})
+    if center not in (None, *centers):
+        raise InputError(f"center={center}: manifest {manifest.name!r} has the centres {', '.join(centers)}")
+    used = [study for study in manifest.studies if study.excluded is None and center in (None, study.center)]
     found = [study for study in used if split in (None, (study.split or Split.TEST).value)]
     if not found:
         raise InputError(f"manifest {manifest.name!r} has no study of split {split or 'any'} that is not excluded")
@@ -125,7 +148,7 @@ def _seen(finished: FinishedRun, studies: list[Study]) -> tuple[str, ...]:
 def main() -> None:
     """Entry point."""
     register(EvaluateConfig, "evaluate", {"data": COHORTS})
-    run_command("evaluate", evaluate)
+    run_command("evaluate", evaluate, collect_sweep)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
 
-from spinedet import tracking
 from spinedet.command import CommonConfig, Skipped, Status, console, output_folder, register, requeued, run_command
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
@@ -20,6 +19,7 @@ from spinedet.detection.store import Model, save_model
 from spinedet.detection.training import TRAINERS, Settings, TrainerConfig, reuse_of
 from spinedet.development import Job, source_of, train_planes
 from spinedet.imaging.augment import AugmentConfig
+from spinedet.panels import log_test
 from spinedet.processes import led
 from spinedet.runs import (
     FinishedRun,
@@ -124,7 +124,7 @@ def train(config: TrainConfig) -> Status:
 
     skipped = {study: why for part in trained.values() for study, why in part.skipped.items()}
     status = Skipped(skipped | tuned.skipped | tested.skipped).report(run.root)
-    tracking.log_metrics(config.logger, run.root, tracking.headlines(scores))
+    log_test(config.logger, run, manifest, scores, _settings(config, splits))
     write_record(run, watch, {**_facts(config, manifest, splits), **takeover})
     shutil.rmtree(run.cache, ignore_errors=True)
     show_scores(scores)
@@ -152,6 +152,15 @@ def _takeover(initial: FinishedRun, model: Model) -> dict[str, Any]:
         planes[plane.value] = {"reused": len(reuse.reused), "share": round(reuse.share, 4), "new": list(reuse.fresh)}
     point = initial.operating_point.sha256
     return {"init": {"model": initial.model.name, "operating_point_sha256": point, "planes": planes}}
+
+
+def _settings(config: TrainConfig, splits: Splits) -> dict[str, Any]:
+    """What a tracker may know of a run: how it was trained and a hash of its data, no path and no study."""
+    parts = {name: asdict(getattr(config, name)) for name in ("model", "recipe", "augment", "trainer", "criterion")}
+    chosen = {"seed": config.seed, "planes": config.planes, "rule": config.rule, "patients": config.data.train_patients}
+    counts = {name: len(studies) for name, studies in splits.record.items()}
+    parts["recipe"].pop("backbone", None)
+    return {**parts, **chosen, "studies": counts, "data_sha256": data_hash(splits.labelled)}
 
 
 def _facts(config: TrainConfig, manifest: Manifest, splits: Splits) -> dict[str, Any]:

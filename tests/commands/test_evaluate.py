@@ -82,12 +82,46 @@ def test_a_sweep_reports_the_job_that_fails_and_keeps_the_others(
     assert (tmp_path / "job-1/scores.json").exists()
 
 
+def test_a_sweep_over_centres_and_planes_is_collected_and_names_its_broken_job(
+    run: Run, smoke_run: Path, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.json").write_text("{")
+    words = (
+        f"data.manifests=[{cohort}],[{tmp_path / 'broken.json'}]",
+        "center=A",
+        "split=test",
+        f"out={tmp_path / 's'}",
+    )
+    assert run("evaluate", "-m", f"run={smoke_run}", "plane=sagittal,axial", *words, *QUICK) == 2
+    content = json.loads((tmp_path / "s/sweep.json").read_text())
+    assert [job["status"] for job in content["jobs"]].count(0) == 2
+    frozen = read_operating_point(smoke_run / "operating_point.json").sha256
+    assert {(one["center"], one["plane"]) for one in content["results"]} == {("A", "sagittal"), ("A", "axial")}
+    assert {one["operating_point_sha256"] for one in content["results"]} == {frozen}
+    page, told = (tmp_path / "s/sweep.html").read_text(), capsys.readouterr().out
+    assert "is not valid JSON" in page
+    assert frozen[:12] in page
+    assert told.count("broken job: ") == 2
+
+
+def test_the_shipped_sweep_asks_for_every_centre_in_both_planes(run: Run, tmp_path: Path) -> None:
+    assert run("evaluate", "+sweep=external", "run=nowhere", f"out={tmp_path / 's'}", "data=smoke") == 2
+    jobs = json.loads((tmp_path / "s/sweep.json").read_text())["jobs"]
+    asked = {tuple(sorted(word for word in job["words"] if word[:6] in ("center", "plane="))) for job in jobs}
+    assert asked == {(f"center={c}", f"plane={p}") for c in ("I", "II", "III") for p in ("sagittal", "axial")}
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         ((), "run= is needed"),
         (("run=nowhere",), "run=nowhere is no run folder"),
         (("run={smoke}", "split=holdout"), "split=holdout"),
+        (
+            ("run={smoke}", "data.manifests=[{cohort}]", "center=Z"),
+            "center=Z: manifest 'phantom-smoke' has",
+        ),
+        (("run={smoke}", "plane=coronal"), "plane=coronal"),
         (("run={smoke}", "data.manifests=[{smoke}/model/model.json]"), "is no spinedet-manifest file"),
         (("run={smoke}", "data.manifests=[{cohort},{cohort}]"), "appears more than once"),
     ],
