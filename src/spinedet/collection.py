@@ -50,6 +50,7 @@ def collect(size: str, sources: Sources, plan: Plan, outcomes: Sequence[Outcome]
     return StudyResults(
         size=size,
         notes=phantom_note(lumbar),
+        cohorts=(lumbar, neck),
         lumbar=source,
         zero_shot=found(ZERO_SHOT, SOURCE, neck),
         transferred=transferred,

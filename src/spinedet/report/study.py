@@ -14,6 +14,7 @@ from spinedet.report.figures import HEIGHT, WIDTH, Curves, Figure, Key, draw_cur
 from spinedet.report.numbers import MARKS, in_words, signed
 from spinedet.report.rendering import render, render_text
 from spinedet.report.summary import confidence_of
+from spinedet.report.table_one import flow, shift, table_one, table_rows
 from spinedet.scoring import Comparison, Estimate, Group, OperatingPoint, Scores
 
 # F1 of Yi et al., Eur Spine J 2023;32:3807, by plane: internal, two external centres, cervical. Their data are private
@@ -106,6 +107,7 @@ class StudyResults:
 
     size: str
     notes: tuple[str, ...]
+    cohorts: tuple[Manifest, ...]
     lumbar: Tested | None
     zero_shot: Tested | None
     transferred: tuple[Transferred, ...]
@@ -182,12 +184,19 @@ def view_of(results: StudyResults) -> dict[str, object]:
         "forgetting": {plane: list(_forgetting(results, plane)) for plane in planes},
         "curves": _curves(results.lumbar),
         "neck_curves": [_neck_curves(results, plane) for plane in planes],
+        "cohorts": [_cohort(manifest) for manifest in results.cohorts],
         "steps": results.steps,
         "marks": MARKS,
         "width": WIDTH,
         "height": HEIGHT,
         "version": __version__,
     }
+
+
+def _cohort(manifest: Manifest) -> dict[str, object]:
+    columns = table_one(manifest)
+    rows = list(table_rows(columns))
+    return {"name": manifest.name, "columns": columns, "rows": rows, "flow": flow(manifest), "shift": shift(manifest)}
 
 
 def _broken(results: StudyResults) -> Iterator[str]:
