@@ -34,7 +34,7 @@ from spinedet.detection.batch import Detections
 from spinedet.detection.callbacks import Pulse
 from spinedet.detection.checkpoints import Saved, newest
 from spinedet.detection.data import Prepared, Scan, prepare_scans
-from spinedet.detection.parallel import rank, world_size
+from spinedet.detection.parallel import world_size
 from spinedet.detection.postprocess import findings
 from spinedet.detection.preemption import Notice, noticing
 from spinedet.detection.store import Model, PlaneDetector, load_model, save_model
