@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from spinedet.command import conf_folder
 
@@ -30,6 +31,14 @@ def test_every_way_of_transfer_composes(run: Run, transfer: str) -> None:
     assert (
         run("train", "+experiment=cervical_transfer", f"transfer={transfer}", "init=runs/lumbar", "--cfg", "job") == 0
     )
+
+
+def test_the_sweep_for_wandb_agents_composes(run: Run) -> None:
+    sweep = yaml.safe_load((Path(__file__).parents[2] / "sweep.yaml").read_text())
+    words = [word for word in sweep["command"][4:] if not word.startswith("$")]
+    assert sweep["program"] == "spinedet.train"
+    values = [f"{key}={parameter.get('min', 0.5)}" for key, parameter in sweep["parameters"].items()]
+    assert run("train", *words, *values, "--cfg", "job") == 0
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -37,7 +37,7 @@ def test_every_split_and_centre_is_counted() -> None:
     assert (trained.split, trained.center, trained.patients, trained.series) == ("train", "A", 2, 2)
     assert trained.lesions == 3  # of four, one is to be ignored
     assert trained.age == "50.0 (14.1)"
-    assert trained.choices["sex"] == "F 1, M 1"
+    assert trained.choices["sex"] == "F ×1, M ×1"
     assert trained.missing == {"field_strength": 2}
     assert (tested.studies, tested.lesions) == (2, 2)
     assert tested.missing == {"vendor": 1, "field_strength": 2}

@@ -133,7 +133,7 @@ def _spread(values: Sequence[float]) -> float:
 
 def _in_words(values: Sequence[str]) -> str:
     counted = Counter(values).most_common()
-    return ", ".join(f"{name} {count}" for name, count in counted) or DASH
+    return ", ".join(f"{name} ×{count}" for name, count in counted) or DASH
 
 
 def _flow(center: str, studies: Sequence[Study]) -> Flow:
