@@ -108,7 +108,7 @@ def test_a_network_that_fails_does_not_stop_a_run(tmp_path: Path, monkeypatch: p
 
 def test_a_test_s_log_has_its_panels_and_names_nobody(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("tracked") / "run-of-patient-x"
-    words = ("+experiment=smoke", "planes=[sagittal]", "trainer.max_epochs=1", "logger=wandb", "workers=1")
+    words = ("+experiment=smoke", "planes=[sagittal]", "trainer.max_epochs=10", "logger=wandb", "workers=1")
     assert run_command("train", *words, f"out={folder}") == 0
     found = logged(folder)
     assert {"loss", "findings"} <= {key.split("/")[0] for key in found}
