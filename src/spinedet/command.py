@@ -129,8 +129,10 @@ def run_command(
     def job(config: DictConfig) -> int:
         nonlocal sweep
         if (number := _job_number()) is not None:
-            shared = config.out is None or "${" not in _said("out")
-            sweep = Path(config.out or sweep) if shared and not jobs else sweep
+            said: Any = OmegaConf.to_container(config, resolve=False)
+            shared = "${" not in str(said["out"])
+            if not jobs:
+                sweep = Path(config.out or sweep) if shared else Path(config.out).parent
             config.out = str(sweep / f"job-{number}") if shared else config.out
         status, reason = _guarded(function, config)
         statuses.append(status)
@@ -152,12 +154,6 @@ def _job_number() -> int | None:
     """Of this job within a multirun; None outside of one."""
     job = OmegaConf.create({"job": HydraConfig.get().job})
     return OmegaConf.select(job, "job.num", throw_on_missing=False)
-
-
-def _said(key: str) -> str:
-    """What the command line says of a key, as it was typed."""
-    typed: Any = OmegaConf.to_container(HydraConfig.get().overrides, resolve=False)
-    return next((word for word in typed["task"] if word.startswith(f"{key}=")), "")
 
 
 def _guarded(function: Callable[[Any], Status], config: DictConfig) -> tuple[Status, str]:
