@@ -73,17 +73,21 @@ def show_lines(lines: Sequence[SweepLine], broken: Sequence[tuple[str, str]], co
 
 def write_sweep(folder: Path, lines: Sequence[SweepLine], broken: Sequence[tuple[str, str]]) -> Path:
     """Write `sweep.html` into `folder`."""
-    planes = list(dict.fromkeys(line.plane for line in lines))
+    by_plane: dict[str, list[SweepLine]] = {}
+    for line in lines:
+        by_plane.setdefault(line.plane, []).append(line)
     scores = lines[0].scores if lines else None
     page = render(
         "sweep.html",
         title="External tests, one sweep",
         notes=tuple(f"Broken job: {words}: {why}" for words, why in broken),
-        lines=sorted(lines, key=lambda line: (planes.index(line.plane), line.run, line.center)),
+        lines=[
+            line for several in by_plane.values() for line in sorted(several, key=lambda one: (one.run, one.center))
+        ],
         criterion=scores.criterion["description"] if scores else "no job gave scores",
         intervals=scores.bootstrap["description"] if scores else "none",
         level=confidence_of(scores) if scores else 0.95,
-        curves=[_curves([line for line in lines if line.plane == name][:LINES], name) for name in planes],
+        curves=[_curves(several[:LINES], plane) for plane, several in by_plane.items()],
         marks=MARKS,
         width=WIDTH,
         height=HEIGHT,
