@@ -1,4 +1,4 @@
-"""Commands run in this process, on one smoke-sized run that all tests share."""
+"""Commands run in this process, on one smoke-sized run and one study that all tests share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 Run = Callable[..., int]
+LEAN_STUDY = ("size=smoke", "size.patients=[3]", "size.recipes=[]", "workers=1")
 
 
 def run_command(command: str, *words: str) -> int:
@@ -34,6 +35,14 @@ def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished smoke run."""
     folder = tmp_path_factory.mktemp("runs") / "smoke"
     assert run_command("train", "+experiment=smoke", f"out={folder}") == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def smoke_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished study at smoke size."""
+    folder = tmp_path_factory.mktemp("studies") / "smoke"
+    assert run_command("study", *LEAN_STUDY, f"out={folder}") == 0
     return folder
 
 

@@ -11,17 +11,7 @@ import pytest
 from spinedet.core.files import sha256
 from spinedet.scoring import read_scores
 
-from .conftest import Run, run_command
-
-LEAN = ("size=smoke", "size.patients=[3]", "size.recipes=[]", "workers=1")
-
-
-@pytest.fixture(scope="session")
-def smoke_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished study at smoke size."""
-    folder = tmp_path_factory.mktemp("studies") / "smoke"
-    assert run_command("study", *LEAN, f"out={folder}") == 0
-    return folder
+from .conftest import LEAN_STUDY, Run
 
 
 def test_every_step_is_done_and_none_twice(run: Run, smoke_study: Path) -> None:
@@ -29,7 +19,7 @@ def test_every_step_is_done_and_none_twice(run: Run, smoke_study: Path) -> None:
     assert [one["step"]["name"] for one in steps] == ["lumbar", "zero-shot", "scratch-3", "full-3", "lumbar-by-full-3"]
     stamps = {file: file.stat().st_mtime_ns for file in smoke_study.glob("steps/*/run.json")}
     assert len(stamps) == 5
-    assert run("study", *LEAN, f"out={smoke_study}") == 0
+    assert run("study", *LEAN_STUDY, f"out={smoke_study}") == 0
     assert {file: file.stat().st_mtime_ns for file in stamps} == stamps
     assert {one["state"] for one in json.loads((smoke_study / "steps.json").read_text())} == {"kept"}
 
@@ -60,12 +50,12 @@ def test_a_step_that_breaks_is_on_the_page_and_leaves_the_rest(run: Run, smoke_s
     shutil.copytree(smoke_study, copy)
     shutil.rmtree(copy / "steps/zero-shot")
     (copy / "steps/lumbar/model/weights.safetensors").write_bytes(b"broken")
-    assert run("study", *LEAN, f"out={copy}") == 1
+    assert run("study", *LEAN_STUDY, f"out={copy}") == 1
     page = (copy / "study.html").read_text()
     assert "Step zero-shot failed" in page
     assert "cervical, full-3" in page
 
 
 def test_a_folder_of_another_study_is_refused(run: Run, smoke_study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("study", *LEAN, "seed=1", f"out={smoke_study}") == 2
+    assert run("study", *LEAN_STUDY, "seed=1", f"out={smoke_study}") == 2
     assert "seed" in capsys.readouterr().err
