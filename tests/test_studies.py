@@ -14,14 +14,19 @@ from spinedet.studies import DevelopmentConfig, Splits, data_hash, develop_on, p
 
 
 def study(
-    number: int, split: Split | None = None, patient: str | None = None, center: str = "A", **more: object
+    number: int,
+    split: Split | None = None,
+    patient: str | None = None,
+    center: str = "A",
+    sha256: str | None = None,
+    **more: object,
 ) -> Study:
     return Study(
         id=f"s{number}",
         patient=patient or f"p{number}",
         center=center,
         split=split,
-        series=(Series(id="sag", plane=Plane.SAGITTAL, path=Path(f"/data/{number}.nii.gz")),),
+        series=(Series(id="sag", plane=Plane.SAGITTAL, path=Path(f"/data/{number}.nii.gz"), sha256=sha256),),
         **more,  # type: ignore[arg-type]  # fields of the record
     )
 
@@ -45,6 +50,23 @@ def test_without_a_tuning_split_whole_patients_are_carved_out() -> None:
     shuffled = split_studies(manifest(*reversed(studies)), 0.2, seed=0)
     assert {s.id for s in shuffled.tune} == {s.id for s in splits.tune}
     assert {s.id for s in split_studies(manifest(*studies), 0.2, seed=1).tune} != {s.id for s in splits.tune}
+
+
+def test_one_image_under_two_names_is_refused_when_the_split_parts_them() -> None:
+    twins = [study(n, sha256="a" * 64) for n in range(2)]
+    with pytest.raises(InputError, match=r"split for training: studies 's\d' .* hold the same image"):
+        split_studies(manifest(*twins), 0.2, seed=0)
+
+
+def test_the_split_file_is_the_same_for_any_order_and_another_for_another_split() -> None:
+    one, two = study(0), study(1, sha256="b" * 64)
+    described = Splits((one,), (), (two,)).described
+    assert [(s["study"], s["split"], s["images"]) for s in described["studies"]] == [
+        ("s0", "train", {"sag": None}),
+        ("s1", "test", {"sag": "b" * 64}),
+    ]
+    assert Splits((), (one,), (two,)).described["sha256"] != described["sha256"]
+    assert Splits((two, one), (), ()).described == Splits((one, two), (), ()).described
 
 
 def test_two_patients_are_enough_and_one_is_not() -> None:

@@ -51,6 +51,10 @@ class RunFolder:
         return self.root / "run.json"
 
     @property
+    def splits(self) -> Path:
+        return self.root / "splits.json"
+
+    @property
     def model(self) -> Path:
         return self.root / "model"
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -97,6 +99,23 @@ class Splits:
         return tuple(study.model_copy(update={"split": split}) for split, part in parts for study in part)
 
     @property
+    def described(self) -> dict[str, Any]:
+        """What `splits.json` holds: who plays which part, the known hashes of the images, and a digest of all that."""
+        studies = [
+            {
+                "study": study.id,
+                "patient": study.patient,
+                "center": study.center,
+                "split": study.split.value if study.split else None,
+                "images": {series.id: series.sha256 for series in study.series},
+            }
+            for study in sorted(self.labelled, key=lambda one: one.id)
+        ]
+        text = json.dumps(studies, sort_keys=True, separators=(",", ":"))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return {"format": "spinedet-splits", "version": 1, "sha256": digest, "studies": studies}
+
+    @property
     def record(self) -> dict[str, list[str]]:
         """Study ids per split."""
         return {name: [s.id for s in getattr(self, name)] for name in ("train", "tune", "test")}
@@ -175,7 +194,8 @@ def split_studies(manifest: Manifest, tune_fraction: float, seed: int) -> Splits
     """Split for training: null counts as train; without a tuning split one is carved out of train by patient.
 
     Raises:
-        InputError: fewer than two training patients, so that nothing can be tuned on.
+        InputError: fewer than two training patients, so that nothing can be tuned on; or a patient or an image is in
+            two splits.
     """
     used = [study for study in manifest.studies if study.excluded is None]
     train = [s for s in used if s.split in (None, Split.TRAIN)]
@@ -189,7 +209,9 @@ def split_studies(manifest: Manifest, tune_fraction: float, seed: int) -> Splits
             f"manifest {manifest.name!r} leaves {len(train)} studies to train on and {len(tune)} to tune on; "
             "training needs at least two patients whose split is train or null"
         )
-    return Splits(tuple(train), tuple(tune), tuple(s for s in used if s.split is Split.TEST))
+    splits = Splits(tuple(train), tuple(tune), tuple(s for s in used if s.split is Split.TEST))
+    refuse_leakage(splits.labelled, f"manifest {manifest.name!r}, split for training")
+    return splits
 
 
 def _carve(studies: list[Study], fraction: float, seed: int) -> set[str]:

@@ -12,6 +12,7 @@ from omegaconf import MISSING
 from spinedet.command import CommonConfig, Skipped, Status, console, output_folder, register, requeued, run_command
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
+from spinedet.core.files import write_json
 from spinedet.core.types import Manifest
 from spinedet.detection.models import CONFIGS
 from spinedet.detection.module import RecipeConfig
@@ -96,6 +97,7 @@ def train(config: TrainConfig) -> Status:
     write_config(run, config)
     manifest = load_manifest(config.data, run.root, config.processes)
     splits = develop_on(manifest, config.data, config.seed)
+    write_json(run.splits, splits.described)
     watch.lap("data")
 
     settings = Settings(config.model, config.recipe, config.augment, config.trainer)

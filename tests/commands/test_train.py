@@ -31,7 +31,16 @@ TINY = ("+experiment=smoke", "planes=[sagittal]", "trainer.max_epochs=1")
 
 
 def test_a_finished_run_holds_what_the_contract_says(smoke_run: Path) -> None:
-    wanted = {"config.yaml", "run.json", "model", "operating_point.json", "findings.json", "scores.json", "report.html"}
+    wanted = {
+        "config.yaml",
+        "run.json",
+        "splits.json",
+        "model",
+        "operating_point.json",
+        "findings.json",
+        "scores.json",
+        "report.html",
+    }
     assert wanted <= {file.name for file in smoke_run.iterdir()}
     assert {file.name for file in (smoke_run / "model").iterdir()} == {"weights.safetensors", "model.json"}
     assert not (smoke_run / "cache").exists()
@@ -49,6 +58,18 @@ def test_the_parts_of_a_run_agree(smoke_run: Path) -> None:
     assert scores.threshold["sha256"] == point.sha256
     assert record["seed"] == 0
     assert record["versions"]["torch"]
+
+
+def test_the_split_file_says_who_played_which_part(smoke_run: Path) -> None:
+    content = json.loads((smoke_run / "splits.json").read_text())
+    parts = {part: {s["study"] for s in content["studies"] if s["split"] == part} for part in ("train", "tune", "test")}
+    record = json.loads((smoke_run / "run.json").read_text())["splits"]
+    assert parts == {part: set(studies) for part, studies in record.items()}
+    drawn = {study.id: study for study in read_manifest(smoke_run / "cohort/manifest.json").studies}
+    for one in content["studies"]:
+        study = drawn[one["study"]]
+        assert (one["patient"], one["center"]) == (study.patient, study.center)
+        assert one["images"] == {series.id: sha256(Path(series.path)) for series in study.series}
 
 
 def test_every_finding_says_on_which_side_of_the_operating_point_it_is(smoke_run: Path) -> None:

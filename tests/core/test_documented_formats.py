@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -37,6 +38,12 @@ def test_the_manifest_shown_is_valid(tmp_path: Path) -> None:
 def test_the_findings_shown_are_valid(tmp_path: Path) -> None:
     findings = read_findings(shown(tmp_path, "spinedet-findings"))
     assert [len(study.findings) for study in findings.studies] == [1, 0]
+
+
+def test_the_digest_of_the_splits_shown_is_theirs(tmp_path: Path) -> None:
+    content = json.loads(shown(tmp_path, "spinedet-splits").read_text())
+    text = json.dumps(content["studies"], sort_keys=True, separators=(",", ":"))
+    assert hashlib.sha256(text.encode()).hexdigest() == content["sha256"]
 
 
 def test_the_box_shown_is_valid() -> None:
