@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import hydra
@@ -141,13 +143,26 @@ def run_command(
         return int(status)
 
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(job)()
+        with _scratch():
+            hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(job)()
     except SystemExit as stop:
         # Hydra exits with 1 when it cannot compose the config; argparse exits with 2 by itself.
         sys.exit(Status.WRONG_INPUT if stop.code and not statuses else stop.code)
     if jobs and collect:
         collect(sweep, jobs)
     sys.exit(_worst(statuses))
+
+
+@contextmanager
+def _scratch() -> Iterator[None]:
+    """`${scratch:}` in the configs: where Hydra puts its own copy of a sweep's config, gone when all is over."""
+    with ExitStack() as folders:
+
+        def folder() -> str:
+            return folders.enter_context(TemporaryDirectory(prefix="spinedet-"))
+
+        OmegaConf.register_new_resolver("scratch", folder, replace=True)
+        yield
 
 
 def _job_number() -> int | None:

@@ -104,11 +104,15 @@ def test_a_sweep_over_centres_and_planes_is_collected_and_names_its_broken_job(
     assert told.count("broken job: ") == 2
 
 
-def test_the_shipped_sweep_asks_for_every_centre_in_both_planes(run: Run, tmp_path: Path) -> None:
+def test_the_shipped_sweep_asks_for_every_centre_in_both_planes_and_writes_only_below_out(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert run("evaluate", "+sweep=external", "run=nowhere", f"out={tmp_path / 's'}", "data=smoke") == 2
     jobs = json.loads((tmp_path / "s/sweep.json").read_text())["jobs"]
     asked = {tuple(sorted(word for word in job["words"] if word[:6] in ("center", "plane="))) for job in jobs}
     assert asked == {(f"center={c}", f"plane={p}") for c in ("I", "II", "III") for p in ("sagittal", "axial")}
+    assert [file.name for file in tmp_path.iterdir()] == ["s"]
 
 
 @pytest.mark.parametrize(
