@@ -10,7 +10,7 @@ import SimpleITK
 
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Grid
-from spinedet.imaging.volume import Volume, find_images, read_volume, write_volume
+from spinedet.imaging.volume import Volume, find_images, read_grid, read_volume, write_volume
 
 SHAPE = (3, 4, 5)
 VALUES = np.arange(60, dtype=np.float32).reshape(SHAPE)
@@ -42,6 +42,8 @@ def test_all_formats_give_the_same_volume(tmp_path: Path, name: str) -> None:
     assert volume.array.dtype == np.float32
     assert np.array_equal(volume.array, VALUES)
     assert volume.grid.affine == pytest.approx(AFFINE)
+    assert read_grid(path).affine == pytest.approx(AFFINE)
+    assert read_grid(path).shape == SHAPE
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,7 @@ def test_a_trailing_axis_of_one_is_no_axis(tmp_path: Path) -> None:
     assert np.array_equal(read_volume(save(tmp_path / "x.nii", VALUES[..., None])).array, VALUES)
     SimpleITK.WriteImage(SimpleITK.JoinSeries([itk_image()]), tmp_path / "x.mha")
     assert read_volume(tmp_path / "x.mha").grid.affine == pytest.approx(AFFINE)
+    assert read_grid(tmp_path / "x.mha").affine == pytest.approx(AFFINE)
 
 
 def test_stored_scale_is_applied(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
+from spinedet.core.geometry import Grid
 from spinedet.core.types import Box, Lesion, Manifest, Series, Split, Study
+from spinedet.imaging.volume import Volume, write_volume
 from spinedet.report.table_one import flow, shift, table_one, table_rows
 
 BOX = Box(center=(0.0, 0.0, 0.0), size=(1.0, 1.0, 1.0))
@@ -38,12 +41,30 @@ def test_every_split_and_centre_is_counted() -> None:
     assert trained.lesions == 3  # of four, one is to be ignored
     assert trained.age == "50.0 (14.1)"
     assert trained.choices["sex"] == "F ×1, M ×1"
-    assert trained.missing == {"field_strength": 2}
+    assert trained.missing == {"field_strength": 2, "spacing (series)": 2}
     assert (tested.studies, tested.lesions) == (2, 2)
-    assert tested.missing == {"vendor": 1, "field_strength": 2}
+    assert tested.missing == {"vendor": 1, "field_strength": 2, "spacing (series)": 2}
     rows = dict(table_rows((tested, trained)))
     assert rows["lesions"] == ["2", "3"]
-    assert rows["missing"] == ["vendor 1, field_strength 2", "field_strength 2"]
+    assert rows["missing"] == ["vendor 1, field_strength 2, spacing (series) 2", "field_strength 2, spacing (series) 2"]
+    assert rows["axial slice, mm, median (range)"] == ["–", "–"]
+
+
+def test_spacing_is_read_from_the_images_and_what_cannot_be_read_is_counted(tmp_path: Path) -> None:
+    spacings = ((4.0, 0.5, 0.5), (5.0, 0.5, 0.7), (4.4, 0.8, 0.8))
+    studies = [study(number, Split.TRAIN) for number in range(4)]
+    for number, (x, y, z) in enumerate(spacings):
+        grid = Grid((4, 3, 3), np.diag([x, y, z, 1.0]))
+        write_volume(tmp_path / f"{number}.nii.gz", Volume(np.arange(36, dtype=np.float32).reshape(4, 3, 3), grid))
+    (tmp_path / "3.nii.gz").write_bytes(b"broken")
+    placed = [
+        one.model_copy(update={"series": (one.series[0].model_copy(update={"path": tmp_path / f"{one.id}.nii.gz"}),)})
+        for one in studies
+    ]
+    (column,) = table_one(manifest().model_copy(update={"studies": tuple(placed)}))
+    assert column.spacing["sagittal slice"] == "4.40 (4.00–5.00)"
+    assert column.spacing["sagittal pixel"] == "0.60 (0.50–0.80)"  # 0.5, 0.5, 0.5, 0.7, 0.8, 0.8
+    assert column.missing["spacing (series)"] == 1
 
 
 def test_the_flow_says_who_was_left_out_and_why() -> None:

@@ -43,12 +43,42 @@ def read_file(path: Path) -> tuple[NDArray[np.float32], Array]:
         return _read_nifti(path)
     if name.endswith(_ITK):
         return _read_itk(path)
-    raise InputError(
+    raise _unknown(path)
+
+
+def read_header(path: Path) -> tuple[tuple[int, int, int], Array]:
+    """Shape and affine of one image file, without its voxels.
+
+    Raises:
+        InputError: as `read_file`, in so far as the header tells.
+    """
+    if path.name.lower().endswith(_NIFTI):
+        image, affine = _open_nifti(path)
+        shape = image.shape
+    elif path.name.lower().endswith(_ITK):
+        reader = _open_itk(path)
+        shape, affine = reader.GetSize(), _itk_affine(reader)
+    else:
+        raise _unknown(path)
+    return (shape[0], shape[1], shape[2]), affine
+
+
+def _unknown(path: Path) -> InputError:
+    return InputError(
         f"{path} is no image file that spinedet reads ({', '.join(SUFFIXES)}); for DICOM, give the series' folder"
     )
 
 
 def _read_nifti(path: Path) -> tuple[NDArray[np.float32], Array]:
+    image, affine = _open_nifti(path)
+    try:
+        array = image.get_fdata(dtype=np.float32, caching="unchanged")
+    except _NIFTI_FAULTS as error:
+        raise _damaged(path, error) from None
+    return array.reshape(array.shape[:3], order="F"), affine
+
+
+def _open_nifti(path: Path) -> tuple[nib.Nifti1Image, Array]:
     try:
         image = nib.load(path)
     except _NIFTI_FAULTS as error:
@@ -57,12 +87,7 @@ def _read_nifti(path: Path) -> tuple[NDArray[np.float32], Array]:
         raise _damaged(path, TypeError("another format under this name"))
     _refuse_pixels(path, image.get_data_dtype().names is not None, image.get_data_dtype().kind == "c")
     _refuse_shape(path, image.shape)
-    affine = _nifti_affine(path, image)
-    try:
-        array = image.get_fdata(dtype=np.float32, caching="unchanged")
-    except _NIFTI_FAULTS as error:
-        raise _damaged(path, error) from None
-    return array.reshape(array.shape[:3], order="F"), affine
+    return image, _nifti_affine(path, image)
 
 
 def _nifti_affine(path: Path, image: nib.Nifti1Image) -> Array:
@@ -90,6 +115,18 @@ def _same_place(first: Array, second: Array, shape: tuple[int, ...]) -> bool:
 
 
 def _read_itk(path: Path) -> tuple[NDArray[np.float32], Array]:
+    reader = _open_itk(path)
+    try:
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise _damaged(path, error) from None
+    while image.GetDimension() > 3:
+        image = image[..., 0]
+    return SimpleITK.GetArrayViewFromImage(image).T.astype(np.float32), _itk_affine(reader)
+
+
+def _open_itk(path: Path) -> SimpleITK.ImageFileReader:
+    """A reader that has read the header and found it usable."""
     SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
@@ -99,15 +136,18 @@ def _read_itk(path: Path) -> tuple[NDArray[np.float32], Array]:
         _refuse_pixels(path, reader.GetNumberOfComponents() > 1, "complex" in kind)
         _refuse_shape(path, reader.GetSize())
         _refuse_unplaced(path)
-        image = reader.Execute()
     except RuntimeError as error:
         raise _damaged(path, error) from None
-    while image.GetDimension() > 3:
-        image = image[..., 0]
-    affine = np.eye(4)
-    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
-    affine[:3, 3] = image.GetOrigin()
-    return SimpleITK.GetArrayViewFromImage(image).T.astype(np.float32), LPS_TO_RAS @ affine
+    return reader
+
+
+def _itk_affine(reader: SimpleITK.ImageFileReader) -> Array:
+    """Of the first three axes, to RAS mm."""
+    affine, axes = np.eye(4), reader.GetDimension()
+    directions = np.reshape(reader.GetDirection(), (axes, axes))
+    affine[:3, :3] = directions[:3, :3] * reader.GetSpacing()[:3]
+    affine[:3, 3] = reader.GetOrigin()[:3]
+    return LPS_TO_RAS @ affine
 
 
 def _refuse_unplaced(path: Path) -> None:

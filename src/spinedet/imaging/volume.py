@@ -16,7 +16,7 @@ from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array, Grid
 from spinedet.imaging.dicom import Block, ChoiceRules, StudyChoice, choose, index_folder, only_block, read_block
-from spinedet.imaging.formats import SUFFIXES, read_file
+from spinedet.imaging.formats import SUFFIXES, read_file, read_header
 
 Voxels: TypeAlias = NDArray[np.float32]
 # So many are named when nothing in a folder can be used.
@@ -85,6 +85,17 @@ def read_volume(path: Path) -> Volume:
         raise InputError(f"{path} does not exist; check the path")
     block = only_block(path) if path.is_dir() else None
     return ImageSource(block.id if block else path.name, path, "study", block=block).read()
+
+
+def read_grid(path: Path) -> Grid:
+    """Where the voxels of `read_volume` lie, from headers alone.
+
+    Raises:
+        InputError: as `read_volume`, in so far as headers tell.
+    """
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check the path")
+    return only_block(path).grid if path.is_dir() else Grid(*read_header(path))
 
 
 def find_images(path: Path) -> tuple[ImageSource, ...]:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from statistics import fmean, stdev
+from itertools import groupby, product
+from statistics import fmean, median, stdev
 
+import numpy as np
+
+from spinedet.core.anatomy import Plane
+from spinedet.core.errors import InputError
+from spinedet.core.geometry import Grid
 from spinedet.core.manifest import refuse_leakage
-from spinedet.core.types import Manifest, Study
+from spinedet.core.types import Manifest, Series, Study
+from spinedet.imaging.planes import slice_axis
+from spinedet.imaging.volume import read_grid
 from spinedet.report.numbers import DASH, plain
 
 # What is described of a patient or scanner where the manifest states it.
@@ -22,7 +29,8 @@ class Column:
 
     Attributes:
         lesions: those to be ignored left out. age: mean and standard deviation in words.
-        choices: shares by attribute in words. missing: studies that lack an attribute, by its name.
+        choices: shares by attribute in words. spacing: median and range in words, mm, by plane and direction.
+        missing: studies that lack an attribute, by its name, and series whose spacing cannot be read.
     """
 
     split: str
@@ -33,6 +41,7 @@ class Column:
     lesions: int
     age: str
     choices: dict[str, str]
+    spacing: dict[str, str]
     missing: dict[str, int]
 
 
@@ -100,6 +109,9 @@ def _split(study: Study) -> str:
 
 def _column(split: str, center: str, studies: Sequence[Study]) -> Column:
     ages = _numbers(studies, "age")
+    grids = [(series.plane, _grid(series)) for study in studies for series in study.series]
+    gaps = {name: len(studies) - len(_values(studies, name)) for name in ("age", *CHOICES)}
+    gaps["spacing (series)"] = sum(grid is None for _, grid in grids)
     return Column(
         split=split,
         center=center,
@@ -109,8 +121,33 @@ def _column(split: str, center: str, studies: Sequence[Study]) -> Column:
         lesions=sum(_lesions(study) for study in studies),
         age=f"{plain(fmean(ages), 1)} ({plain(_spread(ages), 1)})" if ages else DASH,
         choices={name: _in_words(_values(studies, name)) for name in CHOICES},
-        missing={name: gap for name in ("age", *CHOICES) if (gap := len(studies) - len(_values(studies, name)))},
+        spacing=_spacing([(plane, grid) for plane, grid in grids if grid is not None]),
+        missing={name: gap for name, gap in gaps.items() if gap},
     )
+
+
+def _grid(series: Series) -> Grid | None:
+    """Where its voxels lie; None when its image does not tell, as a description must not need the images."""
+    try:
+        return read_grid(series.path)
+    except InputError:
+        return None
+
+
+def _spacing(grids: Sequence[tuple[Plane, Grid]]) -> dict[str, str]:
+    """In words, of each plane's pixels (both edges of each) and slices (from centre to centre)."""
+    words = {}
+    for plane in Plane:
+        mine = [(grid.spacing, slice_axis(grid)) for its, grid in grids if its is plane]
+        words[f"{plane.value} pixel"] = _range([edge for edges, axis in mine for edge in np.delete(edges, axis)])
+        words[f"{plane.value} slice"] = _range([edges[axis] for edges, axis in mine])
+    return words
+
+
+def _range(values: Sequence[float]) -> str:
+    if not values:
+        return DASH
+    return f"{plain(median(values), 2)} ({plain(min(values), 2)}–{plain(max(values), 2)})"
 
 
 def _lesions(study: Study) -> int:
@@ -177,6 +214,9 @@ def table_rows(columns: Sequence[Column]) -> Iterator[tuple[str, list[str]]]:
     yield "age, years, mean (SD)", [column.age for column in columns]
     for name in CHOICES:
         yield name.replace("_", " "), [column.choices[name] for column in columns]
+    for plane, direction in product(Plane, ("pixel", "slice")):
+        name = f"{plane.value} {direction}"
+        yield f"{name}, mm, median (range)", [column.spacing[name] for column in columns]
     yield "missing", [_in_order(column.missing) for column in columns]
 
 
