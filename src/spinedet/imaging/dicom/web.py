@@ -58,6 +58,8 @@ def pull_study(url: str, folder: Path, pseudonyms: Pseudonyms, authorization: st
     count = 0
     try:
         client = DICOMwebClient(service, headers=headers)
+        # Its own five attempts keep a user with a mistyped address waiting for half a minute.
+        client.set_http_retry_params(max_attempts=3, wait_exponential_multiplier=500)
         for count, image in enumerate(_images(client, uid), start=1):
             stripped(image, pseudonyms).save_as(folder / f"{count:06d}.dcm", enforce_file_format=True)
             arrived(count)
