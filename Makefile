@@ -5,10 +5,10 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo study test lint format bench
+.PHONY: help setup demo study test test-slurm lint format bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv and install everything pinned
 
@@ -27,6 +27,9 @@ study: setup ## the seed study on phantoms: external tests, transfer to the neck
 
 test: setup ## run the tests
 	$(PY) -m pytest
+
+test-slurm: setup ## run the tests that need Slurm (Debian: apt-get install slurm-wlm munge), on a scheduler of their own
+	SPINEDET_SLURM=1 $(PY) -m pytest -rs tests/slurm
 
 lint: setup ## check style and types
 	$(VENV)/bin/ruff check .

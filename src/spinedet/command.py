@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, TypeVar
 
 import hydra
@@ -34,6 +36,9 @@ results = Console(highlight=False, soft_wrap=True)
 _PIPE_WIDTH = 160
 
 Settings = TypeVar("Settings")
+
+# What `_scratch` is in a job that a launcher sent elsewhere, where Hydra puts nothing.
+OmegaConf.register_new_resolver("scratch", gettempdir, replace=True)
 
 
 class Status(IntEnum):
@@ -112,6 +117,16 @@ class SweepJob:
     status: Status
     reason: str = ""
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """For a file."""
+        return {"words": self.words, "folder": str(self.folder), "status": self.status, "reason": self.reason}
+
+    @classmethod
+    def parse(cls, record: Mapping[str, Any]) -> SweepJob:
+        """The job of a record."""
+        return cls(tuple(record["words"]), Path(record["folder"]), Status(record["status"]), record["reason"])
+
 
 def run_command(
     name: str, function: Callable[[Any], Status], collect: Callable[[Path, Sequence[SweepJob]], None] | None = None
@@ -127,7 +142,9 @@ def run_command(
     statuses: list[Status] = []
     jobs: list[SweepJob] = []
     sweep = Path("runs") / name / _now()
+    ledger = Path("runs/slurm").absolute() / f"ended-{sweep.name}"
 
+    # A launcher may send this, with copies of the variables around it, to another machine.
     def job(config: DictConfig) -> int:
         nonlocal sweep
         if (number := _job_number()) is not None:
@@ -139,7 +156,11 @@ def run_command(
         status, reason = _guarded(function, config)
         statuses.append(status)
         if number is not None:
-            jobs.append(SweepJob(tuple(HydraConfig.get().overrides.task), Path(config.out), status, reason))
+            ended = SweepJob(tuple(HydraConfig.get().overrides.task), Path(config.out), status, reason)
+            jobs.append(ended)
+            if "SUBMITIT_EXECUTOR" in os.environ:
+                ledger.mkdir(parents=True, exist_ok=True)
+                write_json(ledger / f"{number}.json", ended.record)
         return int(status)
 
     try:
@@ -148,6 +169,9 @@ def run_command(
     except SystemExit as stop:
         # Hydra exits with 1 when it cannot compose the config; argparse exits with 2 by itself.
         sys.exit(Status.WRONG_INPUT if stop.code and not statuses else stop.code)
+    if elsewhere := _read(ledger):
+        jobs, sweep = elsewhere, elsewhere[0].folder.parent
+        statuses = [job.status for job in jobs]
     if jobs and collect:
         collect(sweep, jobs)
     sys.exit(_worst(statuses))
@@ -163,6 +187,14 @@ def _scratch() -> Iterator[None]:
 
         OmegaConf.register_new_resolver("scratch", folder, replace=True)
         yield
+
+
+def _read(ledger: Path) -> list[SweepJob]:
+    """How jobs on other machines ended, in the sweep's order; what they wrote down is removed."""
+    files = sorted(ledger.glob("*.json"), key=lambda file: int(file.stem))
+    jobs = [SweepJob.parse(json.loads(file.read_text())) for file in files]
+    shutil.rmtree(ledger, ignore_errors=True)
+    return jobs
 
 
 def _job_number() -> int | None:

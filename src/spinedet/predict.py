@@ -331,4 +331,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # By its name: what a launcher sends to other machines has to be importable there.
+    import spinedet.predict
+
+    spinedet.predict.main()

@@ -80,3 +80,18 @@ def test_every_choice_of_a_group_composes(run: Run, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_takes_a_logger(run: Run, command: str) -> None:
     assert run(command, "logger=csv", "--cfg", "job") == 0
+
+
+CLUSTERS = sorted(file.stem for file in (conf_folder() / "cluster").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_every_cluster_says_where_and_never_what(run: Run, capsys: pytest.CaptureFixture[str], cluster: str) -> None:
+    assert run("evaluate", "run=x", "--cfg", "job") == 0
+    alone = capsys.readouterr().out
+    assert run("evaluate", "run=x", f"cluster={cluster}", "--cfg", "job") == 0
+    assert capsys.readouterr().out == alone
+    assert run("evaluate", "run=x", f"cluster={cluster}", "--cfg", "hydra") == 0
+    told = capsys.readouterr().out
+    assert "SlurmLauncher" in told
+    assert "mode: MULTIRUN" in told

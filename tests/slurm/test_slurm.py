@@ -1,0 +1,100 @@
+"""Against a real scheduler: an array of evaluations, a training preempted twice, a training on two processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+Environment = dict[str, str]
+TINY = (
+    "+experiment=smoke",
+    "planes=[sagittal]",
+    "workers=1",
+    "trainer.deterministic=true",
+    "trainer.precision=32-true",
+)
+
+
+def spinedet(command: str, *words: str) -> list[str]:
+    return [sys.executable, "-m", f"spinedet.{command}", *words]
+
+
+def call(words: list[str], folder: Path, environment: Environment) -> str:
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=800, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def undisturbed(slurm: Environment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that nobody interrupts, without Slurm."""
+    folder = tmp_path_factory.mktemp("runs")
+    call(spinedet("train", *TINY, "trainer.max_epochs=12", "trainer.validate_every=12", "out=whole"), folder, slurm)
+    return folder / "whole"
+
+
+def test_an_array_of_four_evaluations(slurm: Environment, undisturbed: Path, tmp_path: Path) -> None:
+    words = [f"run={undisturbed}", f"data.manifests=[{undisturbed}/cohort/manifest.json]", "test.bootstrap.samples=20"]
+    sweep = ["cluster=debug", "test.min_score=0.01,0.02,0.03,0.04", "out=sweep", "test.cases=0"]
+    call(spinedet("evaluate", *words, *sweep), tmp_path, slurm)
+    record = json.loads((tmp_path / "sweep/sweep.json").read_text())
+    assert [(job["folder"], job["status"]) for job in record["jobs"]] == [(f"job-{n}", 0) for n in range(4)]
+    assert [(tmp_path / f"sweep/job-{n}/scores.json").exists() for n in range(4)] == [True] * 4
+    logs = {log.name.split("_")[0] for log in tmp_path.glob("runs/slurm/*")}
+    assert len(logs) == 1, "one job array"
+
+
+def test_a_training_preempted_twice_ends_with_the_same_weights(
+    slurm: Environment, undisturbed: Path, tmp_path: Path
+) -> None:
+    words = [f"data.manifests=[{undisturbed}/cohort/manifest.json]", "trainer.max_epochs=12"]
+    job = spinedet("train", *TINY, *words, "trainer.validate_every=12", "out=broken", "cluster=debug")
+    running = subprocess.Popen(job, cwd=tmp_path, env=slurm, stderr=subprocess.PIPE, text=True)
+    for interruption in range(2):
+        interrupt_after(4 * interruption, tmp_path, slurm)
+        wait_for(lambda least: told(tmp_path).count("preempted") > least, interruption)
+    _, errors = running.communicate(timeout=600)
+    assert running.returncode == 0, errors
+    assert told(tmp_path).count("goes on after epoch") == 2
+    one, two = (load_file(run / "model/weights.safetensors") for run in (undisturbed, tmp_path / "broken/job-0"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def interrupt_after(number: int, folder: Path, environment: Environment) -> None:
+    """Send the signal that precedes a preemption once more than so many steps are on disk."""
+    wait_for(lambda least: steps(folder / "broken/job-0/checkpoints/sagittal/last.ckpt") > least, number)
+    words = ["/usr/bin/env", "scancel", "--signal=USR2", "--name=train"]
+    subprocess.run(words, env=environment, check=True)
+
+
+def told(folder: Path) -> str:
+    return "".join(log.read_text() for log in folder.glob("runs/slurm/*/*.err"))
+
+
+def steps(checkpoint: Path) -> int:
+    try:
+        return int(torch.load(checkpoint, weights_only=True)["global_step"])
+    except FileNotFoundError:
+        return 0
+
+
+def wait_for(reached: Callable[[int], bool], number: int) -> None:
+    deadline = time.monotonic() + 400
+    while not reached(number):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_srun_starts_two_processes_that_train_together(slurm: Environment, undisturbed: Path, tmp_path: Path) -> None:
+    words = [f"data.manifests=[{undisturbed}/cohort/manifest.json]", "trainer.max_epochs=1", "trainer=ddp"]
+    job = spinedet("train", *TINY, *words, "trainer.accelerator=cpu", "trainer.devices=2", "out=both")
+    call(["/usr/bin/env", "srun", "--ntasks=2", "--kill-on-bad-exit=1", *job], tmp_path, slurm)
+    assert (tmp_path / "both/report.html").exists()
