@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from spinedet.core.anatomy import Region
 from spinedet.simulation import SHIPPED, SMOKE, CohortConfig, GroupConfig
@@ -37,7 +37,8 @@ class SizeConfig:
 # Plain centres and short trainings: 45 minutes on two quiet cores, bounded by `trainer.max_time`.
 DEMO = SizeConfig(
     name="demo",
-    lumbar=CohortConfig(
+    lumbar=replace(
+        SHIPPED["demo"],
         name="phantom-study-lumbar",
         groups=[
             GroupConfig("A", "train", 52),
@@ -46,17 +47,14 @@ DEMO = SizeConfig(
             GroupConfig("B", "test", 20),
             GroupConfig("C", "test", 20),
         ],
-        coarseness=1.4,
-        positions=1,
     ),
-    cervical=CohortConfig(
+    cervical=replace(
+        SHIPPED["demo"],
         name="phantom-study-cervical",
         region=Region.CERVICAL,
         groups=[GroupConfig("D", "train", 40), GroupConfig("D", "test", 48)],
-        coarseness=1.4,
-        positions=1,
     ),
-    source=["trainer.max_epochs=50", "trainer.max_time=00:00:05:40", "trainer.validate_every=20"],
+    source=["+experiment=lumbar"],
     target=["trainer.max_epochs=400", "trainer.max_time=00:00:02:15", "trainer.validate_every=100"],
     patients=[5, 20, 40],
 )
@@ -76,7 +74,8 @@ _QUICK = ["test.bootstrap.samples=50", "test.cases=1"]
 # Every step on a handful of tiny phantoms; its numbers mean nothing.
 TINY = SizeConfig(
     name="smoke",
-    lumbar=CohortConfig(
+    lumbar=replace(
+        SMOKE,
         name="phantom-smoke-lumbar",
         groups=[
             GroupConfig("A", "train", 3),
@@ -85,17 +84,12 @@ TINY = SizeConfig(
             GroupConfig("B", "test", 2),
             GroupConfig("C", "test", 2),
         ],
-        coarseness=SMOKE.coarseness,
-        coarsest=SMOKE.coarsest,
-        positions=1,
     ),
-    cervical=CohortConfig(
+    cervical=replace(
+        SMOKE,
         name="phantom-smoke-cervical",
         region=Region.CERVICAL,
         groups=[GroupConfig("D", "train", 4), GroupConfig("D", "test", 3)],
-        coarseness=SMOKE.coarseness,
-        coarsest=SMOKE.coarsest,
-        positions=1,
     ),
     source=[*_TINY, *_QUICK],
     target=[*_TINY, *_QUICK],
