@@ -16,43 +16,31 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
-from datetime import timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Timer
-from torch.utils.data import DataLoader
 
+from budget import IOU, Training, as_findings, look, quiet, train
 from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_json, write_text
 from spinedet.core.findings import read_findings, write_findings
 from spinedet.core.manifest import read_manifest
-from spinedet.core.types import Finding, Findings, Manifest, StudyFindings
-from spinedet.detection.batch import Detections
-from spinedet.detection.callbacks import RampedEma
-from spinedet.detection.data import Augmented, Prepared, Scan, TrainingScans, TuningScans, collate, prepare_scans
-from spinedet.detection.models import CONFIGS, Detector, ModelConfig, build
-from spinedet.detection.module import DetectionModule, RecipeConfig
-from spinedet.detection.postprocess import findings
-from spinedet.detection.sampling import EpochSampler, Share
-from spinedet.detection.training import PlanePlan, TrainerConfig, card_of, precision_for
-from spinedet.imaging.augment import AugmentConfig
+from spinedet.core.types import Manifest
+from spinedet.detection.data import prepare_scans
+from spinedet.detection.models import CONFIGS, ModelConfig
+from spinedet.detection.module import RecipeConfig
 from spinedet.imaging.planes import SPECS
 from spinedet.scoring import (
     BootstrapSettings,
@@ -62,7 +50,6 @@ from spinedet.scoring import (
     Selection,
     choose_operating_point,
     examine,
-    max_f1,
     read_operating_point,
     write_operating_point,
 )
@@ -72,7 +59,7 @@ from spinedet.scoring.tally import froc_name
 from spinedet.simulation import SHIPPED, draw_cohort
 from spinedet.studies import Splits, only, split_studies
 
-IOUS = (0.1, 0.25, 0.5)
+IOUS = (IOU, 0.25, 0.5)
 ABLATIONS = (
     "set",
     "set:denoising=0",
@@ -132,141 +119,29 @@ class Bench:
         return self.out / f"{self.manifest.name}-{self.budget:g}s" / job.name
 
 
-class CpuBudget(Timer):
-    """Ends training after so many CPU seconds of this process; scores the tuning split now and then, uncounted.
-
-    Being a `Timer` it also drives the learning rate's schedule.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(timedelta(seconds=seconds), verbose=False)
-        self.uncounted, self.paused, self.began = 0.0, 0.0, time.process_time()
-
-    def start_time(self, stage: str = "train") -> float | None:
-        """Of training, in CPU seconds."""
-        return self.began
-
-    def time_elapsed(self, stage: str = "train") -> float:
-        """CPU seconds spent on training."""
-        return time.process_time() - self.began - self.uncounted
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The clock begins with the first step."""
-        self.began, self.uncounted = time.process_time(), 0.0
-
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Stop the clock."""
-        self.paused = time.process_time()
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Go on."""
-        self.uncounted += time.process_time() - self.paused
-
-
-class Progress(pl.Callback):
-    """The tuning split's best F1 of the averaged weights against CPU seconds."""
-
-    def __init__(self, clock: CpuBudget, bench: Bench, scans: Sequence[Scan], plane: Plane) -> None:
-        self.clock, self.bench, self.scans, self.plane = clock, bench, scans, plane
-        self.curve: list[tuple[float, float]] = []
-        self.detections: list[Detections] = []
-
-    def on_validation_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, *_: Any) -> None:
-        """Keep what was found."""
-        self.detections += outputs["detections"]
-
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Score it."""
-        spent = self.clock.paused - self.clock.began - self.clock.uncounted
-        found = as_findings(self.bench.manifest, self.scans, self.detections, self.plane)
-        reference = only(self.bench.manifest, [s for s in self.bench.splits.tune if s.id in set(found)])
-        answers = Findings(model={"planes": [self.plane.value]}, studies=tuple(found.values()))
-        best = max_f1(reference, answers, IouCriterion(iou=IOUS[0]))
-        self.curve.append((round(spent, 1), best[self.plane.value].f1 or 0.0))
-        self.detections = []
-
-
-def as_findings(
-    manifest: Manifest, scans: Sequence[Scan], detections: Sequence[Detections], plane: Plane
-) -> dict[str, StudyFindings]:
-    """Findings by study."""
-    found: dict[str, tuple[Finding, ...]] = {scan.study: () for scan in scans}
-    for scan, each in zip(scans, detections, strict=True):
-        found[scan.study] += findings(each, scan.grid, scan.series, manifest.categories, min_score=0.01)
-    return {study: StudyFindings(id=study, findings=each) for study, each in found.items()}
-
-
-def train(bench: Bench, job: Job, prepared: Prepared) -> tuple[Detector, Progress, int]:
-    """A trained network, its progress and the steps it took."""
-    spec, categories = SPECS[job.plane], bench.manifest.categories
-    config, recipe = job.settings
-    tuning = {study.id for study in bench.splits.tune}
-    scans = [scan for scan in prepared.scans if scan.study not in tuning]
-    held = [scan for scan in prepared.scans if scan.study in tuning]
-    pl.seed_everything(job.seed, verbose=False)
-    plan = PlanePlan(spec, categories, scans, held, lambda _: 0.0, bench.folder(job), job.seed)
-    module = DetectionModule(build(config, card_of(plan)), recipe).to(memory_format=torch.channels_last_3d)
-    loader = DataLoader(
-        TrainingScans(scans, categories, Augmented(spec, AugmentConfig(), job.seed)),
-        batch_size=recipe.batch,
-        sampler=EpochSampler(len(scans), job.seed, Share(recipe.batch)),
-        drop_last=True,
-        collate_fn=collate,
-    )
-    clock = CpuBudget(bench.budget)
-    progress = Progress(clock, bench, held, job.plane)
-    trainer = pl.Trainer(
-        max_epochs=-1,
-        accelerator="cpu",
-        precision=precision_for(TrainerConfig(accelerator="cpu")),
-        gradient_clip_val=recipe.clip,
-        val_check_interval=bench.every,
-        check_val_every_n_epoch=None,
-        callbacks=[RampedEma(recipe.ema), clock, progress],
-        enable_progress_bar=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        logger=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-    )
-    trainer.fit(module, loader, DataLoader(TuningScans(held, categories), collate_fn=collate))
-    return module.detector.eval(), progress, trainer.global_step
-
-
 def run_job(bench: Bench, job: Job) -> None:
     """Train, freeze the threshold, look at the test studies; `result.json` is written last."""
-    torch.set_num_threads(1)
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore")
+    quiet()
     folder, spec = bench.folder(job), SPECS[job.plane]
     with tempfile.TemporaryDirectory() as cache:
-        prepared = prepare_scans((*bench.splits.train, *bench.splits.tune), spec, Path(cache) / "seen", 1)
-        network, progress, steps = train(bench, job, prepared)
+        scans = prepare_scans((*bench.splits.train, *bench.splits.tune), spec, Path(cache) / "seen", 1).scans
         tuning = {study.id for study in bench.splits.tune}
-        held = [scan for scan in prepared.scans if scan.study in tuning]
+        seen = [scan for scan in scans if scan.study not in tuning]
+        held = [scan for scan in scans if scan.study in tuning]
+        training = Training(bench.manifest, seen, held, spec, *job.settings, bench.budget, bench.every, job.seed)
+        trained = train(training)
         tested = prepare_scans(bench.splits.test, spec, Path(cache) / "test", 1).scans
-        tuned, _ = look(bench, network, held, job)
-        found, seconds = look(bench, network, tested, job)
+        network = trained.detector.network
+        tuned = as_findings(bench.manifest, held, look(network, held)[0], job.plane.value)
+        detections, seconds = look(network, tested)
+        found = as_findings(bench.manifest, tested, detections, job.plane.value)
     reference = only(bench.manifest, bench.splits.tune)
-    write_operating_point(folder / "point.json", choose_operating_point(reference, tuned, IouCriterion(iou=IOUS[0])))
-    write_findings(folder / "findings.json", found)
+    write_operating_point(folder / "point.json", choose_operating_point(reference, tuned, IouCriterion(iou=IOU)))
+    named = found.model_copy(update={"model": {"name": job.model, **found.model}})
+    write_findings(folder / "findings.json", named)
     parameters = sum(p.numel() for p in network.parameters())
-    timed = {"steps": steps, "inference_cpu_seconds": statistics.median(seconds), "parameters": parameters}
-    write_json(folder / "result.json", {"model": job.model, **timed, "tuning": progress.curve})
-
-
-def look(bench: Bench, network: Detector, scans: Sequence[Scan], job: Job) -> tuple[Findings, list[float]]:
-    """Findings in whole scans, and the CPU seconds that each took."""
-    detections, seconds = [], []
-    for scan in scans:
-        image = scan.image()[None].contiguous(memory_format=torch.channels_last_3d)
-        began = time.process_time()
-        with torch.inference_mode():
-            detections += network.detect(image)
-        seconds.append(time.process_time() - began)
-    found = as_findings(bench.manifest, scans, detections, job.plane)
-    return Findings(model={"name": job.model, "planes": [job.plane.value]}, studies=tuple(found.values())), seconds
+    timed = {"steps": trained.steps, "inference_cpu_seconds": statistics.median(seconds), "parameters": parameters}
+    write_json(folder / "result.json", {"model": job.model, **timed, "tuning": trained.curve})
 
 
 def examined(bench: Bench, job: Job, iou: float) -> Examination:

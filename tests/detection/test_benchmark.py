@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 
 from spinedet.core.anatomy import Plane
 
-FILE = Path(__file__).parents[2] / "benchmarks" / "detector.py"
-
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("detector_benchmark", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def bench(benchmark_named: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_named("detector")
 
 
 def test_settings_after_the_colon_reach_the_model_and_the_recipe(bench: ModuleType) -> None:
@@ -39,8 +27,10 @@ def test_every_ablation_changes_the_model_and_has_a_folder_of_its_own(bench: Mod
     assert len({job.name for job in jobs}) == len({str(job.settings) for job in jobs}) == len(bench.ABLATIONS)
 
 
-def test_the_clock_stands_still_while_the_tuning_split_is_scored(bench: ModuleType) -> None:
-    clock = bench.CpuBudget(1000)
+def test_the_clock_stands_still_while_the_tuning_split_is_scored(
+    benchmark_named: Callable[[str], ModuleType],
+) -> None:
+    clock = benchmark_named("budget").CpuBudget(1000)
     clock.on_train_start(None, None)
     clock.on_validation_start(None, None)
     before = time.process_time()

@@ -1,0 +1,204 @@
+"""Training a detector until it has used its CPU seconds on one thread, and looking with it."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Timer
+from torch.utils.data import DataLoader
+
+from spinedet.core.types import Finding, Findings, Manifest, Study, StudyFindings
+from spinedet.detection.batch import Detections
+from spinedet.detection.callbacks import RampedEma
+from spinedet.detection.data import Augmented, Scan, TrainingScans, TuningScans, collate
+from spinedet.detection.models import Detector, ModelConfig, build
+from spinedet.detection.module import DetectionModule, RecipeConfig
+from spinedet.detection.postprocess import findings
+from spinedet.detection.sampling import EpochSampler, Share
+from spinedet.detection.store import PlaneDetector
+from spinedet.detection.training import PlanePlan, TrainerConfig, card_of, precision_for, take_over
+from spinedet.imaging.augment import AugmentConfig
+from spinedet.imaging.planes import PlaneSpec
+from spinedet.scoring import IouCriterion, max_f1
+from spinedet.studies import only
+
+# Of a hit, where thresholds are chosen.
+IOU = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """What one training needs.
+
+    Attributes:
+        manifest: the reference of all scans. train, tune: prepared scans of one plane.
+        seconds: of CPU time. every: steps between scores on the tuning scans. initial: whose weights are the start.
+    """
+
+    manifest: Manifest
+    train: Sequence[Scan]
+    tune: Sequence[Scan]
+    spec: PlaneSpec
+    config: ModelConfig
+    recipe: RecipeConfig
+    seconds: float
+    every: int
+    seed: int
+    initial: PlaneDetector | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A detector, the best F1 on the tuning scans after so many CPU seconds, and the steps it took."""
+
+    detector: PlaneDetector
+    curve: list[tuple[float, float]]
+    steps: int
+
+
+class CpuBudget(Timer):
+    """Ends training after so many CPU seconds of this process; scores the tuning split now and then, uncounted.
+
+    Being a `Timer` it also drives the learning rate's schedule.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(timedelta(seconds=seconds), verbose=False)
+        self.uncounted, self.paused, self.began = 0.0, 0.0, time.process_time()
+
+    def start_time(self, stage: str = "train") -> float | None:
+        """Of training, in CPU seconds."""
+        return self.began
+
+    def time_elapsed(self, stage: str = "train") -> float:
+        """CPU seconds spent on training."""
+        return time.process_time() - self.began - self.uncounted
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The clock begins with the first step."""
+        self.began, self.uncounted = time.process_time(), 0.0
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop the clock."""
+        self.paused = time.process_time()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Go on."""
+        self.uncounted += time.process_time() - self.paused
+
+
+class Progress(pl.Callback):
+    """The tuning scans' best F1 of the averaged weights against CPU seconds."""
+
+    def __init__(self, clock: CpuBudget, training: Training) -> None:
+        self.clock, self.training = clock, training
+        self.curve: list[tuple[float, float]] = []
+        self.detections: list[Detections] = []
+
+    def on_validation_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, *_: Any) -> None:
+        """Keep what was found."""
+        self.detections += outputs["detections"]
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Score it."""
+        spent = self.clock.paused - self.clock.began - self.clock.uncounted
+        training, plane = self.training, self.training.spec.plane.value
+        found = as_findings(training.manifest, training.tune, self.detections, plane)
+        reference = only(training.manifest, studies_of(training.manifest, training.tune))
+        best = max_f1(reference, found, IouCriterion(iou=IOU))
+        self.curve.append((round(spent, 1), best[plane].f1 or 0.0))
+        self.detections = []
+
+
+def studies_of(manifest: Manifest, scans: Sequence[Scan]) -> list[Study]:
+    """The studies that the scans are of."""
+    names = {scan.study for scan in scans}
+    return [study for study in manifest.studies if study.id in names]
+
+
+def as_findings(manifest: Manifest, scans: Sequence[Scan], detections: Sequence[Detections], plane: str) -> Findings:
+    """What was found in each scan, by study."""
+    found: dict[str, tuple[Finding, ...]] = {scan.study: () for scan in scans}
+    for scan, each in zip(scans, detections, strict=True):
+        found[scan.study] += findings(each, scan.grid, scan.series, manifest.categories, min_score=0.01)
+    studies = tuple(StudyFindings(id=study, findings=each) for study, each in found.items())
+    return Findings(model={"planes": [plane]}, studies=studies)
+
+
+def train(training: Training) -> Trained:
+    """A detector that has used its CPU seconds."""
+    pl.seed_everything(training.seed, verbose=False)
+    recipe, categories = training.recipe, training.manifest.categories
+    plan = PlanePlan(
+        training.spec,
+        categories,
+        training.train,
+        training.tune,
+        lambda _: 0.0,
+        Path(),
+        training.seed,
+        initial=training.initial,
+    )
+    card = card_of(plan)
+    network = build(training.config, card)
+    if training.initial is not None:
+        take_over(network, training.initial.network)
+    module = DetectionModule(network, recipe).to(memory_format=torch.channels_last_3d)
+    loader = DataLoader(
+        TrainingScans(training.train, categories, Augmented(training.spec, AugmentConfig(), training.seed)),
+        batch_size=recipe.batch,
+        sampler=EpochSampler(len(training.train), training.seed, Share(recipe.batch)),
+        drop_last=True,
+        collate_fn=collate,
+    )
+    clock = CpuBudget(training.seconds)
+    progress = Progress(clock, training)
+    trainer = _trainer(training, clock, progress)
+    trainer.fit(module, loader, DataLoader(TuningScans(training.tune, categories), collate_fn=collate))
+    return Trained(PlaneDetector(training.config, card, network.eval()), progress.curve, trainer.global_step)
+
+
+def _trainer(training: Training, clock: CpuBudget, progress: Progress) -> pl.Trainer:
+    return pl.Trainer(
+        max_epochs=-1,
+        accelerator="cpu",
+        precision=precision_for(TrainerConfig(accelerator="cpu")),
+        gradient_clip_val=training.recipe.clip,
+        val_check_interval=training.every,
+        check_val_every_n_epoch=None,
+        callbacks=[RampedEma(training.recipe.ema), clock, progress],
+        enable_progress_bar=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        logger=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+
+
+def quiet() -> None:
+    """One thread, and none of Lightning's advice."""
+    torch.set_num_threads(1)
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore")
+
+
+def look(network: Detector, scans: Sequence[Scan]) -> tuple[list[Detections], list[float]]:
+    """What is detected in whole scans, and the CPU seconds that each took."""
+    detections, seconds = [], []
+    for scan in scans:
+        image = scan.image()[None].contiguous(memory_format=torch.channels_last_3d)
+        began = time.process_time()
+        with torch.inference_mode():
+            detections += network.detect(image)
+        seconds.append(time.process_time() - began)
+    return detections, seconds

@@ -1,0 +1,376 @@
+"""Detectors on real scans, patients crossed over: each is tested by networks that never saw it.
+
+    python benchmarks/cross_validation.py SPIDER_FOLDER runs/cross_validation --budget 120
+    python benchmarks/cross_validation.py SPIDER_FOLDER runs/cross_validation --table   # of what is finished
+
+The scans of SPIDER that the folder holds are cut into six folds of patients with about as many lesions each (a lesion
+is a disc with bulging, herniation or Pfirrmann >= 4, its box the whole disc). Each fold is tested once; the fold after
+it chooses threshold and recipe, the other four train. All trainings use the same scans, augmentation, optimiser,
+schedule and averaged weights and end after the same CPU seconds on one thread; the detector that starts from the
+weights trained on phantoms tries two recipes in half of them each and keeps the one with the better average precision
+on its tuning fold. Crops are as wide as the slabs. Finished trainings are kept, so stop and start as you like.
+
+Numbers are of all folds together, at IoU 0.1, each fold at its own threshold; 95 % intervals resample patients. Average
+precision and sensitivity at one false positive rank the scores of six networks in one list, as if they meant the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from budget import IOU, Trained, Training, as_findings, look, quiet, studies_of, train
+from spider import BOOTSTRAP, Discs, convert, discs_found, grading, interval, lowest, read_patients, show, triple
+from spinedet.core.anatomy import Plane
+from spinedet.core.files import read_json, write_json, write_text
+from spinedet.core.findings import read_findings, write_findings
+from spinedet.core.manifest import read_manifest
+from spinedet.core.types import Findings, Manifest, StudyFindings
+from spinedet.detection.data import Scan, prepare_scans
+from spinedet.detection.models import CONFIGS, ModelConfig
+from spinedet.detection.module import RecipeConfig
+from spinedet.detection.store import PlaneDetector
+from spinedet.imaging.planes import PlaneSpec
+from spinedet.runs import SHIPPED, open_run
+from spinedet.scoring import (
+    BootstrapSettings,
+    IouCriterion,
+    OperatingPoint,
+    ScoreSettings,
+    choose_operating_point,
+    examine,
+    read_operating_point,
+    write_operating_point,
+)
+from spinedet.scoring.reckoning import Statistics
+from spinedet.scoring.significance import difference
+from spinedet.scoring.tally import froc_name
+from spinedet.studies import only
+
+FOLDS, PLANE = 6, Plane.SAGITTAL
+CRITERION = IouCriterion(iou=IOU)
+SENSITIVITY = froc_name(1.0)
+# Steps between scores on the tuning fold.
+EVERY = 200
+METRICS = ("f1", "f1_max", "ap", SENSITIVITY)
+# As wide as the widest of these slabs: padding them to a 2D stack's width would take two thirds of the time.
+SLAB_MM = 20.0
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """One way to train: from nothing, or from the weights trained on phantoms; its share of the CPU seconds."""
+
+    name: str
+    model: str
+    recipe: RecipeConfig
+    share: float = 1.0
+    from_phantoms: bool = False
+
+    def settings(self, phantoms: PlaneDetector) -> tuple[ModelConfig, PlaneDetector | None]:
+        """The model's config and the weights to begin with."""
+        return (phantoms.config, phantoms) if self.from_phantoms else (CONFIGS[self.model](), None)
+
+
+# What is compared: the recipes of each, of which the tuning fold chooses. Fine-tuning's are those of `+transfer=`.
+FINE_TUNED = (
+    Recipe("full", "set", RecipeConfig(lr=3e-4), 0.5, True),
+    Recipe("layerwise", "set", RecipeConfig(lr=5e-4, layer_decay=0.65), 0.5, True),
+)
+TRAINED = {
+    "from scratch": (Recipe("scratch", "set", RecipeConfig()),),
+    "phantoms, then fine-tuned": FINE_TUNED,
+    "MONAI RetinaNet from scratch": (Recipe("retinanet", "retinanet", RecipeConfig()),),
+}
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Studies by the part that they play."""
+
+    train: frozenset[str]
+    tune: frozenset[str]
+    test: frozenset[str]
+
+
+def folds_of(manifest: Manifest, count: int, seed: int) -> list[Fold]:
+    """Every patient is tested in one fold, tuned on in the one before, and trained on in the others."""
+    parts = balanced(lesions_of(manifest), count, seed)
+    studies = [frozenset(s.id for s in manifest.studies if s.patient in part) for part in parts]
+    every = frozenset.union(*studies)
+    tunes = (*studies[1:], studies[0])
+    return [Fold(every - test - tune, tune, test) for test, tune in zip(studies, tunes, strict=True)]
+
+
+def lesions_of(manifest: Manifest) -> dict[str, int]:
+    """Lesions of each patient."""
+    counts = dict.fromkeys((study.patient for study in manifest.studies), 0)
+    for study in manifest.studies:
+        counts[study.patient] += sum(not lesion.ignore for lesion in study.lesions)
+    return counts
+
+
+def balanced(lesions: Mapping[str, int], count: int, seed: int) -> list[frozenset[str]]:
+    """Patients in parts of equal size (give or take one), with about as many lesions each.
+
+    Patients in random order, then by falling number of lesions, are dealt round by round; in each round the part with
+    the fewest lesions so far comes first.
+    """
+    shuffled = np.random.default_rng(seed).permutation(sorted(lesions)).tolist()
+    falling = sorted(shuffled, key=lambda patient: -lesions[patient])
+    parts: list[list[str]] = [[] for _ in range(count)]
+    for start in range(0, len(falling), count):
+        waiting = sorted(parts, key=lambda part: sum(lesions[patient] for patient in part))
+        for part, patient in zip(waiting, falling[start : start + count], strict=False):
+            part.append(patient)
+    return [frozenset(part) for part in parts]
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What all trainings have in common."""
+
+    manifest: Manifest
+    discs: Discs
+    folds: Sequence[Fold]
+    budget: float
+    seed: int
+    out: Path
+
+    @cached_property
+    def phantoms(self) -> PlaneDetector:
+        """The weights that come with spinedet."""
+        return open_run(SHIPPED).model.detectors[PLANE]
+
+    @cached_property
+    def spec(self) -> PlaneSpec:
+        """The plane as those weights know it, the crop as wide as the slabs."""
+        spec = self.phantoms.spec(PLANE)
+        return replace(spec, field_of_view=(SLAB_MM, *spec.field_of_view[1:]))
+
+    @cached_property
+    def scans(self) -> tuple[Scan, ...]:
+        """All of them, prepared."""
+        return prepare_scans(self.manifest.studies, self.spec, self.out / "scans", 1).scans
+
+    def of(self, studies: frozenset[str]) -> list[Scan]:
+        """The scans of some studies."""
+        return [scan for scan in self.scans if scan.study in studies]
+
+    def folder(self, recipe: Recipe, number: int) -> Path:
+        """Of one training."""
+        return self.out / f"{recipe.name}-{self.budget * recipe.share:g}s-seed{self.seed}" / f"fold{number}"
+
+    def find(self, detector: PlaneDetector, scans: Sequence[Scan]) -> Findings:
+        """What a detector says of scans."""
+        return as_findings(self.manifest, scans, look(detector.network, scans)[0], PLANE.value)
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What is said of every patient, with the threshold of each study."""
+
+    findings: Findings
+    thresholds: Mapping[str, float]
+
+    @property
+    def marked(self) -> Findings:
+        """The findings, each told whether it counts."""
+        studies = []
+        for study in self.findings.studies:
+            limit = self.thresholds[study.id]
+            told = (f.model_copy(update={"above_operating_point": f.score >= limit}) for f in study.findings)
+            studies.append(study.model_copy(update={"findings": tuple(told)}))
+        return self.findings.model_copy(update={"studies": tuple(studies)})
+
+
+@dataclass(frozen=True, eq=False)
+class Developed:
+    """A trained detector, its threshold, and how well it ranks the tuning fold's discs."""
+
+    trained: Trained
+    point: OperatingPoint
+    tuning_ap: float
+
+
+def develop(trial: Trial, recipe: Recipe, fold: Fold) -> Developed:
+    """Train, and choose the threshold on the tuning fold."""
+    config, initial = recipe.settings(trial.phantoms)
+    train_on, tune_on = trial.of(fold.train), trial.of(fold.tune)
+    seconds = trial.budget * recipe.share
+    trained = train(
+        Training(
+            trial.manifest, train_on, tune_on, trial.spec, config, recipe.recipe, seconds, EVERY, trial.seed, initial
+        )
+    )
+    tuned = trial.find(trained.detector, tune_on)
+    reference = only(trial.manifest, studies_of(trial.manifest, tune_on))
+    point = choose_operating_point(reference, tuned, CRITERION)
+    return Developed(trained, point, average_precision(reference, tuned))
+
+
+def run_fold(trial: Trial, recipe: Recipe, number: int) -> None:
+    """Develop, look at the test fold; `result.json` is written last."""
+    fold, folder = trial.folds[number], trial.folder(recipe, number)
+    developed = develop(trial, recipe, fold)
+    trained = developed.trained
+    write_operating_point(folder / "point.json", developed.point)
+    write_findings(folder / "findings.json", trial.find(trained.detector, trial.of(fold.test)))
+    facts = {"steps": trained.steps, "tuning_ap": developed.tuning_ap, "tuning_f1": trained.curve}
+    write_json(folder / "result.json", facts)
+
+
+def average_precision(reference: Manifest, found: Findings) -> float:
+    """Of some studies, without interval."""
+    settings = ScoreSettings(criterion=CRITERION, bootstrap=BootstrapSettings(samples=0), secondary=(), strata=())
+    return numbers_of(reference, Answers(found, {study.id: 0.0 for study in found.studies}), settings).values["ap"]
+
+
+def numbers_of(reference: Manifest, answers: Answers, settings: ScoreSettings) -> Statistics:
+    """Every statistic with its replicates, each study at its own threshold."""
+    examination = examine(reference, answers.findings, settings)
+    cohort = examination.cohort
+    limits = np.array([answers.thresholds[study.id] for study in cohort.studies])
+    reached = cohort.marks.score >= limits[cohort.scans.study[cohort.marks.scan]]
+    whole = next(named for named in examination.groups if not named.by)
+    return examination.statistics(replace(examination, reached=reached).tally(whole))
+
+
+def chosen(trial: Trial, recipes: Sequence[Recipe], number: int) -> Recipe:
+    """The recipe that ranks the tuning fold's discs best."""
+    results = {recipe: read_json(trial.folder(recipe, number) / "result.json")["tuning_ap"] for recipe in recipes}
+    return max(recipes, key=lambda recipe: results[recipe])
+
+
+def crossed(trial: Trial, recipes: Sequence[Recipe]) -> Answers:
+    """The test folds of one contender, put together."""
+    studies: list[StudyFindings] = []
+    thresholds: dict[str, float] = {}
+    for number, fold in enumerate(trial.folds):
+        folder = trial.folder(chosen(trial, recipes, number), number)
+        studies += read_findings(folder / "findings.json").studies
+        (value,) = read_operating_point(folder / "point.json").values.values()
+        thresholds |= dict.fromkeys(fold.test, value)
+    return Answers(Findings(model={"planes": [PLANE.value]}, studies=tuple(studies)), thresholds)
+
+
+def zero_shot(trial: Trial) -> Iterator[tuple[str, Answers]]:
+    """The shipped weights at the threshold that phantoms gave, and at thresholds from all but the tested fold."""
+    found = trial.find(trial.phantoms, trial.scans)
+    every = frozenset(study.id for study in found.studies)
+    frozen = open_run(SHIPPED).operating_point.values[PLANE.value, trial.manifest.categories[0]]
+    yield "phantoms only, their threshold", Answers(found, dict.fromkeys(every, frozen))
+    thresholds: dict[str, float] = {}
+    for fold in trial.folds:
+        others = found.model_copy(update={"studies": tuple(s for s in found.studies if s.id not in fold.test)})
+        reference = only(trial.manifest, (s for s in trial.manifest.studies if s.id not in fold.test))
+        (value,) = choose_operating_point(reference, others, CRITERION).values.values()
+        thresholds |= dict.fromkeys(fold.test, value)
+    yield "phantoms only, threshold from the training folds", Answers(found, thresholds)
+
+
+LOWEST = "lowest four, no image"
+
+
+def contenders(trial: Trial) -> Iterator[tuple[str, Answers]]:
+    """All that is finished, with the references that look at no image."""
+    for name, recipes in TRAINED.items():
+        if all(is_done(trial, recipe, number) for recipe in recipes for number in range(len(trial.folds))):
+            yield name, crossed(trial, recipes)
+    yield from zero_shot(trial)
+    for name, count in (("every disc, no image", 99), (LOWEST, 4)):
+        found = lowest(trial.discs, count)
+        yield name, Answers(found, {study.id: 0.5 for study in found.studies})
+
+
+def is_done(trial: Trial, recipe: Recipe, number: int) -> bool:
+    """Whether a training is finished."""
+    return (trial.folder(recipe, number) / "result.json").is_file()
+
+
+def table(trial: Trial) -> list[dict[str, Any]]:
+    """A row for each contender; differences are this one minus the lowest four, from common resamples."""
+    settings = ScoreSettings(criterion=CRITERION, bootstrap=BOOTSTRAP, secondary=(), strata=())
+    said = dict(contenders(trial))
+    numbers = {name: numbers_of(trial.manifest, answers, settings) for name, answers in said.items()}
+    rows = []
+    for name, each in numbers.items():
+        apart = difference(numbers[LOWEST], each, METRICS)
+        patients = read_patients(said[name].marked, trial.discs)
+        row: dict[str, Any] = {"name": name} | {metric: triple(each.estimate(metric)) for metric in METRICS}
+        row |= {f"{metric} ahead": triple(apart.estimate(metric)) for metric in METRICS}
+        row |= {"discs found": interval(patients, discs_found), "grading": interval(patients, grading)}
+        rows.append(row | {"thresholds": sorted(set(said[name].thresholds.values()))})
+    return rows
+
+
+def markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """The table."""
+    heads = {
+        "F1 at the folds' thresholds": "f1",
+        "F1 ahead of the lowest four": "f1 ahead",
+        "best F1": "f1_max",
+        "AP": "ap",
+        "AP ahead": "ap ahead",
+        "sensitivity at 1 FP/scan": SENSITIVITY,
+        "discs found": "discs found",
+        "grading AUC": "grading",
+    }
+    lines = [f"| | {' | '.join(heads)} |", "|" + "---|" * (1 + len(heads))]
+    lines += [f"| {row['name']} | {' | '.join(show(row[key]) for key in heads.values())} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def trainings(trial: Trial) -> Iterator[dict[str, Any]]:
+    """What became of every finished training."""
+    for recipe in (one for recipes in TRAINED.values() for one in recipes):
+        for number in range(len(trial.folds)):
+            if is_done(trial, recipe, number):
+                content = read_json(trial.folder(recipe, number) / "result.json")
+                yield {"recipe": recipe.name, "fold": number, **content}
+
+
+def prepare_trial(arguments: argparse.Namespace) -> Trial:
+    """The scans in their folds."""
+    discs = convert(arguments.root, arguments.out)
+    manifest = read_manifest(discs.lesions)
+    folds = folds_of(manifest, FOLDS, seed=0)
+    return Trial(manifest, discs, folds, arguments.budget, arguments.seed, arguments.out)
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("root", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--budget", type=float, default=120, help="CPU seconds of each contender in each fold")
+    parser.add_argument("--seed", type=int, default=0, help="of the trainings; the folds stay")
+    parser.add_argument("--table", action="store_true", help="write the table of what is finished, train nothing")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train what is missing, then write `cross_validation.json` and `cross_validation.md`."""
+    quiet()
+    arguments = parse()
+    trial = prepare_trial(arguments)
+    for recipe in (one for recipes in TRAINED.values() for one in recipes):
+        for number in range(len(trial.folds)):
+            if not (arguments.table or is_done(trial, recipe, number)):
+                print(f"training {recipe.name}, fold {number}", flush=True)
+                run_fold(trial, recipe, number)
+    rows = table(trial)
+    folds = [sorted(fold.test) for fold in trial.folds]
+    write_json(trial.out / "cross_validation.json", {"folds": folds, "rows": rows, "trainings": list(trainings(trial))})
+    write_text(trial.out / "cross_validation.md", markdown(rows))
+    print(markdown(rows))
+
+
+if __name__ == "__main__":
+    main()
