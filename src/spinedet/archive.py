@@ -10,12 +10,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from spinedet.command import CommonConfig, claim_output, console, requeued
 from spinedet.core.errors import InputError
-from spinedet.core.files import check_writable, claim_folder, read_json, write_json
+from spinedet.core.files import check_writable, claim_folder, naming, read_json, write_json
 
 DESCRIPTION, PARTS, LOCK = "archive.json", "parts", ".merging"
 # How an array's tasks, torchrun's processes and srun's are numbered: which one, the first one's number, how many.
@@ -144,30 +145,33 @@ class Journal:
             InputError: another process does this part.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a+b") as stream:
+        with self.path.open("ab", buffering=0) as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise InputError(f"another process does part {self.shard.name}; wait for it") from None
-            yield _mend(stream), lambda record: _append(stream, record)
+            yield _mend(self.path), lambda record: _append(self.path, stream, record)
             os.fsync(stream.fileno())
 
 
-def _mend(stream: IO[bytes]) -> int:
+def _mend(path: Path) -> int:
     """Cut an unfinished last line off; the number of whole ones."""
-    stream.seek(0)
     done, end = 0, 0
-    for line in stream:
-        if not line.endswith(b"\n"):
-            break
-        done, end = done + 1, end + len(line)
-    stream.truncate(end)
+    with path.open("r+b") as stream:
+        for line in stream:
+            if not line.endswith(b"\n"):
+                break
+            done, end = done + 1, end + len(line)
+        stream.truncate(end)
     return done
 
 
-def _append(stream: IO[bytes], record: Mapping[str, Any]) -> None:
-    stream.write(json.dumps(record, allow_nan=False, ensure_ascii=False).encode() + b"\n")
-    stream.flush()  # from here on a kill of the process loses nothing
+def _append(path: Path, stream: FileIO, record: Mapping[str, Any]) -> None:
+    """Add a line, with no buffer in between: once this is through, a kill of the process loses nothing."""
+    line = json.dumps(record, allow_nan=False, ensure_ascii=False).encode() + b"\n"
+    with naming(path):
+        while line:
+            line = line[stream.write(line) :]
 
 
 def all_done(folder: Path, studies: int, count: int) -> bool:

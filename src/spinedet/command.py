@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +38,9 @@ results = Console(highlight=False, soft_wrap=True)
 _PIPE_WIDTH = 160
 
 Settings = TypeVar("Settings")
+
+# A disk that cannot take more: full, over its quota, or become read-only.
+_DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 # What `_scratch` is in a job that a launcher sent elsewhere, where Hydra puts nothing.
 OmegaConf.register_new_resolver("scratch", gettempdir, replace=True)
@@ -207,18 +212,34 @@ def _guarded(function: Callable[[Any], Status], config: DictConfig) -> tuple[Sta
     """How it ended, and why when it did not end well."""
     try:
         return function(_settings(config)), ""
-    except InputError as error:
-        console.print(f"[bold red]error:[/] {_escaped(str(error))}")
-        return Status.WRONG_INPUT, str(error)
-    except Preempted:
-        console.print("[yellow]asked to leave[/]; the training is saved, go on with resume=true")
-        return Status.FAILED, "asked to leave"
-    except KeyboardInterrupt:
-        console.print("[yellow]interrupted[/]; what was finished is kept")
-        return Status.FAILED, "interrupted"
-    except Exception as error:
-        console.print(_escaped(traceback.format_exc()))
-        return Status.FAILED, f"{type(error).__name__}: {error}"
+    except (Exception, KeyboardInterrupt) as error:
+        return _ended(error)
+
+
+def _ended(error: BaseException) -> tuple[Status, str]:
+    """What the user is told, in one sentence where the cause is known."""
+    match error:
+        case InputError():
+            return Status.WRONG_INPUT, _told(str(error))
+        case OSError() if error.errno in _DISK_FAULTS:
+            what = f"{error.filename or 'a file'} cannot be written ({error.strerror}); free the disk"
+            return Status.WRONG_INPUT, _told(f"{what}, then go on with resume=true: what was finished is kept")
+        case BrokenProcessPool():
+            what = "a process that this command had started died (it was killed, or out of memory)"
+            return Status.FAILED, _told(f"{what}; go on with resume=true, on fewer workers= if memory was short")
+        case Preempted():
+            console.print("[yellow]asked to leave[/]; the training is saved, go on with resume=true")
+            return Status.FAILED, "asked to leave"
+        case KeyboardInterrupt():
+            console.print("[yellow]interrupted[/]; what was finished is kept")
+            return Status.FAILED, "interrupted"
+    console.print(_escaped(traceback.format_exc()))
+    return Status.FAILED, f"{type(error).__name__}: {error}"
+
+
+def _told(message: str) -> str:
+    console.print(f"[bold red]error:[/] {_escaped(message)}")
+    return message
 
 
 def _settings(config: DictConfig) -> Any:

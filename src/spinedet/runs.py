@@ -82,6 +82,11 @@ class RunFolder:
     def cache(self) -> Path:
         return self.root / "cache"
 
+    @property
+    def finished(self) -> bool:
+        """Whether a training came to its end here; `run.json` is what it writes last."""
+        return self.report.is_file() and self.record.is_file()
+
 
 @dataclass(frozen=True)
 class FinishedRun:

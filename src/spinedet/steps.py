@@ -100,7 +100,6 @@ def _taken(step: Step, folder: Path) -> Outcome:
 def _going_on(step: Step, run: RunFolder) -> tuple[str, ...]:
     """What an interrupted attempt left is gone on from by a training and removed for any other command."""
     if step.command == "train" and run.config.is_file():
-        run.report.unlink(missing_ok=True)
         return ("resume=true",)
     shutil.rmtree(run.root, ignore_errors=True)
     return ()

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from spinedet.scoring import Scores
 
-# How long a network that does not answer may hold a run up before it goes on offline.
-NETWORK_SECONDS = 20.0
+# How long a network that does not answer may hold a run up before it goes on offline, and how long at its end, when all
+# is on disk and only the upload is left.
+NETWORK_SECONDS, UPLOAD_SECONDS = 20.0, 120.0
 
 
 @dataclass
@@ -155,6 +156,7 @@ def _begin(config: WandbLoggerConfig, folder: Path, job: str, offline: bool) -> 
         console="off",
         silent=True,
         init_timeout=NETWORK_SECONDS,
+        finish_timeout=UPLOAD_SECONDS,
     )
     group = config.group or f"run-{sha256(str(folder.absolute()).encode()).hexdigest()[:8]}"
     where: dict[str, Any] = {"project": config.project, "group": group, "dir": str(folder)}

@@ -89,7 +89,7 @@ def train(config: TrainConfig) -> Status:
     """The main job, from manifests to a report."""
     watch = Stopwatch()
     run = claim_run(output_folder(config, "train"), config.resume or requeued())
-    if run.report.exists():
+    if run.finished:
         console.print(f"the run in {run.root} is finished; there is nothing to resume")
         return Status.DONE
     refuse_other_config(run, config)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import signal
+import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +124,12 @@ def test_a_disk_that_refuses_says_so_and_keeps_what_is_there(tmp_path: Path, mon
 def test_a_loss_that_is_no_number_names_its_batch(studies: list[Any], tmp_path: Path) -> None:
     training = plan(studies, tmp_path)
     spoilt = training.train[1]
-    np.save(spoilt.file, np.full_like(np.load(spoilt.file), np.nan))
+    content = io.BytesIO()
+    np.save(content, np.full_like(np.load(spoilt.file), np.nan))
+    spoilt.file.write_bytes(content.getvalue())
+    scans = [replace(spoilt, checksum=zlib.crc32(content.getvalue())) if s is spoilt else s for s in training.train]
     with pytest.raises(InputError, match="s1/sag"):
-        train_plane(training, settings())
+        train_plane(replace(training, train=scans), settings())
 
 
 def leave_on_a_signal(heard: list[int]) -> None:

@@ -10,7 +10,8 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -45,18 +46,28 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
     """`write_bytes` of a content that need not fit into memory."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.writelines(pieces)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let what the system refuses inside name the file that is meant, not a temporary one or none."""
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.writelines(pieces)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -192,12 +203,14 @@ def refuse_repeats(ids: Iterable[str], where: str, what: str) -> None:
 def claim_folder(folder: Path, free_bytes: int = 1 << 20) -> None:
     """Make `folder` this run's own: new or empty, writable, with room to spare.
 
+    Hidden files are nothing: a run that was killed before it began may have left its lock.
+
     Raises:
         InputError: it holds another run's files, cannot be written, or the disk is nearly full.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if next(folder.iterdir(), None) is not None:
+        if any(not file.name.startswith(".") for file in folder.iterdir()):
             raise InputError(f"out={folder} is not empty; it belongs to another run. Choose another out= folder")
     except OSError as error:
         raise InputError(f"out={folder} cannot be made ({error.strerror}); choose a folder you can write to") from None

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import warnings
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from spinedet.core.errors import InputError
-from spinedet.core.files import sha256
+from spinedet.core.files import naming, sha256
 from spinedet.core.geometry import Grid, inside
 from spinedet.core.types import Lesion, Series, Study
 from spinedet.detection.batch import Batch, Targets
@@ -39,17 +44,45 @@ def silent(done: int, total: int) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """One prepared series: its place in the study, its working grid, and where its voxels are cached."""
+    """One prepared series: its place in the study, its working grid, and where its voxels are cached.
+
+    Attributes:
+        checksum: CRC-32 of the cached file. prepare: makes the voxels anew from the series' own image.
+    """
 
     study: str
     series: str
     grid: Grid
     file: Path
     lesions: tuple[Lesion, ...]
+    checksum: int
+    prepare: Callable[[], Volume]
 
     def image(self) -> Tensor:
-        """Normalised voxels, float32 (1, slices, rows, columns)."""
-        return torch.from_numpy(np.load(self.file).astype(np.float32))[None]
+        """Normalised voxels, float32 (1, slices, rows, columns); a cached file that was damaged is made anew.
+
+        Raises:
+            InputError: the cached file is damaged and the series' own image is not what it was.
+        """
+        content = b""
+        with suppress(OSError):
+            content = self.file.read_bytes()
+        if zlib.crc32(content) != self.checksum:
+            content = self._restored()
+        return torch.from_numpy(np.load(io.BytesIO(content)).astype(np.float32))[None]
+
+    def _restored(self) -> bytes:
+        warnings.warn(f"the cached copy {self.file.name} of {self.series} was damaged; it is made anew", stacklevel=3)
+        remedy = "restore it and go on with resume=true: the last checkpoint is sound"
+        try:
+            content = _packed(self.prepare())
+        except InputError as error:
+            raise InputError(f"{error} (while training; {remedy})") from None
+        if zlib.crc32(content) != self.checksum:
+            raise InputError(f"the image of {self.study}/{self.series} was changed while training; {remedy}")
+        with suppress(OSError):  # what was read is good, wherever it can be kept
+            self.file.write_bytes(content)
+        return content
 
     def targets(self, categories: Sequence[str]) -> Targets:
         """The lesions as boxes in mm from the working grid's outer corner."""
@@ -141,9 +174,18 @@ def _cached(study: Study, series: Series, spec: PlaneSpec, cache: Path) -> Scan 
         return str(error)
     name = hashlib.sha256(f"{study.id}\0{series.id}".encode()).hexdigest()[:24]
     file = cache / f"{name}.npy"
-    np.save(file, volume.array.astype(np.float16))
+    content = _packed(volume)
+    with naming(file):
+        file.write_bytes(content)
     lesions = tuple(lesion for lesion in study.lesions if lesion.series == series.id)
-    return Scan(study.id, series.id, volume.grid, file, lesions)
+    prepare = partial(read_prepared, study, series, spec)
+    return Scan(study.id, series.id, volume.grid, file, lesions, zlib.crc32(content), prepare)
+
+
+def _packed(volume: Volume) -> bytes:
+    content = io.BytesIO()
+    np.save(content, volume.array.astype(np.float16))
+    return content.getvalue()
 
 
 @dataclass(frozen=True)

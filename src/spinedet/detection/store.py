@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_json, write_json
+from spinedet.core.files import read_json, write_bytes, write_json
 from spinedet.detection.looking import Looks
 from spinedet.detection.models import Card, Detector, ModelConfig, build, config_from
 from spinedet.imaging.planes import SPECS, PlaneSpec
@@ -52,13 +52,12 @@ class Model:
 
 def save_model(folder: Path, model: Model) -> None:
     """Write a model so that `load_model` gives it back."""
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {
         f"{plane.value}.{name}": tensor.detach().cpu().contiguous()
         for plane, detector in model.detectors.items()
         for name, tensor in detector.network.state_dict().items()
     }
-    save_file(weights, folder / WEIGHTS)
+    write_bytes(folder / WEIGHTS, save(weights))
     planes = {p.value: {"model": asdict(d.config), "card": asdict(d.card)} for p, d in model.detectors.items()}
     header = {"format": FORMAT, "version": 1, "space": "RAS", "name": model.name, "region": model.region.value}
     write_json(folder / DESCRIPTION, {**header, "categories": model.categories, "planes": planes})
