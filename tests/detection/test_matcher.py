@@ -18,18 +18,19 @@ def targets(*boxes: list[float]) -> Targets:
 def test_hungarian_gives_each_lesion_its_own_prediction() -> None:
     lesions = targets([10.0, 10, 10, 8, 8, 8], [40.0, 10, 10, 8, 8, 8])
     boxes = torch.tensor([[40.0, 10, 10, 8, 8, 8], [90.0, 10, 10, 8, 8, 8], [11.0, 10, 10, 8, 8, 8]])
-    match = hungarian(boxes, torch.zeros(3, 1), lesions)
+    (match,) = hungarian(boxes[None], torch.zeros(1, 3, 1), lesions)
     assert dict(zip(match.target.tolist(), match.prediction.tolist(), strict=True)) == {0: 2, 1: 0}
 
 
 def test_hungarian_prefers_the_confident_of_two_equal_boxes() -> None:
     lesions = targets([10.0, 10, 10, 8, 8, 8])
-    boxes = lesions.boxes.expand(2, -1)
-    assert hungarian(boxes, torch.tensor([[-3.0], [3.0]]), lesions).prediction.tolist() == [1]
+    boxes = lesions.boxes.expand(2, 2, -1)
+    layers = hungarian(boxes, torch.tensor([[[-3.0], [3.0]], [[3.0], [-3.0]]]), lesions)
+    assert [match.prediction.tolist() for match in layers] == [[1], [0]]
 
 
 def test_nothing_to_find_matches_nothing() -> None:
-    assert len(hungarian(torch.ones(3, 6), torch.zeros(3, 1), NOTHING).prediction) == 0
+    assert [len(m.prediction) for m in hungarian(torch.ones(2, 3, 6), torch.zeros(2, 3, 1), NOTHING)] == [0, 0]
     assert len(nearest_tokens(torch.ones(3, 3), NOTHING, 9).prediction) == 0
 
 

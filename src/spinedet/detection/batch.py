@@ -41,6 +41,8 @@ class Targets:
     @property
     def certain(self) -> Targets:
         """Without the ignored lesions."""
+        if not self.ignore.any():
+            return self
         keep = ~self.ignore
         return Targets(self.boxes[keep], self.labels[keep], self.ignore[keep])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,10 +61,10 @@ def distinct(boxes: Tensor, scores: Tensor, overlap: float, count: int) -> Disti
         boxes: (n, 6) mm. scores: (n,). overlap: IoU above which two boxes are the same one.
     """
     order = scores.argsort(descending=True)[: max(8 * count, 128)]
-    rows = (iou(boxes[order][:, None], boxes[order][None]) > overlap).cpu()
+    rows = (iou(boxes[order][:, None], boxes[order][None]) > overlap).cpu().numpy()  # torch takes longer to read one
     kept: list[int] = []
     suppressed: list[int] = []
-    blocked = torch.zeros(len(order), dtype=torch.bool)
+    blocked = np.zeros(len(order), dtype=bool)
     for index in range(len(order)):
         if len(kept) == count:
             break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spinedet.detection.batch import Targets
 from spinedet.detection.boxes import giou, iou
-from spinedet.detection.matcher import Match
+from spinedet.detection.matcher import Match, hungarian
 from spinedet.detection.parallel import mean_over_processes, world_size
 
 WEIGHT_CLASS, WEIGHT_L1, WEIGHT_GIOU = 1.0, 0.4, 2.0
@@ -29,44 +29,82 @@ class Prediction:
     logits: Tensor
 
 
-def batch_loss(
-    name: str,
-    predictions: Sequence[Prediction],
-    targets: Sequence[Targets],
-    matches: Sequence[Match],
-    least_quality: float = LEAST_QUALITY,
-) -> dict[str, Tensor]:
-    """The batch's terms per matched prediction, under their names."""
-    scans = zip(predictions, targets, matches, strict=True)
-    summed = torch.stack([set_loss(*scan, least_quality) for scan in scans]).sum(0)
-    matched = mean_over_processes(sum(len(m.target) for m in matches))  # sharing a batch out must not change a weight
-    total = summed / max(matched, 1 / world_size())
-    return {f"{name}/{term}": value for term, value in zip(TERMS, total, strict=True)}
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One scan's predictions, its lesions, and which of the former answers for which of the latter."""
+
+    prediction: Prediction
+    targets: Targets
+    match: Match
 
 
-def set_loss(prediction: Prediction, targets: Targets, match: Match, least_quality: float = LEAST_QUALITY) -> Tensor:
-    """Class, L1 and GIoU terms of one scan, (3,), summed over its predictions; weights are applied.
-
-    A scan without lesions still teaches: its class term pushes every prediction down.
+def answers_of_layers(boxes: Tensor, logits: Tensor, targets: Sequence[Targets]) -> dict[str, list[Answer]]:
+    """What each decoder layer says of each scan, one prediction answering for each lesion.
 
     Args:
+        boxes: (layers, scans, q, 6) mm. logits: (layers, scans, q, categories).
+    """
+    scans = [hungarian(boxes[:, row], logits[:, row], truth.certain) for row, truth in enumerate(targets)]
+    return {
+        f"decoder{layer}": [
+            Answer(Prediction(boxes[layer, row], logits[layer, row]), truth, scans[row][layer])
+            for row, truth in enumerate(targets)
+        ]
+        for layer in range(len(boxes))
+    }
+
+
+def batch_losses(answers: Mapping[str, Sequence[Answer]], least_quality: float = LEAST_QUALITY) -> dict[str, Tensor]:
+    """Class, L1 and GIoU terms of each part, `part/term`, per matched prediction; weights are applied.
+
+    All parts (layers, kinds of queries) and scans are worked out in one go: what takes time is not the arithmetic but
+    the number of small operations. A scan without lesions still teaches: its class term pushes every prediction down.
+
+    Args:
+        answers: of each part, one for each scan of the batch.
         least_quality: a positive is asked for a score of its box's IoU, but for no less than this; with 1, for 1.
     """
-    certain = targets.certain
-    boxes, wanted = prediction.boxes[match.prediction].float(), certain.boxes[match.target]
+    summed = _terms(list(answers.values()), least_quality)
+    losses: dict[str, Tensor] = {}
+    for (name, part), terms in zip(answers.items(), summed, strict=True):
+        matched = mean_over_processes(_matched(part))  # sharing a batch out must not change a weight
+        total = terms / max(matched, 1 / world_size())
+        losses |= {f"{name}/{term}": value for term, value in zip(TERMS, total, strict=True)}
+    return losses
+
+
+def _matched(part: Sequence[Answer]) -> int:
+    return sum(len(answer.match.target) for answer in part)
+
+
+def _terms(parts: Sequence[Sequence[Answer]], least_quality: float) -> Tensor:
+    """Class, L1 and GIoU terms of each part, (parts, 3), summed over its predictions."""
+    answers = [answer for part in parts for answer in part]
+    boxes = torch.cat([a.prediction.boxes[a.match.prediction] for a in answers]).float()
+    wanted = torch.cat([a.targets.certain.boxes[a.match.target] for a in answers])
     quality = iou(boxes.detach(), wanted).clamp_min(least_quality)
-    truth = torch.zeros_like(prediction.logits, dtype=torch.float32)
-    truth[match.prediction, certain.labels[match.target]] = quality
-    counted = ~_excused(prediction.boxes.detach(), targets, match)
-    focal = varifocal(prediction.logits.float(), truth) * counted[:, None]
+    doubt = torch.split(_doubt(answers, quality), [sum(len(a.prediction.logits) for a in part) for part in parts])
     relative = (boxes - wanted) / wanted[:, 3:].repeat(1, 2)
-    return torch.stack(
-        [
-            WEIGHT_CLASS * focal.sum(),
-            WEIGHT_L1 * F.smooth_l1_loss(relative, torch.zeros_like(relative), beta=0.1, reduction="sum"),
-            WEIGHT_GIOU * (1 - giou(boxes, wanted)).sum(),
-        ]
-    )
+    distance = F.smooth_l1_loss(relative, torch.zeros_like(relative), beta=0.1, reduction="none").sum(1)
+    apart = torch.stack([WEIGHT_L1 * distance, WEIGHT_GIOU * (1 - giou(boxes, wanted))], dim=1)
+    placed = torch.split(apart, [_matched(part) for part in parts])
+    return torch.stack([torch.cat([d.sum()[None], p.sum(0)]) for d, p in zip(doubt, placed, strict=True)])
+
+
+def _doubt(answers: Sequence[Answer], quality: Tensor) -> Tensor:
+    """The class term of each prediction, (predictions,); `quality` is asked of those that are matched, in order."""
+    logits = torch.cat([a.prediction.logits for a in answers]).float()
+    truth, counted = torch.zeros_like(logits), torch.ones_like(logits[:, 0])
+    rows, labels, first = [], [], 0
+    for answer in answers:
+        rows.append(answer.match.prediction + first)
+        labels.append(answer.targets.certain.labels[answer.match.target])
+        end = first + len(answer.prediction.logits)
+        if answer.targets.ignore.any():
+            counted[first:end] -= _excused(answer).float()
+        first = end
+    truth[torch.cat(rows), torch.cat(labels)] = quality
+    return WEIGHT_CLASS * counted * varifocal(logits, truth).sum(1)
 
 
 def varifocal(logits: Tensor, truth: Tensor) -> Tensor:
@@ -75,10 +113,10 @@ def varifocal(logits: Tensor, truth: Tensor) -> Tensor:
     return weight * F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
 
 
-def _excused(boxes: Tensor, targets: Targets, match: Match) -> Tensor:
+def _excused(answer: Answer) -> Tensor:
     """Unmatched predictions whose centre lies in an ignored lesion: neither right nor wrong, (q,) bool."""
-    ignored = targets.boxes[targets.ignore]
-    away = (boxes[:, None, :3] - ignored[None, :, :3]).abs() / (ignored[None, :, 3:] / 2)
+    ignored = answer.targets.boxes[answer.targets.ignore]
+    away = (answer.prediction.boxes.detach()[:, None, :3] - ignored[None, :, :3]).abs() / (ignored[None, :, 3:] / 2)
     excused = (away.amax(-1) <= 1).any(1)
-    excused[match.prediction] = False
+    excused[answer.match.prediction] = False
     return excused

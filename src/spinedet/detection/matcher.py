@@ -23,22 +23,22 @@ class Match:
 
 
 @torch.no_grad()
-def hungarian(boxes: Tensor, logits: Tensor, targets: Targets) -> Match:
-    """The one-to-one assignment of least cost (Carion et al., ECCV 2020, with a focal class cost).
+def hungarian(boxes: Tensor, logits: Tensor, targets: Targets) -> list[Match]:
+    """The one-to-one assignment of least cost of each layer (Carion et al., ECCV 2020, with a focal class cost).
 
     Args:
-        boxes: (q, 6) mm. logits: (q, categories). targets: n certain lesions; n may be 0.
+        boxes: (layers, q, 6) mm. logits: (layers, q, categories). targets: n certain lesions; n may be 0.
     """
     device = boxes.device
     if not len(targets.boxes):
-        return Match(*(torch.empty(0, dtype=torch.long, device=device) for _ in range(2)))
-    chance = logits.float().sigmoid()[:, targets.labels]
+        return [Match(*(torch.empty(0, dtype=torch.long, device=device) for _ in range(2))) for _ in boxes]
+    chance = logits.float().sigmoid()[..., targets.labels]
     cost_class = 0.25 * (1 - chance) ** 2 * -(chance + 1e-8).log() - 0.75 * chance**2 * -(1 - chance + 1e-8).log()
-    distance = (boxes[:, None] - targets.boxes[None]) / targets.boxes[None, :, 3:].repeat(1, 1, 2)
-    overlap = giou(boxes[:, None], targets.boxes[None])
+    distance = (boxes[..., None, :] - targets.boxes) / targets.boxes[:, 3:].repeat(1, 2)
+    overlap = giou(boxes[..., None, :], targets.boxes)
     cost = COST_CLASS * cost_class + COST_L1 * distance.abs().mean(-1) - COST_GIOU * overlap
-    rows, columns = linear_sum_assignment(cost.nan_to_num(1e4, 1e4, -1e4).cpu().numpy())
-    return Match(torch.as_tensor(rows, device=device), torch.as_tensor(columns, device=device))
+    pairs = [linear_sum_assignment(layer) for layer in cost.nan_to_num(1e4, 1e4, -1e4).cpu().numpy()]
+    return [Match(*(torch.as_tensor(side, device=device) for side in pair)) for pair in pairs]
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from spinedet.detection.batch import Batch, Detections, Targets
 from spinedet.detection.boxes import distinct, refine
-from spinedet.detection.losses import LEAST_QUALITY, Prediction, batch_loss
+from spinedet.detection.losses import LEAST_QUALITY, Answer, Prediction, batch_losses
 from spinedet.detection.matcher import nearest_tokens
 from spinedet.detection.models.backbone import Backbone, token_centers
 from spinedet.detection.models.detector import Card, Detector
@@ -100,7 +100,8 @@ class DenseDetector(Detector):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Class, L1 and GIoU terms of the tokens."""
-        return dense_losses(self.dense(batch.images), batch.targets, self.config)
+        answers = dense_answers(self.dense(batch.images), batch.targets, self.config)
+        return batch_losses({"dense": answers}, self.config.least_quality)
 
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Detections]:
@@ -115,8 +116,10 @@ class DenseDetector(Detector):
         return Detections(boxes[kept], scores[kept])
 
 
-def dense_losses(tokens: Tokens, targets: tuple[Targets, ...], config: DenseConfig) -> dict[str, Tensor]:
-    """Terms of the tokens, of which the `config.positives` nearest answer for a lesion."""
-    matches = [nearest_tokens(tokens.positions, t.certain, config.positives) for t in targets]
-    predictions = [Prediction(b, s) for b, s in zip(tokens.boxes, tokens.logits, strict=True)]
-    return batch_loss("dense", predictions, targets, matches, config.least_quality)
+def dense_answers(tokens: Tokens, targets: tuple[Targets, ...], config: DenseConfig) -> list[Answer]:
+    """What the tokens say of each scan; the `config.positives` nearest answer for a lesion."""
+    scans = zip(tokens.boxes, tokens.logits, targets, strict=True)
+    return [
+        Answer(Prediction(boxes, logits), truth, nearest_tokens(tokens.positions, truth.certain, config.positives))
+        for boxes, logits, truth in scans
+    ]

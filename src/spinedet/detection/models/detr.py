@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from spinedet.detection.batch import Batch, Detections
-from spinedet.detection.losses import LEAST_QUALITY, Prediction, batch_loss
-from spinedet.detection.matcher import hungarian
+from spinedet.detection.losses import answers_of_layers, batch_losses
 from spinedet.detection.models.backbone import Backbone, token_centers
 from spinedet.detection.models.dense import PRIOR_LOGIT
 from spinedet.detection.models.detector import Card, Detector
@@ -93,12 +92,8 @@ class DetrDetector(Detector):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Class, L1 and GIoU terms of each decoder layer."""
-        losses: dict[str, Tensor] = {}
-        for layer, (boxes, logits) in enumerate(self(batch.images)):
-            settled = [Prediction(b, s) for b, s in zip(boxes, logits, strict=True)]
-            matches = [hungarian(p.boxes, p.logits, t.certain) for p, t in zip(settled, batch.targets, strict=True)]
-            losses |= batch_loss(f"decoder{layer}", settled, batch.targets, matches, LEAST_QUALITY)
-        return losses
+        boxes, logits = (torch.stack(part) for part in zip(*self(batch.images), strict=True))
+        return batch_losses(answers_of_layers(boxes, logits, batch.targets))
 
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Detections]:

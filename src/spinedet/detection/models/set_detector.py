@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from spinedet.detection.batch import Batch, Detections, Targets
 from spinedet.detection.boxes import distinct, refine
-from spinedet.detection.losses import Prediction, batch_loss
-from spinedet.detection.matcher import Match, hungarian
+from spinedet.detection.losses import Answer, Prediction, answers_of_layers, batch_losses
+from spinedet.detection.matcher import Match
 from spinedet.detection.models.denoising import Jittered, jitter, walls
-from spinedet.detection.models.dense import DenseConfig, DenseStage, Tokens, dense_losses
+from spinedet.detection.models.dense import DenseConfig, DenseStage, Tokens, dense_answers
 from spinedet.detection.models.detector import Card, Detector
 from spinedet.detection.models.transformer import BoxEmbedding, DecoderLayer, Look, mlp
 
@@ -67,12 +67,14 @@ class Decoder(nn.Module):
 
     def forward(self, queries: Queries, tokens: Tokens, blocked: Tensor | None) -> list[tuple[Tensor, Tensor]]:
         """Boxes (b, q, 6) and logits (b, q, k) after each layer."""
-        x, boxes, outputs = self.content(queries.content), queries.boxes, []
-        for layer, delta, score in zip(self.layers, self.deltas, self.scores, strict=True):
-            x = layer(x, self.place(boxes), blocked, Look(boxes, tokens.detail))
-            refined = refine(boxes, delta(x))
-            outputs.append((refined, queries.logits + score(x)))
-            boxes = refined.detach()
+        # In fp32: a few dozen queries are too little work for half precision to pay for its conversions.
+        with torch.autocast(queries.boxes.device.type, enabled=False):
+            x, boxes, outputs = self.content(queries.content.float()), queries.boxes, []
+            for layer, delta, score in zip(self.layers, self.deltas, self.scores, strict=True):
+                x = layer(x, self.place(boxes), blocked, Look(boxes, tokens.detail))
+                refined = refine(boxes, delta(x))
+                outputs.append((refined, queries.logits.float() + score(x)))
+                boxes = refined.detach()
         return outputs
 
 
@@ -95,17 +97,15 @@ class SetDetector(Detector):
         queries, copies = self._select(tokens), jitter(batch.targets, self.config.denoising)
         count = queries.boxes.shape[1]
         both = Queries(*(torch.cat(pair, dim=1) for pair in zip(queries, _repair_queries(tokens, copies), strict=True)))
-        losses = dense_losses(tokens, batch.targets, self.config)
         layers = self.decoder(both, tokens, walls(count, copies))
-        for layer, (boxes, logits) in enumerate(layers):
-            settled, copied = _predictions(boxes[:, :count], logits[:, :count]), (boxes[:, count:], logits[:, count:])
-            terms = self._matched_losses(f"decoder{layer}", settled, batch.targets)
-            if self.config.denoising:
-                kept, matches = _repaired(_predictions(*copied), copies)
-                terms |= batch_loss(f"denoise{layer}", kept, batch.targets, matches, self.config.least_quality)
-            weight = 1.0 if layer == len(layers) - 1 else self.config.auxiliary
-            losses |= {name: weight * term for name, term in terms.items()}
-        return losses
+        boxes, logits = (torch.stack(part) for part in zip(*layers, strict=True))
+        answers = {"dense": dense_answers(tokens, batch.targets, self.config)}
+        answers |= answers_of_layers(boxes[:, :, :count], logits[:, :, :count], batch.targets)
+        if self.config.denoising:
+            answers |= _repaired(boxes[:, :, count:], logits[:, :, count:], copies, batch.targets)
+        losses = batch_losses(answers, self.config.least_quality)
+        whole = ("dense", f"decoder{len(layers) - 1}", f"denoise{len(layers) - 1}")
+        return {n: term if n.split("/")[0] in whole else self.config.auxiliary * term for n, term in losses.items()}
 
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Detections]:
@@ -114,22 +114,12 @@ class SetDetector(Detector):
         boxes, logits = self.decoder(self._select(tokens), tokens, None)[-1]
         return [Detections(b.float(), s.float().sigmoid()) for b, s in zip(boxes, logits, strict=True)]
 
-    def _matched_losses(
-        self, name: str, predictions: list[Prediction], targets: tuple[Targets, ...]
-    ) -> dict[str, Tensor]:
-        matches = [hungarian(p.boxes, p.logits, t.certain) for p, t in zip(predictions, targets, strict=True)]
-        return batch_loss(name, predictions, targets, matches, self.config.least_quality)
-
     def _select(self, tokens: Tokens) -> Queries:
         best, boxes = tokens.logits.detach().float().amax(-1), tokens.boxes.detach()
         chosen = [distinct(b, s, self.config.overlap, self.config.queries) for b, s in zip(boxes, best, strict=True)]
         index, filler = (torch.stack(part) for part in zip(*chosen, strict=True))
         queries = _queries_at(tokens, index, _pick(boxes, index))
         return queries._replace(logits=queries.logits - FILLER_DOUBT * filler[..., None])
-
-
-def _predictions(boxes: Tensor, logits: Tensor) -> list[Prediction]:
-    return [Prediction(b, s) for b, s in zip(boxes, logits, strict=True)]
 
 
 def _pick(values: Tensor, index: Tensor) -> Tensor:
@@ -148,10 +138,16 @@ def _repair_queries(tokens: Tokens, copies: Jittered) -> Queries:
     return _queries_at(tokens, nearest, copies.boxes)
 
 
-def _repaired(predictions: list[Prediction], copies: Jittered) -> tuple[list[Prediction], list[Match]]:
-    """The copies that are no padding, each with the lesion that it copies."""
-    kept, matches = [], []
-    for prediction, real in zip(predictions, copies.real, strict=True):
-        kept.append(Prediction(prediction.boxes[real], prediction.logits[real]))
-        matches.append(Match(torch.arange(int(real.sum()), device=real.device), copies.lesion[real]))
-    return kept, matches
+def _repaired(boxes: Tensor, logits: Tensor, copies: Jittered, targets: tuple[Targets, ...]) -> dict[str, list[Answer]]:
+    """What each layer makes of the copies that are no padding, each answering for the lesion that it copies.
+
+    Args:
+        boxes: (layers, scans, q, 6) mm. logits: (layers, scans, q, categories).
+    """
+    parts: dict[str, list[Answer]] = {f"denoise{layer}": [] for layer in range(len(boxes))}
+    for row, (real, truth) in enumerate(zip(copies.real, targets, strict=True)):
+        match = Match(torch.arange(int(real.sum()), device=real.device), copies.lesion[real])
+        layers = zip(parts.values(), boxes[:, row, real], logits[:, row, real], strict=True)
+        for part, own, scored in layers:
+            part.append(Answer(Prediction(own, scored), truth, match))
+    return parts

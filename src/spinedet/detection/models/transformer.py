@@ -85,10 +85,13 @@ class BoxAttention(nn.Module):
         points = boxes[:, :, None, :3] + torch.cartesian_prod(*spread) * boxes[:, :, None, 3:]
         seen = detail.sample(points.flatten(1, 2))
         read = F.relu(self.read(seen).view(b, q, -1, c) + self.where)
-        key, value = self.value(read).view(b, q, -1, 2, self.heads, c // self.heads).unbind(3)
-        query = self.query(queries).view(b, q, 1, self.heads, -1)
-        weight = ((query * key).sum(-1) / math.sqrt(c // self.heads)).softmax(dim=2)
-        out: Tensor = self.out((weight[..., None] * value).sum(2).flatten(2))
+        # There are far more points than queries, so keys and values are never formed: (K r) . q is r . (K' q), and the
+        # sum of w V r is V times the sum of w r. The keys' bias shifts all points alike, which the softmax ignores.
+        keys, values = self.value.weight.view(2, self.heads, c // self.heads, c)
+        query = self.query(queries).view(b, q, self.heads, -1) / math.sqrt(c // self.heads)
+        weight = (torch.einsum("bqhd,hdc->bqhc", query, keys) @ read.mT).softmax(dim=-1)
+        seen = torch.einsum("bqhc,hdc->bqhd", weight @ read, values).flatten(2) + self.value.bias[c:]
+        out: Tensor = self.out(seen)
         return out
 
 
