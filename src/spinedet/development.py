@@ -1,4 +1,4 @@
-"""Developing the detectors of a run: one training for each plane, side by side where there are cores for it."""
+"""Developing the detectors of a run: a training for each plane, side by side where there are cores, or one for all."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from spinedet.detection.parallel import world_size
 from spinedet.detection.postprocess import findings
 from spinedet.detection.preemption import Notice, noticing
 from spinedet.detection.store import Model, PlaneDetector, load_model, save_model
-from spinedet.detection.training import PlanePlan, Settings, TrainerConfig, train_plane
+from spinedet.detection.training import PlanePlan, Settings, TrainerConfig, train_network
 from spinedet.imaging.planes import SPECS
 from spinedet.processes import call_helpers, end_with_parent
 from spinedet.runs import RunFolder
@@ -48,7 +48,7 @@ from spinedet.studies import Splits, only
 # What a training tells while it runs: a sentence, or how far it is.
 Event: TypeAlias = str | Pulse
 Tell: TypeAlias = Callable[[Event], None]
-# Events of all planes on their way to the command's process, each with its plane's name.
+# Events of all trainings on their way to the command's process, each with its training's name.
 Told: TypeAlias = "multiprocessing.queues.Queue[tuple[str, Event]]"
 
 
@@ -59,6 +59,7 @@ class Job:
     Attributes:
         initial: a model whose weights are the start. criterion: of a hit, for the score on the tuning split.
         workers: processes that may run at once; with one the planes take turns.
+        shared: whether the planes share one network.
     """
 
     settings: Settings
@@ -70,6 +71,11 @@ class Job:
     logger: tracking.LoggerConfig
     seed: int
     workers: int
+    shared: bool = False
+
+    def training(self, plane: Plane) -> str:
+        """The name of the training that a plane is part of."""
+        return "shared" if self.shared else plane.value
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +87,7 @@ class Trained:
 
 
 def train_planes(job: Job, planes: Sequence[Plane]) -> dict[Plane, Trained]:
-    """Train a detector for each plane.
+    """Train a detector for each plane, or one that they share.
 
     On a CPU each plane has a process and its share of the cores: small networks use several cores badly, and two of
     them use two cores fully.
@@ -90,10 +96,12 @@ def train_planes(job: Job, planes: Sequence[Plane]) -> dict[Plane, Trained]:
         InputError: a plane has nothing to learn from.
         Preempted: the run was asked to leave; every plane has left a checkpoint.
     """
-    with training_bars([plane.value for plane in planes]) as bars, noticing() as notice:
-        if len(planes) > 1 and job.workers > 1 and _on_cpu(job.settings.trainer):
+    together = [tuple(planes)] if job.shared else [(plane,) for plane in planes]
+    with training_bars([job.training(first) for first, *_ in together]) as bars, noticing() as notice:
+        if len(together) > 1 and job.workers > 1 and _on_cpu(job.settings.trainer):
             return _side_by_side(job, planes, bars, notice)
-        return {plane: train_one(job, plane, bars[plane.value], notice) for plane in planes}
+        done = [train_one(job, each, bars[job.training(each[0])], notice) for each in together]
+    return {plane: trained for each in done for plane, trained in each.items()}
 
 
 def _on_cpu(trainer: TrainerConfig) -> bool:
@@ -102,32 +110,36 @@ def _on_cpu(trainer: TrainerConfig) -> bool:
     )
 
 
-def train_one(job: Job, plane: Plane, tell: Tell, notice: Notice) -> Trained:
-    """Train one plane's detector, in this process and those that help it, or go on from its last checkpoint."""
-    folder = job.run.checkpoints / plane.value
-    studies = (*job.splits.train, *job.splits.tune)
-    prepared = prepare_scans(studies, SPECS[plane], job.run.cache / plane.value, job.workers)
-    start = newest(folder)
-    tell(f"{plane.value}: {len(prepared.scans)} scans, {len(prepared.skipped)} studies skipped")
+def train_one(job: Job, planes: Sequence[Plane], tell: Tell, notice: Notice) -> dict[Plane, Trained]:
+    """Train the network of these planes, in this process and those that help it, or go on from its last checkpoint."""
+    name, studies = job.training(planes[0]), (*job.splits.train, *job.splits.tune)
+    prepared = {
+        plane: prepare_scans(studies, SPECS[plane], job.run.cache / plane.value, job.workers) for plane in planes
+    }
+    start = newest(job.run.checkpoints / name)
+    for plane, each in prepared.items():
+        tell(f"{plane.value}: {len(each.scans)} scans, {len(each.skipped)} studies skipped")
     if start:
-        _tell_start(plane, start, tell)
-    call_helpers(partial(_help_train, job, plane, prepared, start))
-    plan = _plan(job, plane, prepared, start, tell, notice)
-    with tracking.open_loggers(job.logger, job.run.root, plane.value) as loggers:
-        detector = train_plane(replace(plan, loggers=loggers), job.settings)
-    return Trained(detector, prepared.skipped)
+        _tell_start(name, start, tell)
+    call_helpers(partial(_help_train, job, prepared, start))
+    plans = [_plan(job, plane, each, start, tell, notice) for plane, each in prepared.items()]
+    with tracking.open_loggers(job.logger, job.run.root, name) as loggers:
+        detectors = train_network([replace(plan, loggers=loggers) for plan in plans], job.settings)
+    done = zip(prepared.items(), detectors, strict=True)
+    return {plane: Trained(detector, each.skipped) for (plane, each), detector in done}
 
 
-def _tell_start(plane: Plane, start: Saved, tell: Tell) -> None:
+def _tell_start(name: str, start: Saved, tell: Tell) -> None:
     for path in start.damaged:
-        tell(f"[yellow]{plane.value}: {path.name} is damaged[/]; going on from the one before, {start.path.name}")
+        tell(f"[yellow]{name}: {path.name} is damaged[/]; going on from the one before, {start.path.name}")
     at = start.position
-    tell(f"{plane.value}: goes on after epoch {at.epoch}" + (f" and {at.steps} steps" if at.steps else ""))
+    tell(f"{name}: goes on after epoch {at.epoch}" + (f" and {at.steps} steps" if at.steps else ""))
 
 
-def _help_train(job: Job, plane: Plane, prepared: Prepared, start: Saved | None) -> None:
+def _help_train(job: Job, prepared: dict[Plane, Prepared], start: Saved | None) -> None:
     with noticing() as notice:
-        train_plane(_plan(job, plane, prepared, start, _say_nothing, notice), job.settings)
+        plans = [_plan(job, plane, each, start, _say_nothing, notice) for plane, each in prepared.items()]
+        train_network(plans, job.settings)
 
 
 def _say_nothing(event: Event) -> None:
@@ -143,7 +155,7 @@ def _plan(job: Job, plane: Plane, prepared: Prepared, start: Saved | None, tell:
         train=[scan for scan in prepared.scans if scan.study not in tuning],
         tune=tune,
         score=_tuning_score(job, plane, tune),
-        folder=job.run.checkpoints / plane.value,
+        folder=job.run.checkpoints / job.training(plane),
         seed=job.seed,
         start=start,
         notice=notice,
@@ -217,7 +229,7 @@ def _train_apart(job: Job, plane: Plane) -> dict[str, str]:
     told, leave = _inherited[0]
     notice = Notice(leave)
     notice.listen()
-    trained = train_one(job, plane, lambda event: told.put((plane.value, event)), notice)
+    trained = train_one(job, (plane,), lambda event: told.put((plane.value, event)), notice)[plane]
     save_model(_folder(job, plane), Model("part", job.manifest.region, {plane: trained.detector}))
     return trained.skipped
 

@@ -54,13 +54,14 @@ class TrainConfig(CommonConfig):
     """Everything a training run can be told.
 
     Attributes:
-        planes: one detector is trained for each. rule: how the operating point is chosen on the tuning split.
-            `init` keeps that of the run that is started from.
+        planes: one detector is trained for each. shared: they learn the same weights, from the scans of all planes.
+        rule: how the operating point is chosen on the tuning split. `init` keeps that of the run that is started from.
         init: a finished run whose weights are the start. resume: go on with the unfinished run in `out`.
     """
 
     name: str = "spinedet"
     planes: list[str] = field(default_factory=lambda: [plane.value for plane in Plane])
+    shared: bool = False
     data: DevelopmentConfig = field(default_factory=DevelopmentConfig)
     model: Any = MISSING
     recipe: RecipeConfig = field(default_factory=RecipeConfig)
@@ -76,6 +77,8 @@ class TrainConfig(CommonConfig):
         known = [plane.value for plane in Plane]
         if not self.planes or set(self.planes) - set(known) or len(set(self.planes)) < len(self.planes):
             raise InputError(f"planes={self.planes}: name some of {known}, each once")
+        if self.shared and len(self.planes) < 2:
+            raise InputError(f"shared=true needs several planes, and planes={self.planes}; name more, or leave it out")
         for key, value in {"init": self.init, "data.hold_out": self.data.hold_out, "data.mix": self.data.mix}.items():
             if value in ("", [""]):
                 raise InputError(f"{key}= is needed; pass it on the command line (see --help)")
@@ -101,8 +104,8 @@ def train(config: TrainConfig) -> Status:
     watch.lap("data")
 
     settings = Settings(config.model, config.recipe, config.augment, config.trainer)
-    shared = (config.criterion, config.logger, config.seed, config.processes)
-    job = Job(settings, run, manifest, splits, initial.model if initial else None, *shared)
+    common = (config.criterion, config.logger, config.seed, config.processes, config.shared)
+    job = Job(settings, run, manifest, splits, initial.model if initial else None, *common)
     trained = train_planes(job, [Plane(plane) for plane in config.planes])
     model = Model(config.name, manifest.region, {plane: part.detector for plane, part in trained.items()})
     save_model(run.model, model)
@@ -159,7 +162,13 @@ def _takeover(initial: FinishedRun, model: Model) -> dict[str, Any]:
 def _settings(config: TrainConfig, splits: Splits) -> dict[str, Any]:
     """What a tracker may know of a run: how it was trained and a hash of its data, no path and no study."""
     parts = {name: asdict(getattr(config, name)) for name in ("model", "recipe", "augment", "trainer", "criterion")}
-    chosen = {"seed": config.seed, "planes": config.planes, "rule": config.rule, "patients": config.data.train_patients}
+    chosen = {
+        "seed": config.seed,
+        "planes": config.planes,
+        "shared": config.shared,
+        "rule": config.rule,
+        "patients": config.data.train_patients,
+    }
     counts = {name: len(studies) for name, studies in splits.record.items()}
     parts["recipe"].pop("backbone", None)
     return {**parts, **chosen, "studies": counts, "data_sha256": data_hash(splits.labelled)}

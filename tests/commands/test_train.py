@@ -117,6 +117,30 @@ def test_a_finished_run_has_nothing_to_resume(run: Run, smoke_run: Path, capsys:
     assert (smoke_run / "run.json").stat().st_mtime_ns == before
 
 
+def test_planes_may_share_one_network(run: Run, cohort: Path, tmp_path: Path) -> None:
+    out, words = tmp_path / "run", (f"data.manifests=[{cohort}]", "trainer.max_epochs=1")
+    assert run("train", "+experiment=smoke", "shared=true", *words, f"out={out}") == 0
+    assert [folder.name for folder in (out / "checkpoints").iterdir()] == ["shared"]
+    weights = load_file(out / "model/weights.safetensors")
+    kernels = [name.removeprefix("sagittal.") for name in weights if name.startswith("sagittal.") and "conv1" in name]
+    assert all(torch.equal(weights[f"sagittal.{name}"], weights[f"axial.{name}"]) for name in kernels)
+    assert kernels
+    assert {threshold.plane for threshold in read_operating_point(out / "operating_point.json").thresholds} == {
+        "sagittal",
+        "axial",
+    }
+    # Every command takes it like any other run, one plane's training too.
+    assert run("evaluate", f"run={out}", f"data.manifests=[{cohort}]", "split=test", f"out={tmp_path / 'test'}") == 0
+    assert run("train", *TINY, *words, f"init={out}", "recipe.lr=0", f"out={tmp_path / 'next'}") == 0
+    taken = load_file(tmp_path / "next/model/weights.safetensors")
+    assert all(torch.equal(taken[f"sagittal.{name}"], weights[f"sagittal.{name}"]) for name in kernels)
+
+
+def test_one_plane_has_nothing_to_share(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", *TINY, "shared=true", f"out={tmp_path}") == 2
+    assert "shared=true needs several planes" in capsys.readouterr().err
+
+
 def test_starting_from_a_run_takes_its_weights_over(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
     status = run(
         "train", *TINY, f"data.manifests=[{cohort}]", f"init={smoke_run}", "recipe.lr=0", f"out={tmp_path / 'run'}"

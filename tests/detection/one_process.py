@@ -1,23 +1,24 @@
-"""One process of a tiny training, run as `python -m tests.detection.one_process STUDIES FOLDER`: prints its losses."""
+"""One process of tiny trainings, run as `python -m tests.detection.one_process STUDIES FOLDER`: prints their losses."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.callbacks import Callback
-from tests.detection.tiny import plan, settings
+from tests.detection.tiny import plan, settings, turned
 
 from spinedet.core.types import Study
 from spinedet.detection import training
 from spinedet.detection.batch import Detections
 from spinedet.detection.parallel import mean_over_processes
-from spinedet.detection.training import train_plane
+from spinedet.detection.training import PlanePlan, train_network
 from spinedet.processes import _joined, launched
 
 
@@ -32,9 +33,8 @@ class Losses(Callback):
         self.values.append(mean_over_processes(float(loss.detach())))
 
 
-def main(studies: Path, folder: Path) -> None:
-    """Train on studies[:-3], score the last three, write `losses.json` and what was scored."""
-    known = [Study.model_validate_json(line) for line in studies.read_text().splitlines()]
+def trained(plans: Sequence[PlanePlan]) -> dict[str, Any]:
+    """The losses of a training of four epochs, what was scored along the way, and the sum of its weights."""
     losses, scored, before = Losses(), [], training._callbacks
 
     def score(found: list[Detections]) -> float:
@@ -42,16 +42,25 @@ def main(studies: Path, folder: Path) -> None:
         return float(len(found))
 
     training._callbacks = lambda *words: [*before(*words), losses]
-    team = launched()
     words = settings(max_epochs=4, validate_every=2)
     words.model.denoising = 0  # its noise is drawn by each process for its own scans
+    detectors = train_network([replace(each, score=score) for each in plans], words)
+    training._callbacks = before
+    total = sum(weight.detach().double().sum().item() for one in detectors for weight in one.network.parameters())
+    return {"losses": losses.values, "scored": scored, "weights": total}
+
+
+def main(studies: Path, folder: Path) -> None:
+    """Train on studies[:-3], score the last three: one plane alone, then two planes that share a network."""
+    known = [Study.model_validate_json(line) for line in studies.read_text().splitlines()]
+    team = launched()
     with _joined(team) if team else nullcontext():
-        made = plan(known, folder / f"process-{os.environ.get('RANK', 0)}", score=score)
+        made = plan(known, folder / f"process-{os.environ.get('RANK', 0)}")
         scans = [*made.train, *made.tune]
-        detector = train_plane(replace(made, train=scans[:-3], tune=scans[-3:]), words)
-    total = sum(weight.detach().double().sum().item() for weight in detector.network.parameters())
+        made = replace(made, train=scans[:-3], tune=scans[-3:])
+        told = {"alone": trained([made]), "shared": trained([made, turned(made)])}
     if os.environ.get("RANK", "0") == "0":
-        print(json.dumps({"losses": losses.values, "scored": scored, "weights": total}))
+        print(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -43,10 +43,14 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+def config_of(variant: str) -> ModelConfig:
+    name, switched = VARIANTS[variant]
+    return replace(CONFIGS[name](), **SMALL[name], **switched)
+
+
 @pytest.fixture(params=VARIANTS)
 def config(request: pytest.FixtureRequest) -> ModelConfig:
-    name, switched = VARIANTS[request.param]
-    return replace(CONFIGS[name](), **SMALL[name], **switched)
+    return config_of(request.param)
 
 
 @pytest.fixture
@@ -63,7 +67,7 @@ def lesions(count: int, ignored: int = 0) -> Targets:
 
 def batch(*targets: Targets) -> Batch:
     torch.manual_seed(1)
-    return Batch(torch.randn(len(targets), 1, *SHAPE), targets)
+    return Batch(torch.randn(len(targets), 1, *SHAPE), targets, Plane.SAGITTAL)
 
 
 def total(losses: dict[str, Tensor]) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from spinedet.detection.checkpoints import Position
-from spinedet.detection.sampling import EpochSampler, Share
+from spinedet.detection.sampling import EpochSampler, PlaneTurns, Share
 
 from .conftest import MakeStudy
 
@@ -46,13 +46,15 @@ def test_two_processes_train_as_one(make_study: MakeStudy, tmp_path: Path) -> No
     studies = tmp_path / "studies"
     made = [make_study(f"s{n}", seed=n) for n in range(7)]
     studies.write_text("\n".join(study.model_dump_json() for study in made))
-    one, two = (train_on(processes, studies, tmp_path / str(processes)) for processes in (1, 2))
-    assert len(one["losses"]) == 4 * 2  # four epochs over four scans, two at a step
-    assert two["losses"] == pytest.approx(one["losses"], rel=1e-5)
-    assert two["weights"] == pytest.approx(one["weights"], rel=1e-5)
-    # Three tuning scans on two processes: none is scored twice, and they keep their order.
-    assert [len(each) for each in two["scored"]] == [3, 3]
-    assert two["scored"][0] == pytest.approx(one["scored"][0], rel=1e-4)
+    told = [train_on(processes, studies, tmp_path / str(processes)) for processes in (1, 2)]
+    for kind, planes in {"alone": 1, "shared": 2}.items():
+        one, two = (each[kind] for each in told)
+        assert len(one["losses"]) == 4 * 2 * planes  # four epochs over four scans of each plane, two at a step
+        assert two["losses"] == pytest.approx(one["losses"], rel=1e-5)
+        assert two["weights"] == pytest.approx(one["weights"], rel=1e-5)
+        # Three tuning scans of each plane on two processes: none is scored twice, and they keep their order.
+        assert [len(each) for each in two["scored"]] == [3, 3] * planes
+        assert two["scored"][0] == pytest.approx(one["scored"][0], rel=1e-4)
 
 
 def test_processes_share_the_scans_of_each_step() -> None:
@@ -60,6 +62,19 @@ def test_processes_share_the_scans_of_each_step() -> None:
     assert len(whole) == len(EpochSampler(11, 3, Share(4))) == 8  # two full batches; three scans wait
     first, second = (list(EpochSampler(11, 3, Share(4, rank, 2))) for rank in range(2))
     assert [*first[:2], *second[:2], *first[2:], *second[2:]] == whole
+
+
+def test_planes_take_turns_in_proportion_to_their_scans() -> None:
+    draws = [draw.index for draw in PlaneTurns([9, 4], 3, Share(2))]  # four steps of the first, two of the second
+    steps = [set(draws[step : step + 2]) for step in range(0, 12, 2)]
+    planes = [["first" if index < 9 else "second" for index in step] for step in steps]
+    assert planes == [[plane] * 2 for plane in ("first", "second", "first", "first", "second", "first")]
+    assert len(set(draws)) == 12
+    assert {9, 10, 11, 12} <= set(draws)
+
+
+def test_one_plane_has_every_turn() -> None:
+    assert list(PlaneTurns([11], 3, Share(4))) == list(EpochSampler(11, 3, Share(4)))
 
 
 def test_a_resumed_epoch_goes_on_where_it_was() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from spinedet.core.anatomy import Plane
 from spinedet.core.types import Study
 from spinedet.detection.data import prepare_scans
 from spinedet.detection.models.set_detector import SetDetectorConfig
@@ -34,3 +35,10 @@ def plan(studies: Sequence[Study], folder: Path, **more: Any) -> PlanePlan:
     scans = prepared.scans
     words: dict[str, Any] = {"spec": SPEC, "categories": ("degeneration",), "train": scans[:-1], "tune": scans[-1:]}
     return PlanePlan(**words | {"score": score, "folder": folder / "checkpoints"} | more)
+
+
+def turned(made: PlanePlan) -> PlanePlan:
+    """The same scans as if they were of the other plane, with crops of another shape."""
+    spec = replace(made.spec, plane=Plane.AXIAL, field_of_view=(32.0, 48.0, 56.0))
+    train, tune = ([replace(scan, plane=Plane.AXIAL) for scan in scans] for scans in (made.train, made.tune))
+    return replace(made, spec=spec, train=train, tune=tune)

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
+from spinedet.core.anatomy import Plane
+
 
 @dataclass(frozen=True, slots=True)
 class Targets:
@@ -49,14 +51,16 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Scans of one plane: `images` (b, 1, slices, rows, columns), normalised, and `targets` of each."""
+    """Scans of one `plane`: `images` (b, 1, slices, rows, columns), normalised, and `targets` of each."""
 
     images: Tensor
     targets: tuple[Targets, ...]
+    plane: Plane
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """The same batch on another device (Lightning moves it with this)."""
-        return type(self)(self.images.to(*args, **kwargs), tuple(t.to(*args, **kwargs) for t in self.targets))
+        targets = tuple(each.to(*args, **kwargs) for each in self.targets)
+        return type(self)(self.images.to(*args, **kwargs), targets, self.plane)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,17 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.files import naming, sha256
 from spinedet.core.geometry import Grid, inside
@@ -52,6 +54,7 @@ class Scan:
 
     study: str
     series: str
+    plane: Plane
     grid: Grid
     file: Path
     lesions: tuple[Lesion, ...]
@@ -179,13 +182,21 @@ def _cached(study: Study, series: Series, spec: PlaneSpec, cache: Path) -> Scan 
         file.write_bytes(content)
     lesions = tuple(lesion for lesion in study.lesions if lesion.series == series.id)
     prepare = partial(read_prepared, study, series, spec)
-    return Scan(study.id, series.id, volume.grid, file, lesions, zlib.crc32(content), prepare)
+    return Scan(study.id, series.id, spec.plane, volume.grid, file, lesions, zlib.crc32(content), prepare)
 
 
 def _packed(volume: Volume) -> bytes:
     content = io.BytesIO()
     np.save(content, volume.array.astype(np.float16))
     return content.getvalue()
+
+
+class Example(NamedTuple):
+    """A scan or a crop of it: an image (1, slices, rows, columns) of one plane, and its targets."""
+
+    image: Tensor
+    targets: Targets
+    plane: Plane
 
 
 @dataclass(frozen=True)
@@ -196,7 +207,7 @@ class Augmented:
     config: AugmentConfig
     seed: int
 
-    def __call__(self, image: Tensor, targets: Targets, draw: Draw) -> tuple[Tensor, Targets]:
+    def __call__(self, image: Tensor, targets: Targets, draw: Draw) -> Example:
         """Image (1, slices, rows, columns) and targets -> the crop's image and targets, still in mm."""
         random = generator(self.seed, draw.epoch, draw.index)
         spacing = torch.tensor(self.spec.spacing)
@@ -205,10 +216,11 @@ class Augmented:
         cut = crop(image, edges, self.spec.crop_shape, random)
         low, high = (cut.boxes.view(-1, 2, 3) * spacing).unbind(1)
         boxes = torch.cat([(low + high) / 2, high - low], dim=1)
-        return cut.image, Targets(boxes, targets.labels[cut.kept], targets.ignore[cut.kept] | cut.ignore)
+        kept = Targets(boxes, targets.labels[cut.kept], targets.ignore[cut.kept] | cut.ignore)
+        return Example(cut.image, kept, self.spec.plane)
 
 
-class TrainingScans(Dataset[tuple[Tensor, Targets]]):
+class TrainingScans(Dataset[Example]):
     """Augmented crops of one plane's training scans."""
 
     def __init__(self, scans: Sequence[Scan], categories: Sequence[str], augmented: Augmented) -> None:
@@ -217,12 +229,30 @@ class TrainingScans(Dataset[tuple[Tensor, Targets]]):
     def __len__(self) -> int:
         return len(self.scans)
 
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, Targets]:
+    def __getitem__(self, draw: Draw) -> Example:
         scan = self.scans[draw.index]
         return self.augmented(scan.image(), scan.targets(self.categories), draw)
 
 
-class TuningScans(Dataset[tuple[Tensor, Targets]]):
+class SeveralPlanes(Dataset[Example]):
+    """Training scans of several planes, numbered one plane after the other."""
+
+    def __init__(self, planes: Sequence[TrainingScans]) -> None:
+        self.planes = planes
+
+    def __len__(self) -> int:
+        return sum(map(len, self.planes))
+
+    def __getitem__(self, draw: Draw) -> Example:
+        index = draw.index
+        for scans in self.planes:
+            if index < len(scans):
+                return scans[replace(draw, index=index)]
+            index -= len(scans)
+        raise IndexError(draw.index)
+
+
+class TuningScans(Dataset[Example]):
     """Whole tuning scans as `predict` would see them."""
 
     def __init__(self, scans: Sequence[Scan], categories: Sequence[str]) -> None:
@@ -231,11 +261,12 @@ class TuningScans(Dataset[tuple[Tensor, Targets]]):
     def __len__(self) -> int:
         return len(self.scans)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Targets]:
-        return self.scans[index].image(), self.scans[index].targets(self.categories)
+    def __getitem__(self, index: int) -> Example:
+        scan = self.scans[index]
+        return Example(scan.image(), scan.targets(self.categories), scan.plane)
 
 
-def collate(examples: Sequence[tuple[Tensor, Targets]]) -> Batch:
-    """Examples of one shape as a batch."""
-    images, targets = zip(*examples, strict=True)
-    return Batch(torch.stack(images), targets)
+def collate(examples: Sequence[Example]) -> Batch:
+    """Examples of one plane and shape as a batch."""
+    images, targets, planes = zip(*examples, strict=True)
+    return Batch(torch.stack(images), targets, planes[0])

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch, Detections
-from spinedet.detection.models import Detector
+from spinedet.detection.models import Learner
 from spinedet.detection.models.backbone import BEHIND, Backbone, depth_of
 from spinedet.detection.parallel import of_first
 
@@ -50,7 +50,7 @@ class RecipeConfig:
 class DetectionModule(pl.LightningModule):
     """Trains `detector` by `recipe`."""
 
-    def __init__(self, detector: Detector, recipe: RecipeConfig) -> None:
+    def __init__(self, detector: Learner, recipe: RecipeConfig) -> None:
         super().__init__()
         self.detector, self.recipe = detector, recipe
         self.frozen = [part for part in detector.modules() if isinstance(part, Backbone) and not recipe.layer_decay]
@@ -74,7 +74,7 @@ class DetectionModule(pl.LightningModule):
 
     def validation_step(self, batch: Batch, index: int) -> dict[str, list[Detections]]:
         """What is found; `TuningScore` judges it. (Lightning passes on any mapping, whatever its stub says.)"""
-        return {"detections": self.detector.detect(batch.images)}
+        return {"detections": self.detector.answer(batch)}
 
     def configure_optimizers(self) -> Any:
         """AdamW over `parameter_groups`."""
@@ -85,7 +85,7 @@ class DetectionModule(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def parameter_groups(detector: Detector, recipe: RecipeConfig) -> list[dict[str, Any]]:
+def parameter_groups(detector: Learner, recipe: RecipeConfig) -> list[dict[str, Any]]:
     """Trainable parameters by depth; matrices decay, biases, norms and learned fall-offs do not."""
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
     for name, parameter in detector.named_parameters():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +66,28 @@ class EpochSampler(Sampler[Draw]):
     def _order(self, epoch: int) -> list[Draw]:
         order = torch.randperm(self.scans, generator=generator(self.seed, epoch))
         return [Draw(epoch, index) for index in order.tolist()]
+
+
+class PlaneTurns(EpochSampler):
+    """Steps of one plane each: several planes take turns in proportion to their scans; one alone is an `EpochSampler`.
+
+    The scans are numbered one plane after the other.
+    """
+
+    def __init__(self, scans: Sequence[int], seed: int, share: Share, start: Position = Position()) -> None:  # noqa: B008  # frozen
+        self.steps = [count // share.batch for count in scans]
+        self.counts = scans
+        super().__init__(sum(self.steps) * share.batch, seed, share, start)
+
+    def _order(self, epoch: int) -> list[Draw]:
+        random, batch = generator(self.seed, epoch), self.share.batch
+        turns: list[tuple[float, list[Draw]]] = []
+        first = 0
+        for count, steps in zip(self.counts, self.steps, strict=True):
+            order = [Draw(epoch, first + index) for index in torch.randperm(count, generator=random).tolist()]
+            turns += [((step + 0.5) / steps, order[step * batch : (step + 1) * batch]) for step in range(steps)]
+            first += count
+        return [draw for _, draws in sorted(turns, key=lambda turn: turn[0]) for draw in draws]
 
 
 def stream(*key: int) -> int:

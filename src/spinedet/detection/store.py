@@ -52,8 +52,9 @@ class Model:
 
 def save_model(folder: Path, model: Model) -> None:
     """Write a model so that `load_model` gives it back."""
+    # A copy each: planes may share weights, and are stored whole.
     weights = {
-        f"{plane.value}.{name}": tensor.detach().cpu().contiguous()
+        f"{plane.value}.{name}": tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for plane, detector in model.detectors.items()
         for name, tensor in detector.network.state_dict().items()
     }

@@ -1,4 +1,4 @@
-"""Training one plane's detector with Lightning, from prepared scans to averaged weights."""
+"""Training a detector with Lightning, of one plane or shared by several, from prepared scans to averaged weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import logging
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytorch_lightning as pl
@@ -25,13 +28,13 @@ from spinedet.detection.batch import Detections
 from spinedet.detection.boxes import typical_sizes
 from spinedet.detection.callbacks import FiniteLoss, LastCheckpoint, Pulse, Pulses, RampedEma, StepSeed, TuningScore
 from spinedet.detection.checkpoints import Position, Saved, WholeCheckpoints
-from spinedet.detection.data import Augmented, Scan, TrainingScans, TuningScans, collate
-from spinedet.detection.models import Card, ModelConfig, build
+from spinedet.detection.data import Augmented, Scan, SeveralPlanes, TrainingScans, TuningScans, collate
+from spinedet.detection.models import Card, Detector, Learner, ModelConfig, SharedDetector, build
 from spinedet.detection.module import DetectionModule, RecipeConfig, seconds
 from spinedet.detection.parallel import processes_here, rank, share_batch_norm, world_size
 from spinedet.detection.preemption import Notice
 from spinedet.detection.pretrained import load_backbone
-from spinedet.detection.sampling import EpochSampler, Share
+from spinedet.detection.sampling import PlaneTurns, Share
 from spinedet.detection.store import PlaneDetector
 from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import PlaneSpec
@@ -45,7 +48,7 @@ class TrainerConfig:
     """Where and how long to train; the rest of the names are Lightning's.
 
     Attributes:
-        max_time: DD:HH:MM:SS for each plane, or null.
+        max_time: DD:HH:MM:SS for each network, or null; each plane has one unless it is shared.
         devices: processes on each node, one for each GPU; auto is what torchrun or srun started, or one; -1 is all.
         precision: `auto` takes bf16 where the hardware multiplies it faster.
         validate_every: epochs between scores on the tuning split.
@@ -104,7 +107,18 @@ class Settings:
 
 
 def train_plane(plan: PlanePlan, settings: Settings) -> PlaneDetector:
-    """Train, or go on from the checkpoint `plan.start`; one of the processes of a training when there are several.
+    """Train a plane's own network; see `train_network`."""
+    (detector,) = train_network([plan], settings)
+    return detector
+
+
+def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneDetector]:
+    """Train one network for the planes of all plans, or go on from their checkpoint.
+
+    This is one of the processes of a training when there are several.
+
+    Args:
+        plans: alike but for their planes, scans, scores and initial weights.
 
     Raises:
         InputError: there is no training scan with a lesion, the scans of a step cannot be shared evenly among the
@@ -112,25 +126,41 @@ def train_plane(plan: PlanePlan, settings: Settings) -> PlaneDetector:
         Preempted: the process was asked to leave, and left a checkpoint.
     """
     _quiet()
+    plan = plans[0]
     pl.seed_everything(plan.seed, verbose=False)
-    card = card_of(plan)
+    cards = [card_of(each) for each in plans]
+    learner = _joined([_begun(each, settings, card) for each, card in zip(plans, cards, strict=True)], plans)
+    module = DetectionModule(learner, settings.recipe).to(memory_format=torch.channels_last_3d)
+    share = share_of(min(plans, key=lambda each: len(each.train)), settings.recipe)
+    sampler = PlaneTurns([len(each.train) for each in plans], plan.seed, share, _position(plan))
+    average = RampedEma(settings.recipe.ema)
+    trainer = _trainer(plan, settings, [average, *_callbacks(plans, settings.trainer, sampler)])
+    if world_size() > 1:
+        share_batch_norm(learner, on_gpu=trainer.strategy.root_device.type == "cuda")
+    path = plan.start.path if plan.start else None
+    trainer.fit(module, *_loaders(plans, settings, sampler), ckpt_path=path, weights_only=True)
+    networks = [build(settings.model, card) for card in cards]
+    _joined(networks, plans).load_state_dict(average.averaged())
+    finished = zip(cards, networks, strict=True)
+    return [PlaneDetector(settings.model, card, network.eval()) for card, network in finished]
+
+
+def _begun(plan: PlanePlan, settings: Settings, card: Card) -> Detector:
+    """The network with the weights that it starts from."""
     network = build(settings.model, card)
     if settings.recipe.backbone is not None:
         transfer = load_backbone(network, Path(settings.recipe.backbone))
         write_json(plan.folder / "backbone.json", asdict(transfer))
     if plan.initial is not None:
         take_over(network, plan.initial.network)
-    module = DetectionModule(network, settings.recipe).to(memory_format=torch.channels_last_3d)
-    sampler = EpochSampler(len(plan.train), plan.seed, share_of(plan, settings.recipe), _position(plan))
-    average = RampedEma(settings.recipe.ema)
-    trainer = _trainer(plan, settings, [average, *_callbacks(plan, settings.trainer, sampler)])
-    if world_size() > 1:
-        share_batch_norm(network, on_gpu=trainer.strategy.root_device.type == "cuda")
-    path = plan.start.path if plan.start else None
-    trainer.fit(module, *_loaders(plan, settings, sampler), ckpt_path=path, weights_only=True)
-    trained = build(settings.model, card)
-    trained.load_state_dict(average.averaged())
-    return PlaneDetector(settings.model, card, trained.eval())
+    return network
+
+
+def _joined(networks: Sequence[Detector], plans: Sequence[PlanePlan]) -> Learner:
+    """What the networks are trained as: one of them as itself, several with the weights of the first."""
+    if len(networks) == 1:
+        return networks[0]
+    return SharedDetector({plan.spec.plane: network for plan, network in zip(plans, networks, strict=True)})
 
 
 def share_of(plan: PlanePlan, recipe: RecipeConfig) -> Share:
@@ -206,11 +236,12 @@ def _extents(sizes: torch.Tensor) -> tuple[tuple[float, float, float], ...]:
     return tuple((thick, high, wide) for thick, high, wide in sizes.tolist())
 
 
-def _loaders(plan: PlanePlan, settings: Settings, sampler: EpochSampler) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    augmented = Augmented(plan.spec, settings.augment, plan.seed)
+def _loaders(
+    plans: Sequence[PlanePlan], settings: Settings, sampler: PlaneTurns
+) -> tuple[DataLoader[Any], DataLoader[Any]]:
     common: dict[str, Any] = {"collate_fn": collate, "num_workers": settings.loader_workers}
     train = DataLoader(
-        TrainingScans(plan.train, plan.categories, augmented),
+        SeveralPlanes([_training_scans(plan, settings) for plan in plans]),
         batch_size=sampler.share.own,
         sampler=sampler,
         drop_last=True,
@@ -218,21 +249,34 @@ def _loaders(plan: PlanePlan, settings: Settings, sampler: EpochSampler) -> tupl
         **common,
     )
     # Every process needs a scan to take part in the validation; a surplus one is not counted.
-    own = plan.tune[rank() :: world_size()] or plan.tune[:1]
-    return train, DataLoader(TuningScans(own, plan.categories), batch_size=1, **common)
+    tune = [scan for plan in plans for scan in plan.tune]
+    own = tune[rank() :: world_size()] or tune[:1]
+    return train, DataLoader(TuningScans(own, plans[0].categories), batch_size=1, **common)
 
 
-def _callbacks(plan: PlanePlan, config: TrainerConfig, sampler: EpochSampler) -> list[Callback]:
+def _training_scans(plan: PlanePlan, settings: Settings) -> TrainingScans:
+    return TrainingScans(plan.train, plan.categories, Augmented(plan.spec, settings.augment, plan.seed))
+
+
+def _callbacks(plans: Sequence[PlanePlan], config: TrainerConfig, sampler: PlaneTurns) -> list[Callback]:
+    plan, scans = plans[0], [scan for each in plans for scan in each.train]
+
     def name(at: Position) -> list[str]:
-        return [f"{plan.train[draw.index].study}/{plan.train[draw.index].series}" for draw in sampler.step(at)]
+        return [f"{scans[draw.index].study}/{scans[draw.index].series}" for draw in sampler.step(at)]
 
     return [
         StepSeed(plan.seed),
         FiniteLoss(name),
-        TuningScore(plan.score, len(plan.tune)),
+        TuningScore(partial(_mean_score, plans), sum(len(each.tune) for each in plans)),
         LastCheckpoint(plan.folder, plan.notice, config.checkpoint_minutes),
         Pulses(plan.tell),
     ]
+
+
+def _mean_score(plans: Sequence[PlanePlan], detections: list[Detections]) -> float:
+    """The planes' scores of their tuning scans, averaged."""
+    rest = iter(detections)
+    return fmean(plan.score(list(islice(rest, len(plan.tune)))) for plan in plans)
 
 
 def _trainer(plan: PlanePlan, settings: Settings, callbacks: list[Callback]) -> pl.Trainer:

@@ -6,10 +6,11 @@ from typing import TypeAlias
 
 from spinedet.core.errors import InputError
 from spinedet.detection.models.dense import DenseConfig, DenseDetector
-from spinedet.detection.models.detector import Card, Detector
+from spinedet.detection.models.detector import Card, Detector, Learner
 from spinedet.detection.models.detr import DetrConfig, DetrDetector
 from spinedet.detection.models.retinanet import RetinaNetConfig, RetinaNetPeer
 from spinedet.detection.models.set_detector import SetDetector, SetDetectorConfig
+from spinedet.detection.models.shared import SharedDetector
 
 ModelConfig: TypeAlias = SetDetectorConfig | DenseConfig | DetrConfig | RetinaNetConfig
 # The choices of `model=`.
@@ -20,7 +21,7 @@ CONFIGS: dict[str, type[ModelConfig]] = {
     "retinanet": RetinaNetConfig,
 }
 
-__all__ = ["CONFIGS", "Card", "Detector", "ModelConfig", "build", "config_from"]
+__all__ = ["CONFIGS", "Card", "Detector", "Learner", "ModelConfig", "SharedDetector", "build", "config_from"]
 
 
 def build(config: ModelConfig, card: Card) -> Detector:

@@ -93,6 +93,8 @@ class DenseStage(nn.Module):
 class DenseDetector(Detector):
     """The dense stage alone; overlapping boxes are suppressed at the end."""
 
+    embeddings = ("dense.top.bias", "dense.tower.1.bias")
+
     def __init__(self, config: DenseConfig, card: Card) -> None:
         super().__init__()
         self.config, self.card = config, card

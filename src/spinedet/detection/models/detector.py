@@ -27,12 +27,31 @@ class Card:
     sizes: tuple[tuple[float, float, float], ...] = ()
 
 
-class Detector(nn.Module, ABC):
-    """A network that learns from batches and answers with boxes in mm."""
+class Learner(nn.Module, ABC):
+    """What is trained: it learns from batches, and says what it finds in them."""
 
     @abstractmethod
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Named loss terms; their sum is what training lowers. Finite for scans without lesions."""
+
+    @abstractmethod
+    def answer(self, batch: Batch) -> list[Detections]:
+        """Boxes and scores of every scan of a batch, whose targets it does not look at."""
+
+
+class Detector(Learner):
+    """A network for scans of one plane, which answers with boxes in mm.
+
+    Attributes:
+        embeddings: the names of the vectors that are added to tokens or queries, by which a network that is shared
+            between planes tells them apart.
+    """
+
+    embeddings: tuple[str, ...]
+
+    def answer(self, batch: Batch) -> list[Detections]:
+        """As `detect`."""
+        return self.detect(batch.images)
 
     @abstractmethod
     def detect(self, images: Tensor) -> list[Detections]:

@@ -55,6 +55,8 @@ class GlobalLayer(nn.Module):
 class DetrDetector(Detector):
     """A fixed set of learned queries, each matched to at most one lesion; no first stage, no suppression."""
 
+    embeddings = ("project.bias", "queries")
+
     def __init__(self, config: DetrConfig, card: Card) -> None:
         super().__init__()
         self.config, self.card = config, card

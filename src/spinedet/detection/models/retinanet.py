@@ -148,6 +148,8 @@ class RetinaNetPeer(Detector):
             )
         else:
             self.peer.set_cls_loss(_FocalSum())
+        inner = "peer.network.feature_extractor.pyramid.inner_blocks"
+        self.embeddings = tuple(f"{inner}.{level}.bias" for level in range(len(pyramid.names)))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Class and box terms."""

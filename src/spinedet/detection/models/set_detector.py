@@ -85,6 +85,8 @@ class SetDetector(Detector):
     before they are decoded, because duplicates are what a small decoder does not unlearn on small data.
     """
 
+    embeddings = ("dense.top.bias", "dense.tower.1.bias", "decoder.content.bias")
+
     def __init__(self, config: SetDetectorConfig, card: Card) -> None:
         super().__init__()
         self.config, self.card = config, card
