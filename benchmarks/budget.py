@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,11 @@ from torch.utils.data import DataLoader
 from spinedet.core.types import Finding, Findings, Manifest, Study, StudyFindings
 from spinedet.detection.batch import Detections
 from spinedet.detection.callbacks import RampedEma
-from spinedet.detection.data import Augmented, Scan, TrainingScans, TuningScans, collate
-from spinedet.detection.models import Detector, ModelConfig, build
+from spinedet.detection.data import Augmented, Scan, SeveralPlanes, TrainingScans, TuningScans, collate
+from spinedet.detection.models import Card, Detector, ModelConfig, SharedDetector, build
 from spinedet.detection.module import DetectionModule, RecipeConfig
 from spinedet.detection.postprocess import findings
-from spinedet.detection.sampling import EpochSampler, Share
+from spinedet.detection.sampling import PlaneTurns, Share
 from spinedet.detection.store import PlaneDetector
 from spinedet.detection.training import PlanePlan, TrainerConfig, card_of, precision_for, take_over
 from spinedet.imaging.augment import AugmentConfig
@@ -97,11 +98,11 @@ class CpuBudget(Timer):
 
 
 class Progress(pl.Callback):
-    """The tuning scans' best F1 of the averaged weights against CPU seconds."""
+    """The best F1 of the averaged weights on each training's tuning scans against CPU seconds."""
 
-    def __init__(self, clock: CpuBudget, training: Training) -> None:
-        self.clock, self.training = clock, training
-        self.curve: list[tuple[float, float]] = []
+    def __init__(self, clock: CpuBudget, trainings: Sequence[Training]) -> None:
+        self.clock, self.trainings = clock, trainings
+        self.curves: list[list[tuple[float, float]]] = [[] for _ in trainings]
         self.detections: list[Detections] = []
 
     def on_validation_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, *_: Any) -> None:
@@ -111,11 +112,12 @@ class Progress(pl.Callback):
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Score it."""
         spent = self.clock.paused - self.clock.began - self.clock.uncounted
-        training, plane = self.training, self.training.spec.plane.value
-        found = as_findings(training.manifest, training.tune, self.detections, plane)
-        reference = only(training.manifest, studies_of(training.manifest, training.tune))
-        best = max_f1(reference, found, IouCriterion(iou=IOU))
-        self.curve.append((round(spent, 1), best[plane].f1 or 0.0))
+        rest = iter(self.detections)
+        for training, curve in zip(self.trainings, self.curves, strict=True):
+            plane = training.spec.plane.value
+            found = as_findings(training.manifest, training.tune, list(islice(rest, len(training.tune))), plane)
+            reference = only(training.manifest, studies_of(training.manifest, training.tune))
+            curve.append((round(spent, 1), max_f1(reference, found, IouCriterion(iou=IOU))[plane].f1 or 0.0))
         self.detections = []
 
 
@@ -136,35 +138,53 @@ def as_findings(manifest: Manifest, scans: Sequence[Scan], detections: Sequence[
 
 def train(training: Training) -> Trained:
     """A detector that has used its CPU seconds."""
-    pl.seed_everything(training.seed, verbose=False)
-    recipe, categories = training.recipe, training.manifest.categories
-    plan = PlanePlan(
-        training.spec,
-        categories,
-        training.train,
-        training.tune,
-        lambda _: 0.0,
-        Path(),
-        training.seed,
-        initial=training.initial,
-    )
-    card = card_of(plan)
-    network = build(training.config, card)
-    if training.initial is not None:
-        take_over(network, training.initial.network)
-    module = DetectionModule(network, recipe).to(memory_format=torch.channels_last_3d)
-    loader = DataLoader(
-        TrainingScans(training.train, categories, Augmented(training.spec, AugmentConfig(), training.seed)),
-        batch_size=recipe.batch,
-        sampler=EpochSampler(len(training.train), training.seed, Share(recipe.batch)),
+    (trained,) = train_together([training])
+    return trained
+
+
+def train_together(trainings: Sequence[Training]) -> list[Trained]:
+    """One network for the planes of all trainings, alike in all else, that has used the CPU seconds of all of them."""
+    first = trainings[0]
+    pl.seed_everything(first.seed, verbose=False)
+    cards = [card_of(_plan(one)) for one in trainings]
+    networks = [_begun(one, card) for one, card in zip(trainings, cards, strict=True)]
+    planes = [one.spec.plane for one in trainings]
+    learner = SharedDetector(dict(zip(planes, networks, strict=True))) if len(planes) > 1 else networks[0]
+    module = DetectionModule(learner, first.recipe).to(memory_format=torch.channels_last_3d)
+    share = Share(first.recipe.batch)
+    train = DataLoader(
+        SeveralPlanes([_scans(one) for one in trainings]),
+        batch_size=share.own,
+        sampler=PlaneTurns([len(one.train) for one in trainings], first.seed, share),
         drop_last=True,
         collate_fn=collate,
     )
-    clock = CpuBudget(training.seconds)
-    progress = Progress(clock, training)
-    trainer = _trainer(training, clock, progress)
-    trainer.fit(module, loader, DataLoader(TuningScans(training.tune, categories), collate_fn=collate))
-    return Trained(PlaneDetector(training.config, card, network.eval()), progress.curve, trainer.global_step)
+    held = [scan for one in trainings for scan in one.tune]
+    tune = DataLoader(TuningScans(held, first.manifest.categories), collate_fn=collate)
+    clock = CpuBudget(sum(one.seconds for one in trainings))
+    progress = Progress(clock, trainings)
+    trainer = _trainer(first, clock, progress)
+    trainer.fit(module, train, tune)
+    detectors = [
+        PlaneDetector(first.config, card, network.eval()) for card, network in zip(cards, networks, strict=True)
+    ]
+    return [Trained(*one, trainer.global_step) for one in zip(detectors, progress.curves, strict=True)]
+
+
+def _plan(one: Training) -> PlanePlan:
+    known = (one.spec, one.manifest.categories, one.train, one.tune)
+    return PlanePlan(*known, lambda _: 0.0, Path(), one.seed, initial=one.initial)
+
+
+def _begun(one: Training, card: Card) -> Detector:
+    network = build(one.config, card)
+    if one.initial is not None:
+        take_over(network, one.initial.network)
+    return network
+
+
+def _scans(one: Training) -> TrainingScans:
+    return TrainingScans(one.train, one.manifest.categories, Augmented(one.spec, AugmentConfig(), one.seed))
 
 
 def _trainer(training: Training, clock: CpuBudget, progress: Progress) -> pl.Trainer:

@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from budget import IOU, Training, as_findings, look, quiet, train
+from budget import IOU, Trained, Training, as_findings, look, quiet, train
 from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_json, write_text
 from spinedet.core.findings import read_findings, write_findings
@@ -120,18 +120,27 @@ class Bench:
 
 
 def run_job(bench: Bench, job: Job) -> None:
-    """Train, freeze the threshold, look at the test studies; `result.json` is written last."""
+    """Train and judge one network."""
     quiet()
-    folder, spec = bench.folder(job), SPECS[job.plane]
     with tempfile.TemporaryDirectory() as cache:
-        scans = prepare_scans((*bench.splits.train, *bench.splits.tune), spec, Path(cache) / "seen", 1).scans
-        tuning = {study.id for study in bench.splits.tune}
-        seen = [scan for scan in scans if scan.study not in tuning]
-        held = [scan for scan in scans if scan.study in tuning]
-        training = Training(bench.manifest, seen, held, spec, *job.settings, bench.budget, bench.every, job.seed)
-        trained = train(training)
-        tested = prepare_scans(bench.splits.test, spec, Path(cache) / "test", 1).scans
-        network = trained.detector.network
+        training = prepare_training(bench, job, Path(cache))
+        judge(bench, job, training, train(training))
+
+
+def prepare_training(bench: Bench, job: Job, cache: Path) -> Training:
+    """What the training of a job needs; scans go to `cache`."""
+    spec, tuning = SPECS[job.plane], {study.id for study in bench.splits.tune}
+    scans = prepare_scans((*bench.splits.train, *bench.splits.tune), spec, cache / job.name, 1).scans
+    seen = [scan for scan in scans if scan.study not in tuning]
+    held = [scan for scan in scans if scan.study in tuning]
+    return Training(bench.manifest, seen, held, spec, *job.settings, bench.budget, bench.every, job.seed)
+
+
+def judge(bench: Bench, job: Job, training: Training, trained: Trained) -> None:
+    """Freeze the threshold on the tuning split, look at the test studies; `result.json` is written last."""
+    folder, held, network = bench.folder(job), training.tune, trained.detector.network
+    with tempfile.TemporaryDirectory() as cache:
+        tested = prepare_scans(bench.splits.test, training.spec, Path(cache), 1).scans
         tuned = as_findings(bench.manifest, held, look(network, held)[0], job.plane.value)
         detections, seconds = look(network, tested)
         found = as_findings(bench.manifest, tested, detections, job.plane.value)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from spinedet.core.anatomy import Plane
+from spinedet.core.anatomy import Plane, Region
+from spinedet.core.types import Findings, Manifest
+from spinedet.detection.module import RecipeConfig
+
+from .conftest import MakeStudy
+from .tiny import MODEL, plan, turned
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +45,47 @@ def test_the_clock_stands_still_while_the_tuning_split_is_scored(
     clock.on_validation_end(None, None)
     assert clock.time_elapsed() < 0.1 <= clock.uncounted
     assert clock.time_remaining() > 999
+
+
+def test_planes_that_share_a_network_pool_their_cpu_seconds(
+    benchmark_named: Callable[[str], ModuleType],
+    make_study: MakeStudy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    budget, given, scored = benchmark_named("budget"), [], []
+    clock = budget.CpuBudget
+    monkeypatch.setattr(budget, "CpuBudget", lambda seconds: given.append(seconds) or clock(0.5))
+
+    def score(reference: Manifest, found: Findings, criterion: object) -> dict[str, SimpleNamespace]:
+        (plane,) = found.model["planes"]
+        scored.append(plane)
+        return {plane: SimpleNamespace(f1=0.5)}
+
+    monkeypatch.setattr(budget, "max_f1", score)
+    studies = (make_study("a"), make_study("b"))
+    known = Manifest(name="c", region=Region.LUMBAR, categories=("degeneration",), studies=studies)
+    sagittal = plan(studies, tmp_path)
+    trainings = [
+        budget.Training(known, each.train * 2, each.tune, each.spec, MODEL, RecipeConfig(), seconds, 1000, 0)
+        for each, seconds in ((sagittal, 100), (turned(sagittal), 200))
+    ]
+    one, other = budget.train_together(trainings)
+    assert given == [300]
+    assert one.steps == other.steps > 0
+    assert scored == ["sagittal", "axial"]
+    assert one.curve == other.curve != []
+    assert one.detector.network.dense.score.weight is other.detector.network.dense.score.weight
+
+
+def test_a_shared_networks_results_lie_beside_those_of_each_planes_own(
+    benchmark_named: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    shared = benchmark_named("shared")
+    bench = shared.Bench(SimpleNamespace(name="c"), None, 200.0, 100, tmp_path)
+    jobs = [shared.Job(model, plane, 0) for model in (shared.ALONE, shared.SHARED) for plane in Plane]
+    assert len({bench.folder(job) for job in jobs}) == 4
+    done = bench.folder(jobs[0])
+    done.mkdir(parents=True)
+    (done / "result.json").write_text("{}")
+    assert shared.missing(bench, jobs) == jobs[1:]
