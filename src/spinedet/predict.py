@@ -123,8 +123,8 @@ class Look:
 def predict(config: PredictConfig) -> Status:
     """Look at every series, write what is found, go on when one cannot be read."""
     finished = _open(config)
-    if config.region not in (None, finished.model.region.value):
-        console.print(f"[yellow]note:[/] this run learned on the {finished.model.region.value} spine")
+    if config.region is not None:
+        finished = on_region(finished, Region(config.region))
     if is_manifest(config.input):
         return predict_archive(config, finished)
     holdings = look_into(Path(config.input), config.dicom)
@@ -155,6 +155,13 @@ def _open(config: PredictConfig) -> FinishedRun:
     return replace(finished, model=replace(model, looks=Looks(flip=config.flip)))
 
 
+def on_region(finished: FinishedRun, region: Region) -> FinishedRun:
+    """The run, used on images of this region; says so when it learned on another."""
+    if region is not finished.model.region:
+        console.print(f"[yellow]note:[/] this run learned on the {finished.model.region.value} spine")
+    return replace(finished, model=replace(finished.model, region=region))
+
+
 def is_manifest(path: str) -> bool:
     """Whether the input names the images rather than being one."""
     return path.endswith(".json")
@@ -163,7 +170,8 @@ def is_manifest(path: str) -> bool:
 def predict_archive(config: PredictConfig, finished: FinishedRun) -> Status:
     """Look at the studies of a manifest, however many, one at a time; put the parts together when all are done."""
     path = Path(config.input)
-    _, studies = survey(path)
+    manifest, studies = survey(path)
+    finished = on_region(finished, Region(config.region or manifest.region))
     facts = {"input_sha256": sha256(path), "operating_point_sha256": finished.operating_point.sha256}
     settings = {"min_score": config.min_score, "flip": config.flip, "ensemble": list(config.ensemble)}
     settings["eligibility"] = json.loads(json.dumps(asdict(config.eligibility)))

@@ -22,7 +22,8 @@ def read_manifest(path: Path) -> Manifest:
     """
     manifest = read_record(path, Manifest, FORMAT)
     root = path.parent.resolve()  # a "../" in a path leads out of the real folder, not out of a link to it
-    manifest = manifest.model_copy(update={"studies": tuple(locate(study, root) for study in manifest.studies)})
+    studies = (locate(study, root).model_copy(update={"region": manifest.region}) for study in manifest.studies)
+    manifest = manifest.model_copy(update={"studies": tuple(studies)})
     _validate(manifest, str(path))
     return manifest
 

@@ -139,7 +139,11 @@ class Series(Record):
 
 
 class Study(Record):
-    """One examination of one patient, with its series and reference lesions."""
+    """One examination of one patient, with its series and reference lesions.
+
+    Attributes:
+        region: what its manifest says it shows; written there, not here.
+    """
 
     id: Name
     patient: Name
@@ -149,6 +153,7 @@ class Study(Record):
     series: tuple[Series, ...]
     lesions: tuple[Lesion, ...] = ()
     excluded: str | None = None
+    region: Region | None = Field(default=None, exclude=True)
 
 
 class Manifest(Record):

@@ -17,7 +17,7 @@ class Targets:
     """The reference lesions of one scan.
 
     Attributes:
-        boxes: (n, 6) centre and size along the model axes, mm from the grid's outer corner.
+        boxes: (n, 6) centre and size along the model axes, working mm from the grid's outer corner.
         labels: (n,) int64 category indices.
         ignore: (n,) bool; such a lesion is neither a positive nor a negative example.
     """
@@ -39,6 +39,10 @@ class Targets:
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """The same targets on another device."""
         return type(self)(*(tensor.to(*args, **kwargs) for tensor in (self.boxes, self.labels, self.ignore)))
+
+    def scaled(self, factor: float) -> Targets:
+        """The boxes in units `factor` times as many."""
+        return Targets(self.boxes * factor, self.labels, self.ignore)
 
     @property
     def certain(self) -> Targets:
@@ -69,3 +73,7 @@ class Detections:
 
     boxes: Tensor
     scores: Tensor
+
+    def scaled(self, factor: float) -> Detections:
+        """The boxes in units `factor` times as many."""
+        return Detections(self.boxes * factor, self.scores)

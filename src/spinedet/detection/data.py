@@ -50,6 +50,7 @@ class Scan:
 
     Attributes:
         checksum: CRC-32 of the cached file. prepare: makes the voxels anew from the series' own image.
+        scale: mm in the patient for one working mm.
     """
 
     study: str
@@ -60,6 +61,7 @@ class Scan:
     lesions: tuple[Lesion, ...]
     checksum: int
     prepare: Callable[[], Volume]
+    scale: float = 1.0
 
     def image(self) -> Tensor:
         """Normalised voxels, float32 (1, slices, rows, columns); a cached file that was damaged is made anew.
@@ -88,8 +90,8 @@ class Scan:
         return content
 
     def targets(self, categories: Sequence[str]) -> Targets:
-        """The lesions as boxes in mm from the working grid's outer corner."""
-        return targets_on(self.grid, self.lesions, categories)
+        """The lesions as boxes in working mm from the working grid's outer corner."""
+        return targets_on(self.grid, self.lesions, categories).scaled(1 / self.scale)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Prepared:
 
 
 def targets_on(grid: Grid, lesions: Iterable[Lesion], categories: Sequence[str]) -> Targets:
-    """Lesions as model targets on a working grid."""
+    """Lesions as model targets on a working grid, in the patient's mm."""
     known = list(lesions)
     edges = [grid.edges(lesion.box) for lesion in known]
     boxes = [np.r_[(e.low + e.high) / 2 * grid.spacing, (e.high - e.low) * grid.spacing] for e in edges]
@@ -133,7 +135,7 @@ def read_series(series: Series) -> Volume:
 
 
 def read_prepared(study: Study, series: Series, spec: PlaneSpec) -> Volume:
-    """The series on the working grid.
+    """The series on the working grid of its study's region.
 
     Raises:
         InputError: the image cannot be used, or a lesion's box lies outside it.
@@ -145,7 +147,7 @@ def read_prepared(study: Study, series: Series, spec: PlaneSpec) -> Volume:
                 f"{series.path}: the box of lesion {lesion.id!r} (study {study.id!r}) lies outside the image; "
                 "check that the manifest is in RAS mm and belongs to this image"
             )
-    return prepare(volume, spec)
+    return prepare(volume, spec.of(study.region))
 
 
 def prepare_scans(
@@ -181,8 +183,17 @@ def _cached(study: Study, series: Series, spec: PlaneSpec, cache: Path) -> Scan 
     with naming(file):
         file.write_bytes(content)
     lesions = tuple(lesion for lesion in study.lesions if lesion.series == series.id)
-    prepare = partial(read_prepared, study, series, spec)
-    return Scan(study.id, series.id, spec.plane, volume.grid, file, lesions, zlib.crc32(content), prepare)
+    return Scan(
+        study.id,
+        series.id,
+        spec.plane,
+        volume.grid,
+        file,
+        lesions,
+        checksum=zlib.crc32(content),
+        prepare=partial(read_prepared, study, series, spec),
+        scale=spec.of(study.region).scale,
+    )
 
 
 def _packed(volume: Volume) -> bytes:

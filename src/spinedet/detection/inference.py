@@ -45,17 +45,19 @@ def together(models: Sequence[Model]) -> Model:
 
 
 def detect_volume(model: Model, plane: Plane, prepared: Volume, series: str, min_score: float) -> tuple[Finding, ...]:
-    """Findings of one volume on the plane's working grid (see `imaging.prepare`)."""
+    """Findings of one volume on the plane's working grid (see `imaging.prepare`), of whatever region."""
     detector = model.detectors[plane]
     image = torch.from_numpy(prepared.array)[None, None].contiguous(memory_format=torch.channels_last_3d)
     with torch.inference_mode():
         found = look((detector.network, *detector.others), image, detector.spec(plane), model.looks)
-    return findings(found, prepared.grid, series, detector.card.categories, min_score)
+    scale = float(prepared.grid.spacing[0]) / detector.card.spacing[0]
+    return findings(found.scaled(scale), prepared.grid, series, detector.card.categories, min_score)
 
 
 def find_in(model: Model, volume: Volume, plane: Plane, series: str, min_score: float) -> tuple[Finding, ...]:
-    """Findings of one volume as it was read."""
-    return detect_volume(model, plane, prepare(volume, model.detectors[plane].spec(plane)), series, min_score)
+    """Findings of one volume of the model's region as it was read."""
+    working = prepare(volume, model.detectors[plane].spec(plane).of(model.region))
+    return detect_volume(model, plane, working, series, min_score)
 
 
 def detect_studies(

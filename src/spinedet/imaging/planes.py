@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 import numpy as np
 
-from spinedet.core.anatomy import Plane
+from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array, Grid
 from spinedet.imaging.volume import Volume
@@ -27,21 +27,32 @@ _STACK_RATIO = 1.5
 _SLICE_AXIS_BONUS = 0.5
 
 
+# The network sees every region at about the size of the lumbar spine, so that what it learned there holds elsewhere: a
+# neck's discs measure half as much in every direction. Not quite to scale, since voxels grow with its third power.
+SCALES = {Region.LUMBAR: 1.0, Region.CERVICAL: 0.6}
+
+
 @dataclass(frozen=True, slots=True)
 class PlaneSpec:
-    """How volumes of one plane reach the network.
+    """How volumes of one plane reach the network, in working mm.
 
     Attributes:
         plane: the plane's name.
         codes: patient directions in which the array's axes (slice, row, column) increase.
-        spacing: working spacing (slice, row, column), mm.
-        field_of_view: extent of a training crop (slice, row, column), mm.
+        spacing: working spacing (slice, row, column), working mm.
+        field_of_view: extent of a training crop (slice, row, column), working mm.
+        scale: mm in the patient for one working mm.
     """
 
     plane: Plane
     codes: tuple[str, str, str]
     spacing: tuple[float, float, float]
     field_of_view: tuple[float, float, float]
+    scale: float = 1.0
+
+    def of(self, region: Region | None) -> PlaneSpec:
+        """For studies of this region; of the lumbar spine when it is not known."""
+        return replace(self, scale=SCALES[region or Region.LUMBAR])
 
     @property
     def directions(self) -> Array:

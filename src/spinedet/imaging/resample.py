@@ -19,7 +19,8 @@ _PERCENTILES = (0.5, 99.5)
 
 def prepare(volume: Volume, spec: PlaneSpec) -> Volume:
     """A volume as the network sees it: oriented (slice, row, column), at working spacing, normalised."""
-    working = resample(orient(volume, spec), spec.spacing)
+    across, down, along = (spec.scale * working for working in spec.spacing)
+    working = resample(orient(volume, spec), (across, down, along))
     return Volume(normalise(working.array), working.grid)
 
 
