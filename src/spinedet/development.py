@@ -177,7 +177,9 @@ def _tuning_score(job: Job, plane: Plane, scans: Sequence[Scan]) -> Callable[[li
     def score(detections: list[Detections]) -> float:
         found: dict[str, tuple[Finding, ...]] = dict.fromkeys(names, ())
         for scan, each in zip(scans, detections, strict=True):
-            found[scan.study] += findings(each.scaled(scan.scale), scan.grid, scan.series, job.manifest.categories, min_score=0.01)
+            found[scan.study] += findings(
+                each.scaled(scan.scale), scan.grid, scan.series, job.manifest.categories, min_score=0.01
+            )
         answers = tuple(StudyFindings(id=name, findings=each) for name, each in found.items())
         best = max_f1(reference, Findings(model={"planes": [plane.value]}, studies=answers), job.criterion)
         return best[plane.value].f1 or 0.0

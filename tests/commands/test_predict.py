@@ -91,6 +91,32 @@ def test_an_interrupted_archive_goes_on_and_its_parts_are_put_together(
     assert (out / "findings.json").read_bytes() == (tmp_path / "whole/findings.json").read_bytes()
 
 
+def test_a_neck_is_looked_at_as_a_neck(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
+    """Told by `region=` for an image, by its manifest for an archive; and as a test looks at it."""
+    content = json.loads(cohort.read_text())
+    neck = cohort.with_name("neck.json")
+    neck.write_text(json.dumps({**content, "region": "cervical", "studies": content["studies"][:1]}))
+    series = content["studies"][0]["series"][0]
+    options = (f"run={smoke_run}", "pictures=false", "eligibility.gate=false")
+    for name, words in {
+        "archive": (f"input={neck}",),
+        "image": (f"input={cohort.parent / series['path']}", f"plane={series['plane']}", "region=cervical"),
+        "lumbar": (f"input={cohort.parent / series['path']}", f"plane={series['plane']}"),
+    }.items():
+        assert run("predict", *options, *words, f"out={tmp_path / name}") == 0
+    words = (f"run={smoke_run}", f"data.manifests=[{neck}]", "test.cases=0")
+    assert run("evaluate", *words, f"out={tmp_path / 'test'}") == 0
+    neck.unlink()
+
+    def scores(name: str) -> list[float]:
+        study = read_findings(tmp_path / name / "findings.json").studies[0]
+        return [finding.score for finding in study.findings if finding.series == series["id"]]
+
+    assert scores("image") == pytest.approx(scores("archive"))
+    assert scores("image") == pytest.approx(scores("test"))
+    assert scores("image") != pytest.approx(scores("lumbar"))
+
+
 def test_one_broken_study_of_an_archive_is_listed(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
     manifest = read_manifest(cohort)
     (broken, *_), whole = manifest.studies[0].series, manifest.studies[1]

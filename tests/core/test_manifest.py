@@ -53,6 +53,13 @@ def test_a_manifest_says_what_its_file_says(reference: Content, write: Write) ->
     assert lesion.box.size == (14.0, 11.5, 9.0)
 
 
+def test_a_study_knows_its_manifests_region_and_does_not_write_it(reference: Content, write: Write) -> None:
+    reference["region"] = "cervical"
+    manifest = read_manifest(write(reference))
+    assert {study.region for study in manifest.studies} == {Region.CERVICAL}
+    assert "region" not in manifest.studies[0].model_dump(mode="json")
+
+
 def test_what_may_be_absent(reference: Content, write: Write) -> None:
     for place in ("lesions", "excluded", "split", "attributes"):
         take(reference, f"studies/0/{place}")

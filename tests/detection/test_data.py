@@ -9,10 +9,12 @@ import pytest
 import torch
 from tests.detection.conftest import MakeStudy
 
+from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import sha256
 from spinedet.core.geometry import EdgeBox, Grid
 from spinedet.core.types import Lesion
+from spinedet.detection.batch import Detections
 from spinedet.detection.data import (
     Augmented,
     TrainingScans,
@@ -23,9 +25,10 @@ from spinedet.detection.data import (
     read_series,
     targets_on,
 )
+from spinedet.detection.postprocess import findings
 from spinedet.detection.sampling import Draw, EpochSampler, Share
 from spinedet.imaging.augment import AugmentConfig
-from spinedet.imaging.planes import AXIAL, SAGITTAL
+from spinedet.imaging.planes import AXIAL, SAGITTAL, SCALES
 
 CATEGORIES = ("degeneration",)
 
@@ -55,6 +58,19 @@ def test_a_prepared_scan_shows_the_lesion_where_its_target_is(make_study: MakeSt
     assert inside.numel() == 15 * 8 * 4
     assert inside.mean() > image.mean() + 2
     assert image.numel() == 40 * 60 * 8
+
+
+def test_a_neck_is_seen_larger_and_its_findings_come_back_to_size(make_study: MakeStudy, tmp_path: Path) -> None:
+    study = make_study("a").model_copy(update={"region": Region.CERVICAL})
+    scan = prepare_scans([study], SAGITTAL, tmp_path / "cache", 1).scans[0]
+    lumbar = prepare_scans([make_study("a")], SAGITTAL, tmp_path / "lumbar", 1).scans[0]
+    scale = SCALES[Region.CERVICAL]
+    assert scan.grid.spacing == pytest.approx(scale * np.array(SAGITTAL.spacing))
+    target, plain = (one.targets(CATEGORIES).boxes for one in (scan, lumbar))
+    assert target[0, 3:] * scale == pytest.approx(plain[0, 3:])
+    found = findings(Detections(target, torch.ones(1, 1)).scaled(scan.scale), scan.grid, "s", CATEGORIES, 0.5)
+    assert found[0].box.center == pytest.approx(study.lesions[0].box.center, abs=1e-4)
+    assert found[0].box.size == pytest.approx(study.lesions[0].box.size, abs=1e-4)
 
 
 def test_a_broken_study_is_skipped_with_its_reason(make_study: MakeStudy, tmp_path: Path) -> None:
