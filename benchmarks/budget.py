@@ -131,7 +131,9 @@ def as_findings(manifest: Manifest, scans: Sequence[Scan], detections: Sequence[
     """What was found in each scan, by study."""
     found: dict[str, tuple[Finding, ...]] = {scan.study: () for scan in scans}
     for scan, each in zip(scans, detections, strict=True):
-        found[scan.study] += findings(each.scaled(scan.scale), scan.grid, scan.series, manifest.categories, min_score=0.01)
+        found[scan.study] += findings(
+            each.scaled(scan.scale), scan.grid, scan.series, manifest.categories, min_score=0.01
+        )
     studies = tuple(StudyFindings(id=study, findings=each) for study, each in found.items())
     return Findings(model={"planes": [plane]}, studies=studies)
 
