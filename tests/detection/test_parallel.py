@@ -36,7 +36,7 @@ def train_on(processes: int, studies: Path, folder: Path) -> dict[str, Any]:
         subprocess.Popen(words, cwd=ROOT, env={**os.environ, **who, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE)
         for who in team
     ]
-    told = [process.communicate(timeout=300)[0] for process in started]
+    told = [process.communicate(timeout=900)[0] for process in started]
     assert [process.returncode for process in started] == [0] * processes
     found: dict[str, Any] = json.loads(told[0].splitlines()[-1])
     return found
