@@ -89,7 +89,7 @@ class Skipped:
             return Status.DONE
         write_json(folder / "skipped.json", [{"study": s, "reason": r} for s, r in self.reasons.items()])
         for study, reason in self.reasons.items():
-            console.print(f"[yellow]skipped[/] {study}: {reason}", markup=True)
+            console.print(f"[yellow]skipped[/] {_escaped(study)}: {_escaped(reason)}")
         return Status.SKIPPED
 
 
@@ -173,10 +173,13 @@ def run_command(
             hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(job)()
     except SystemExit as stop:
         # Hydra exits with 1 when it cannot compose the config; argparse exits with 2 by itself.
-        sys.exit(Status.WRONG_INPUT if stop.code and not statuses else stop.code)
+        if not _died_elsewhere(stop):
+            sys.exit(Status.WRONG_INPUT if stop.code and not statuses else stop.code)
+        _told("a job that was sent to other machines died or never began; its log lies in runs/slurm")
+        statuses.append(Status.FAILED)
     if elsewhere := _read(ledger):
         jobs, sweep = elsewhere, elsewhere[0].folder.parent
-        statuses = [job.status for job in jobs]
+        statuses += [job.status for job in jobs]
     if jobs and collect:
         collect(sweep, jobs)
     sys.exit(_worst(statuses))
@@ -202,6 +205,13 @@ def _read(ledger: Path) -> list[SweepJob]:
     return jobs
 
 
+def _died_elsewhere(stop: SystemExit) -> bool:
+    """Whether Hydra gave up because of a job that a launcher had sent away, and not because of the config."""
+    from submitit.core.utils import FailedSubmissionError, UncompletedJobError  # only a sweep needs it
+
+    return isinstance(stop.__context__, FailedSubmissionError | UncompletedJobError)
+
+
 def _job_number() -> int | None:
     """Of this job within a multirun; None outside of one."""
     job = OmegaConf.create({"job": HydraConfig.get().job})
@@ -225,7 +235,7 @@ def _ended(error: BaseException) -> tuple[Status, str]:
             what = f"{error.filename or 'a file'} cannot be written ({error.strerror}); free the disk"
             return Status.WRONG_INPUT, _told(f"{what}, then go on with resume=true: what was finished is kept")
         case BrokenProcessPool():
-            what = "a process that this command had started died (it was killed, or out of memory)"
+            what = "a process that this one works with died (it was killed, out of memory, or says why)"
             return Status.FAILED, _told(f"{what}; go on with resume=true, on fewer workers= if memory was short")
         case Preempted():
             console.print("[yellow]asked to leave[/]; the training is saved, go on with resume=true")

@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +29,8 @@ from spinedet.detection.training import TrainerConfig
 
 # While the first process draws phantoms or reads images the others wait for it.
 PATIENCE = timedelta(days=1)
+# What gloo says when another process is gone.
+HUNG_UP = ("Connection closed", "Connection reset", "Broken pipe")
 
 
 @dataclass(frozen=True)
@@ -126,18 +129,11 @@ def call_helpers(work: Callable[[], None]) -> None:
 
 
 def _lead(command: Callable[[], Status]) -> Status:
-    try:
-        status = command()
-    except InputError:
-        _dismiss()
-        raise
-    _dismiss()
-    return status
-
-
-def _dismiss() -> None:
-    with suppress(RuntimeError):  # some may have left already, with the same error
+    """The command, then leave for the others; when it fails they see the connection close, wherever they wait."""
+    status = command()
+    with suppress(RuntimeError):  # some may have left already
         dist.broadcast_object_list([None], src=0)
+    return status
 
 
 def _help() -> Status:
@@ -151,7 +147,11 @@ def _help() -> Status:
 
 @contextmanager
 def _joined(team: Team) -> Iterator[None]:
-    """Inside, the processes of the team can talk to each other."""
+    """Inside, the processes of the team can talk to each other.
+
+    Raises:
+        BrokenProcessPool: one of the others is gone.
+    """
     before = dict(os.environ)
     os.environ.update(team.environment)
     if "MASTER_ADDR" not in os.environ:
@@ -160,6 +160,10 @@ def _joined(team: Team) -> Iterator[None]:
     dist.init_process_group(backend, timeout=PATIENCE)
     try:
         yield
+    except RuntimeError as error:
+        if isinstance(error, dist.DistBackendError) or any(words in str(error) for words in HUNG_UP):
+            raise BrokenProcessPool(str(error)) from error
+        raise
     finally:
         dist.destroy_process_group()
         os.environ.clear()
@@ -187,13 +191,6 @@ def _with_helpers(team: Team, command: Callable[[], Status]) -> Status:
     try:
         with _joined(team):
             return _lead(command)
-    except RuntimeError as error:
-        dead = [helper.exitcode for helper in helpers if helper.exitcode]
-        if not dead:
-            raise
-        console.print(f"[bold red]error:[/] a process of the training died (exit status {dead[0]}): {error}")
-        console.print("go on with resume=true: what was done up to the last checkpoint is kept")
-        return Status.FAILED
     finally:
         _restore(before)
         for helper in helpers:
@@ -221,7 +218,10 @@ def _helper(team: Team, meeting_point: dict[str, str]) -> None:
     try:
         with _joined(team):
             _help()
-    except (InputError, Preempted, RuntimeError):
+    except InputError as error:
+        console.print(f"process {team.rank + 1} of {team.size}: {error}", markup=False)
+        sys.exit(1)
+    except (Preempted, RuntimeError):
         sys.exit(1)  # the first process says why
 
 

@@ -412,6 +412,7 @@ DRILLS: dict[str, Drill] = {
     "the disk fills up under train": partial(full_disk, variant="train"),
     "the disk fills up under predict": partial(full_disk, variant="predict"),
     "the disk fills up under score": partial(full_disk, variant="score"),
+    "the disk fills up under two training processes": partial(full_disk, variant="pair"),
     "the output is read-only for train": partial(read_only, variant="train"),
     "the output is read-only for predict": partial(read_only, variant="predict"),
     "the output is read-only for score": partial(read_only, variant="score"),

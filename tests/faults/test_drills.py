@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import socket
+import sys
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import hydra
 import pytest
 from omegaconf import OmegaConf
+from submitit.core.utils import FailedSubmissionError, UncompletedJobError
 
 from spinedet import tracking
-from spinedet.command import Status, _guarded
+from spinedet.command import Status, _guarded, run_command
 from spinedet.runs import RunFolder, claim_run
 
 from .drills import DRILLS, Ground, NotHereError
@@ -95,3 +98,22 @@ def test_a_run_without_its_record_is_not_finished(tmp_path: Path) -> None:
     assert not run.finished
     run.record.touch()
     assert run.finished
+
+
+@pytest.mark.parametrize(
+    ("cause", "status"), [(UncompletedJobError("killed"), 1), (FailedSubmissionError("no sbatch"), 1), (KeyError(), 2)]
+)
+def test_jobs_that_die_before_they_say_anything_have_failed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cause: Exception, status: int
+) -> None:
+    def give_up() -> None:  # as Hydra does
+        try:
+            raise cause
+        except Exception:
+            sys.exit(1)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(hydra, "main", lambda **_: lambda job: give_up)
+    with pytest.raises(SystemExit) as stop:
+        run_command("train", refusing(cause))
+    assert stop.value.code == status

@@ -61,9 +61,9 @@ def test_a_training_preempted_twice_ends_with_the_same_weights(
     saved = tmp_path / "broken/job-0/checkpoints/sagittal/last.ckpt"
     done = 0
     for interruption in range(2):
-        wait_for(lambda least: steps(saved) > least, done)
+        wait_for(lambda least: steps(saved) > least, done, (running, slurm))
         subprocess.run(["/usr/bin/env", "scancel", "--signal=USR2", "--name=train"], env=slurm, check=True)
-        wait_for(lambda least: told(tmp_path).count("this job is preempted") > least, interruption)
+        wait_for(lambda least: told(tmp_path).count("this job is preempted") > least, interruption, (running, slurm))
         done = steps(saved)
     _, errors = running.communicate(timeout=600)
     assert running.returncode == 0, errors
@@ -83,8 +83,22 @@ def steps(checkpoint: Path) -> int:
         return 0
 
 
-def wait_for(reached: Callable[[int], bool], number: int) -> None:
-    deadline = time.monotonic() + 400
-    while not reached(number):
+def wait_for(reached: Callable[[int], bool], number: int, job: tuple[subprocess.Popen[str], Environment]) -> None:
+    """Wait, as long as the command that submitted the job lives and the job is in the queue."""
+    submitted, environment = job
+    deadline, was_queued = time.monotonic() + 400, False
+    while True:
+        queue = subprocess.run(
+            ["/usr/bin/env", "squeue", "-h", "--name=train"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        if reached(number):
+            return
+        assert submitted.poll() is None, submitted.communicate()[1]
+        assert queue.stdout or not was_queued, "the job has left the queue"
         assert time.monotonic() < deadline
+        was_queued = was_queued or bool(queue.stdout)
         time.sleep(0.1)
