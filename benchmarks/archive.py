@@ -166,6 +166,7 @@ def main() -> None:
     )
     parser.add_argument("--run", default="shipped", help="a finished run")
     parser.add_argument("--source", type=Path, help="a manifest; phantoms of the cohort `smoke` when left out")
+    parser.add_argument("--min-score", type=float, default=0.5, help="findings below it are not written")
     words = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="archive-") as name:
         folder = Path(name)
@@ -175,6 +176,7 @@ def main() -> None:
             subprocess.run(drawing, check=True, capture_output=True)
         broken = write_manifest(folder / "archive.json", source, words.studies)
         asked = (words.look, f"run={words.run}", f"input={folder / 'archive.json'}", "pictures=false", "workers=1")
+        asked += (f"min_score={words.min_score}",)
         images = sum(len(study.series) for study in read_manifest(source).studies)
         measure(Trial(asked, folder / "out", words.studies), broken, images)
 
