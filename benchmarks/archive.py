@@ -22,7 +22,7 @@ from spinedet.core.manifest import read_manifest
 MIB = 1 << 20
 TICKS = os.sysconf("SC_CLK_TCK")
 # Every so many-th study has no image.
-BROKEN_EVERY = 20_000
+BROKEN_EVERY = 2_000
 
 
 def write_manifest(path: Path, source: Path, studies: int) -> int:
