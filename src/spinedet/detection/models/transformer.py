@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -44,9 +46,20 @@ class EncoderLayer(nn.Module):
     def forward(self, tokens: Tensor, positions: Tensor) -> Tensor:
         """Tokens (b, t, c) and their positions (t, 3) mm -> tokens (b, t, c)."""
         # In fp32: on CPUs the backward pass of half-precision attention takes longer than that of the full one.
-        with torch.autocast(tokens.device.type, enabled=tokens.is_cuda):
+        with torch.autocast(tokens.device.type, enabled=tokens.is_cuda), _never_all_weights():
             encoded: Tensor = self.layer(tokens.float() + sine_embedding(positions, tokens.shape[-1]))
         return encoded
+
+
+@contextmanager
+def _never_all_weights() -> Iterator[None]:
+    """Without PyTorch's shortcut for inference, which writes down every weight: slower and larger for a long scan."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 class Map(NamedTuple):

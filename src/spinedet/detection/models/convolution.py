@@ -1,0 +1,37 @@
+"""Convolutions that look at one scan as fast as they look at several."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def quicken(network: nn.Module) -> None:
+    """Let the network's convolutions use oneDNN wherever it can be used; weights, names and answers stay.
+
+    PyTorch gives small fp32 convolutions of a single image to a plain matrix product, for which it copies the image
+    27 times over. That is meant for tiny images in 2D; for a single scan it takes five times as long.
+    """
+    for module in network.modules():
+        if type(module) is nn.Conv3d and module.padding_mode == "zeros" and not isinstance(module.padding, str):
+            module.__class__ = _Conv3d
+
+
+class _Conv3d(nn.Conv3d):
+    def forward(self, x: Tensor) -> Tensor:
+        """As `nn.Conv3d`."""
+        if not _looking(x):
+            return super().forward(x)
+        padding: tuple[int, ...] = self.padding  # type: ignore[assignment]  # `quicken` leaves those in words alone
+        return torch.mkldnn_convolution(x, self.weight, self.bias, padding, self.stride, self.dilation, self.groups)
+
+
+def _looking(x: Tensor) -> bool:
+    """Whether this is fp32 inference on a CPU that oneDNN knows."""
+    return (
+        not torch.is_grad_enabled()
+        and x.device.type == "cpu"
+        and x.dtype == torch.float32
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch's own
+        and not torch.is_autocast_enabled("cpu")
+    )
