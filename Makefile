@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+SIZE ?= demo
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo study test test-slurm lint format bench
@@ -22,8 +23,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup ## draw a phantom cohort, train both planes, test on three centres, report (10 minutes on 2 cores)
 	$(PY) -m spinedet.train +experiment=lumbar out=runs/demo
 
-study: setup ## the seed study on phantoms: external tests, transfer to the neck, one page (45 minutes on 2 cores)
-	$(PY) -m spinedet.study size=demo out=runs/study
+study: setup ## the seed study on phantoms: external tests, transfer to the neck, one page (45 minutes on 2 cores), or SIZE=yi2023
+	$(PY) -m spinedet.study size=$(SIZE) out=runs/study/$(SIZE)
 
 test: setup ## run the tests
 	$(PY) -m pytest

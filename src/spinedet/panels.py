@@ -44,8 +44,15 @@ def log_test(
         tables={"findings": tracking.Rows(COLUMNS, list(_rows(evidence)))},
         pictures={f"case {case.title}": case.picture for case in choose_cases(evidence, 6) if case.picture},
         model={name: run.model / name for name in names},
+        scores=_nameless(scores),
     )
     tracking.log_results(logger, run.root, results)
+
+
+def _nameless(scores: Scores) -> dict[str, Any]:
+    """All numbers, without what may name a cohort or a study."""
+    content = scores.model_dump(mode="json")
+    return {key: value for key, value in content.items() if key not in ("name", "not_read", "notes")}
 
 
 def _lines(evidence: Evidence) -> Iterator[tuple[str, tracking.Lines]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -80,6 +81,7 @@ class Results:
     Attributes:
         facts: settings and hashes. metrics: headline numbers. pictures: PNG by name.
         model: files that rebuild the detector, by the names they get in the artifact.
+        scores: all numbers of a test, for an artifact of their own.
     """
 
     facts: Mapping[str, Any]
@@ -88,6 +90,7 @@ class Results:
     tables: Mapping[str, Rows] = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     model: Mapping[str, Path] = field(default_factory=dict)
+    scores: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
@@ -188,6 +191,11 @@ def _fill(run: Any, results: Results) -> None:
         artifact = wandb.Artifact("model", "model", metadata=dict(results.facts))
         for name, path in results.model.items():
             artifact.add_file(str(path), name)
+        run.log_artifact(artifact)
+    if results.scores:
+        artifact = wandb.Artifact("scores", "scores", metadata=dict(results.facts))
+        with artifact.new_file("scores.json", encoding="utf-8") as file:
+            json.dump(results.scores, file)
         run.log_artifact(artifact)
 
 
