@@ -20,13 +20,26 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from budget import IOU, Trained, Training, as_findings, look, quiet, studies_of, train
-from spider import BOOTSTRAP, Discs, convert, discs_found, grading, interval, lowest, read_patients, show, triple
+from spider import (
+    BOOTSTRAP,
+    Discs,
+    convert,
+    discs_found,
+    grading,
+    interval,
+    lowest,
+    read_patients,
+    show,
+    shown_on_discs,
+    triple,
+)
 from spinedet.core.anatomy import Plane
 from spinedet.core.files import read_json, write_json, write_text
 from spinedet.core.findings import read_findings, write_findings
@@ -294,19 +307,44 @@ def is_done(trial: Trial, recipe: Recipe, number: int) -> bool:
     return (trial.folder(recipe, number) / "result.json").is_file()
 
 
-def table(trial: Trial) -> list[dict[str, Any]]:
-    """A row for each contender; differences are this one minus the lowest four, from common resamples."""
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What one contender says, and its numbers with their replicates."""
+
+    name: str
+    answers: Answers
+    numbers: Statistics
+
+
+def scored(trial: Trial) -> list[Scored]:
+    """Every contender, all with the same resamples of the patients."""
     settings = ScoreSettings(criterion=CRITERION, bootstrap=BOOTSTRAP, secondary=(), strata=())
-    said = dict(contenders(trial))
-    numbers = {name: numbers_of(trial.manifest, answers, settings) for name, answers in said.items()}
+    said = contenders(trial)
+    return [Scored(name, answers, numbers_of(trial.manifest, answers, settings)) for name, answers in said]
+
+
+def table(trial: Trial, contending: Sequence[Scored]) -> list[dict[str, Any]]:
+    """A row for each contender; differences are this one minus the lowest four."""
+    rule = next(one.numbers for one in contending if one.name == LOWEST)
     rows = []
-    for name, each in numbers.items():
-        apart = difference(numbers[LOWEST], each, METRICS)
-        patients = read_patients(said[name].marked, trial.discs)
-        row: dict[str, Any] = {"name": name} | {metric: triple(each.estimate(metric)) for metric in METRICS}
+    for one in contending:
+        apart = difference(rule, one.numbers, METRICS)
+        patients = read_patients(one.answers.marked, trial.discs)
+        row: dict[str, Any] = {"name": one.name} | {metric: triple(one.numbers.estimate(metric)) for metric in METRICS}
         row |= {f"{metric} ahead": triple(apart.estimate(metric)) for metric in METRICS}
-        row |= {"discs found": interval(patients, discs_found), "grading": interval(patients, grading)}
-        rows.append(row | {"thresholds": sorted(set(said[name].thresholds.values()))})
+        measures = {"discs found": discs_found, "shown on discs": shown_on_discs, "grading": grading}
+        row |= {name: interval(patients, measure) for name, measure in measures.items()}
+        rows.append(row | {"thresholds": sorted(set(one.answers.thresholds.values()))})
+    return rows
+
+
+def pairs(contending: Sequence[Scored]) -> list[dict[str, Any]]:
+    """First minus second, for all pairs."""
+    rows = []
+    for first, second in combinations(contending, 2):
+        apart = difference(second.numbers, first.numbers, METRICS)
+        names = {"first": first.name, "second": second.name}
+        rows.append(names | {metric: triple(apart.estimate(metric)) for metric in METRICS})
     return rows
 
 
@@ -320,6 +358,7 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
         "AP ahead": "ap ahead",
         "sensitivity at 1 FP/scan": SENSITIVITY,
         "discs found": "discs found",
+        "findings above the threshold that lie on a disc": "shown on discs",
         "grading AUC": "grading",
     }
     lines = [f"| | {' | '.join(heads)} |", "|" + "---|" * (1 + len(heads))]
@@ -365,9 +404,10 @@ def main() -> None:
             if not (arguments.table or is_done(trial, recipe, number)):
                 print(f"training {recipe.name}, fold {number}", flush=True)
                 run_fold(trial, recipe, number)
-    rows = table(trial)
-    folds = [sorted(fold.test) for fold in trial.folds]
-    write_json(trial.out / "cross_validation.json", {"folds": folds, "rows": rows, "trainings": list(trainings(trial))})
+    contending = scored(trial)
+    rows, folds = table(trial, contending), [sorted(fold.test) for fold in trial.folds]
+    content = {"folds": folds, "rows": rows, "pairs": pairs(contending), "trainings": list(trainings(trial))}
+    write_json(trial.out / "cross_validation.json", content)
     write_text(trial.out / "cross_validation.md", markdown(rows))
     print(markdown(rows))
 

@@ -39,10 +39,15 @@ ON_DISC_MM = 15.0
 
 @dataclass(frozen=True)
 class Counts:
-    """Findings at or above the threshold in one volume; where vertebrae are known, where they lie."""
+    """Findings at or above the threshold in one volume; where vertebrae are known, where they lie.
+
+    Attributes:
+        on_discs: findings on some disc. discs: that have one.
+    """
 
     findings: int
     on_discs: int | None = None
+    discs: int | None = None
     beside_discs: int | None = None
     beyond: int | None = None
 
@@ -85,10 +90,11 @@ def count(found: Sequence[Finding], vertebrae: NDArray[np.float64]) -> Counts:
         return Counts(len(found))
     middles = (vertebrae[1:] + vertebrae[:-1]) / 2
     centers = np.array([finding.box.center for finding in found]).reshape(-1, 3)
-    near = np.linalg.norm(centers[:, None] - middles, axis=2).min(axis=1) <= ON_DISC_MM
-    heights = vertebrae[:, 2]
+    near = np.linalg.norm(centers[:, None] - middles, axis=2) <= ON_DISC_MM
+    on, heights = near.any(axis=1), vertebrae[:, 2]
     within = (centers[:, 2] >= heights.min()) & (centers[:, 2] <= heights.max())
-    return Counts(len(found), int(near.sum()), int((within & ~near).sum()), int((~within & ~near).sum()))
+    discs = int(near.any(axis=0).sum())
+    return Counts(len(found), int(on.sum()), discs, int((within & ~on).sum()), int((~within & ~on).sum()))
 
 
 def look(path: Path, runs: Mapping[str, FinishedRun]) -> Row:
@@ -130,7 +136,9 @@ def words(counts: Counts | None) -> str:
         return "no such plane"
     if counts.on_discs is None:
         return str(counts.findings)
-    places = f"{counts.on_discs} on discs, {counts.beside_discs} beside them, {counts.beyond} beyond the marks"
+    places = (
+        f"{counts.on_discs} on {counts.discs} discs, {counts.beside_discs} beside, {counts.beyond} beyond the marks"
+    )
     return f"{counts.findings}: {places}"
 
 

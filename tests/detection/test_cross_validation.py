@@ -116,6 +116,7 @@ def test_findings_are_told_apart_by_where_they_lie(benchmark_named: Named) -> No
         Finding(series="s", category="degeneration", score=0.9, box=Box(center=place, size=(9.0, 9.0, 9.0)))
         for place in places
     ]
-    assert script.count(found, vertebrae) == script.Counts(5, on_discs=2, beside_discs=2, beyond=1)
-    assert script.count([], vertebrae) == script.Counts(0, on_discs=0, beside_discs=0, beyond=0)
+    assert script.count(found, vertebrae) == script.Counts(5, on_discs=2, discs=2, beside_discs=2, beyond=1)
+    assert script.count([found[0], found[0]], vertebrae) == script.Counts(2, 2, discs=1, beside_discs=0, beyond=0)
+    assert script.count([], vertebrae) == script.Counts(0, on_discs=0, discs=0, beside_discs=0, beyond=0)
     assert script.count(found, np.empty((0, 3))) == script.Counts(5)
