@@ -131,6 +131,7 @@ def report_test(trial: Trial, manifest: Manifest, answers: Answers, config: Test
         cases=config.cases,
         internal_centers=trial.internal_centers,
         skipped=len(answers.skipped),
+        everyone=manifest,
     )
     write_page(run.report, page)
     return scores

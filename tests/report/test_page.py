@@ -185,3 +185,15 @@ def test_intervals_are_described(four, samples: int) -> None:
     page = replace(four.page(), scores=four.scores(samples))
     words = "95% intervals from 50 resamples of patients" if samples else "no intervals were asked for"
     assert words in Reader(render_page(page)).text
+
+
+def test_the_flow_of_studies_counts_those_that_were_left_out(pictured) -> None:
+    first, *rest = pictured.manifest.studies
+    left_out = first.model_copy(update={"id": "left-out", "excluded": "metal in the spine"})
+    everyone = pictured.manifest.model_copy(update={"studies": (first, *rest, left_out)})
+    reader = Reader(section(render_page(pictured.page(everyone=everyone, skipped=1)), "Flow of studies"))
+    assert "1 excluded: metal in the spine" in reader.text
+    own = sum(study.center == first.center for study in everyone.studies)
+    assert f"Centre {first.center} {own} stud" in reader.text
+    assert "1 study could not be read and is not in the numbers above." in reader.text
+    assert "Flow of studies" not in render_page(pictured.page())

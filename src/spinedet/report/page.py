@@ -19,6 +19,7 @@ from spinedet.report.numbers import MARKS
 from spinedet.report.pictures import FINDING_COLOR, REFERENCE_COLOR
 from spinedet.report.rendering import render
 from spinedet.report.summary import cohort_in_words, confidence_of, plane_in_words, threshold_in_words, thresholds_of
+from spinedet.report.table_one import flow
 from spinedet.scoring import Group, Scores
 
 
@@ -35,6 +36,7 @@ class Page:
         cases: scans shown with pictures.
         internal_centers: where the detector learned; all others are external. Empty: nothing is said of it.
         skipped: studies that could not be read.
+        everyone: all studies of the manifest, whatever became of them; their flow is drawn.
         facts: of the run, for the last line; no patient, date or path.
     """
 
@@ -46,6 +48,7 @@ class Page:
     cases: int = 6
     internal_centers: tuple[str, ...] = ()
     skipped: int = 0
+    everyone: Manifest | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -93,6 +96,8 @@ def render_page(page: Page) -> str:
         region=page.reference.region.value,
         categories=page.reference.categories,
         cohort=cohort_in_words(scores, page.skipped),
+        flow=flow(page.everyone) if page.everyone else (),
+        skipped=page.skipped,
         planes=planes,
         marks=MARKS,
         sites=sites,
