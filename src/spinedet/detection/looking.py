@@ -16,6 +16,8 @@ from spinedet.imaging.planes import PlaneSpec
 
 # Boxes of several looks that overlap more than this are one finding.
 SAME = 0.5
+# Boxes of several tiles that overlap more than this are one: each tile sees another part of a disc that leaves it.
+SAME_IN_TILES = 0.2
 # A volume is cut into tiles when it is so many times longer than a training crop: no single lumbar or cervical stack.
 TILE_BEYOND = 1.6
 
@@ -89,7 +91,7 @@ def _in_tiles(network: Detector, image: Tensor, spec: PlaneSpec) -> Detections:
         return network.detect(image)[0]
     found = [_of_tile(network, image, tile, spec) for tile in tiles]
     boxes, scores = (torch.cat([getattr(one, name) for one in found]) for name in ("boxes", "scores"))
-    chosen = distinct(boxes, scores.amax(-1), SAME, len(boxes))
+    chosen = distinct(boxes, scores.amax(-1), SAME_IN_TILES, len(boxes))
     kept = chosen.row[~chosen.filler]
     return Detections(boxes[kept], scores[kept])
 
