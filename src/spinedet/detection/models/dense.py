@@ -55,6 +55,11 @@ class Tokens(NamedTuple):
     positions: Tensor
     detail: Map
 
+    def apart(self) -> Tokens:
+        """The same tokens, through which nothing is learned."""
+        detail = self.detail._replace(features=self.detail.features.detach())
+        return self._replace(features=self.features.detach(), detail=detail)
+
 
 class DenseStage(nn.Module):
     """Backbone, one encoder layer on the coarse map, and a box with a score at every fine token."""

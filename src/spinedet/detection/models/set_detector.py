@@ -32,12 +32,14 @@ class SetDetectorConfig(DenseConfig):
         denoising: jittered copies of each lesion that the decoder learns to repair; 0 turns it off.
         auxiliary: weight of the losses of all decoder layers but the last; 0 leaves the last layer's.
         least_quality: a hit is asked for a score of its box's IoU, but no less than this; 1 turns IoU-awareness off.
+        apart: the decoder learns from the features of the dense stage without changing them.
     """
 
     name: str = "set"
     decoder_layers: int = 3
     denoising: int = 3
     auxiliary: float = 1.0
+    apart: bool = False
 
 
 class Queries(NamedTuple):
@@ -96,10 +98,11 @@ class SetDetector(Detector):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Class, L1 and GIoU terms of the dense stage, each decoder layer and the denoising queries."""
         tokens = self.dense(batch.images)
-        queries, copies = self._select(tokens), jitter(batch.targets, self.config.denoising)
+        given = tokens.apart() if self.config.apart else tokens
+        queries, copies = self._select(given), jitter(batch.targets, self.config.denoising)
         count = queries.boxes.shape[1]
-        both = Queries(*(torch.cat(pair, dim=1) for pair in zip(queries, _repair_queries(tokens, copies), strict=True)))
-        layers = self.decoder(both, tokens, walls(count, copies))
+        both = Queries(*(torch.cat(pair, dim=1) for pair in zip(queries, _repair_queries(given, copies), strict=True)))
+        layers = self.decoder(both, given, walls(count, copies))
         boxes, logits = (torch.stack(part) for part in zip(*layers, strict=True))
         answers = {"dense": dense_answers(tokens, batch.targets, self.config)}
         answers |= answers_of_layers(boxes[:, :, :count], logits[:, :, :count], batch.targets)
