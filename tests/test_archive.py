@@ -118,7 +118,7 @@ def test_streaming_gives_what_reading_gives(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(streaming, "_CHUNK", chunk)
     path = manifest(tmp_path / "m.json", *(study(n) for n in range(20)), note={"studies": [1]})
     whole = read_manifest(path)
-    assert tuple(stream_studies(path)) == whole.studies
+    assert tuple(stream_studies(path, whole.region)) == whole.studies
     header, count = survey(path)
     assert count == 20
     assert header == whole.model_copy(update={"studies": ()})

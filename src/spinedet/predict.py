@@ -173,11 +173,13 @@ def predict_archive(config: PredictConfig, finished: FinishedRun) -> Status:
     manifest, studies = survey(path)
     finished = on_region(finished, Region(config.region or manifest.region))
     facts = {"input_sha256": sha256(path), "operating_point_sha256": finished.operating_point.sha256}
+    facts["region"] = finished.model.region.value
     settings = {"min_score": config.min_score, "flip": config.flip, "ensemble": list(config.ensemble)}
     settings["eligibility"] = json.loads(json.dumps(asdict(config.eligibility)))
     folder, shard = claim_archive(config, "predict", {**facts, **settings})
     with Journal(folder, shard).open() as (done, write), progress_bar("looking for findings") as progress:
-        mine = (study for number, study in enumerate(stream_studies(path)) if shard.holds(number))
+        studied = enumerate(stream_studies(path, manifest.region))
+        mine = (study for number, study in studied if shard.holds(number))
         for number, study in enumerate(mine, start=1):
             if number > done:
                 write(_record(study, finished, config, folder))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_record, refuse_repeats, write_json
 from spinedet.core.types import Manifest, Study
@@ -22,8 +23,8 @@ def read_manifest(path: Path) -> Manifest:
     """
     manifest = read_record(path, Manifest, FORMAT)
     root = path.parent.resolve()  # a "../" in a path leads out of the real folder, not out of a link to it
-    studies = (locate(study, root).model_copy(update={"region": manifest.region}) for study in manifest.studies)
-    manifest = manifest.model_copy(update={"studies": tuple(studies)})
+    studies = tuple(locate(study, root, manifest.region) for study in manifest.studies)
+    manifest = manifest.model_copy(update={"studies": studies})
     _validate(manifest, str(path))
     return manifest
 
@@ -65,10 +66,10 @@ def _relate(content: dict[str, Any], folder: Path) -> None:
             series["path"] = os.path.relpath(image.parent.resolve() / image.name, folder.resolve())
 
 
-def locate(study: Study, root: Path) -> Study:
-    """The study of a manifest in the resolved folder `root`, with absolute paths."""
+def locate(study: Study, root: Path, region: Region | None = None) -> Study:
+    """The study of a manifest in the resolved folder `root`, with absolute paths and the manifest's region."""
     series = tuple(s.model_copy(update={"path": Path(os.path.normpath(root / s.path))}) for s in study.series)
-    return study.model_copy(update={"series": series})
+    return study.model_copy(update={"series": series, "region": region})
 
 
 def _validate(manifest: Manifest, source: str) -> None:

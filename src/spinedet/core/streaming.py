@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from pydantic import ValidationError
 
+from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import check_header, validate
 from spinedet.core.manifest import FORMAT, check_study, locate, refuse_leakage
@@ -55,12 +56,16 @@ def survey(path: Path) -> tuple[Manifest, int]:
     return manifest, len(ids)
 
 
-def stream_studies(path: Path) -> Iterator[Study]:
-    """The studies of a manifest that `survey` has found right; series paths come back absolute."""
+def stream_studies(path: Path, region: Region) -> Iterator[Study]:
+    """The studies of a manifest that `survey` has found right; series paths come back absolute.
+
+    Args:
+        region: of the manifest, as `survey` tells it.
+    """
     folder = path.parent.resolve()
     for key, value in _items(path):
         if key == "studies":
-            yield locate(_study(path, value), folder)
+            yield locate(_study(path, value), folder, region)
 
 
 def _study(path: Path, text: str) -> Study:
