@@ -152,7 +152,7 @@ def train_together(trainings: Sequence[Training]) -> list[Trained]:
     networks = [_begun(one, card) for one, card in zip(trainings, cards, strict=True)]
     planes = [one.spec.plane for one in trainings]
     learner = SharedDetector(dict(zip(planes, networks, strict=True))) if len(planes) > 1 else networks[0]
-    module = DetectionModule(learner, first.recipe).to(memory_format=torch.channels_last_3d)
+    module = DetectionModule(learner, first.recipe)
     share = Share(first.recipe.batch)
     train = DataLoader(
         SeveralPlanes([_scans(one) for one in trainings]),

@@ -119,6 +119,10 @@ class Bench:
         """Of one training."""
         return self.out / f"{self.manifest.name}-{self.budget:g}s" / job.name
 
+    def finished(self, job: Job) -> bool:
+        """Whether a training came to its end; `result.json` is written last."""
+        return (self.folder(job) / "result.json").is_file()
+
 
 def run_job(bench: Bench, job: Job) -> None:
     """Train and judge one network."""
@@ -218,7 +222,7 @@ def summarise(bench: Bench, jobs: Sequence[Job]) -> list[dict[str, Any]]:
     for plane in dict.fromkeys(job.plane for job in jobs):
         finished: dict[str, list[Job]] = {}
         for job in jobs:
-            if job.plane is plane and (bench.folder(job) / "result.json").is_file():
+            if job.plane is plane and bench.finished(job):
                 finished.setdefault(job.model, []).append(job)
         first = next((job.model for job in jobs if job.model in finished), None)
         for model, done in finished.items():
@@ -306,20 +310,26 @@ def prepare_bench(arguments: argparse.Namespace) -> Bench:
     return Bench(manifest, split_studies(manifest, 0.2, seed=0), arguments.budget, arguments.every, out)
 
 
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", default="set,retinanet", help="separated by commas, or by ; when one has settings")
-    parser.add_argument("--ablate", action="store_true", help="our detector with each part taken away in turn")
-    parser.add_argument("--planes", default="sagittal,axial")
+def parser_of(words: str | None, budget: float) -> argparse.ArgumentParser:
+    """A command line with what every comparison of trainings can be told: its help, and its usual CPU seconds."""
+    parser = argparse.ArgumentParser(description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--budget", type=float, default=300, help="CPU seconds of each training")
+    parser.add_argument("--budget", type=float, default=budget, help="CPU seconds of each plane's training")
     parser.add_argument("--every", type=int, default=100, help="steps between scores on the tuning split")
     parser.add_argument("--cohort", default="demo", choices=sorted(SHIPPED))
     parser.add_argument("--folder", help="where the cohort lies or will be drawn; in --out when left out")
-    parser.add_argument("--processes", type=int, default=2, help="trainings side by side, each on one thread")
+    parser.add_argument("--processes", type=int, default=2, help="that draw the cohort, or train side by side")
     parser.add_argument("--out", default="runs/benchmark")
     parser.add_argument("--table", action="store_true", help="write the tables of what is finished, train nothing")
+    return parser
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = parser_of(__doc__, 300)
+    parser.add_argument("--models", default="set,retinanet", help="separated by commas, or by ; when one has settings")
+    parser.add_argument("--ablate", action="store_true", help="our detector with each part taken away in turn")
+    parser.add_argument("--planes", default="sagittal,axial")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -349,7 +359,7 @@ def main() -> None:
         plane, seed, model = arguments.job.split("/", 2)
         run_job(bench, Job(model, Plane(plane), int(seed)))
         return
-    missing = [job for job in jobs if not (bench.folder(job) / "result.json").is_file()]
+    missing = [job for job in jobs if not bench.finished(job)]
     with ThreadPoolExecutor(arguments.processes) as pool:
         failed = [] if arguments.table else [code for code in pool.map(start, missing) if code]
     rows, timed = summarise(bench, jobs), list(timings(bench, jobs))

@@ -9,17 +9,25 @@ clinical.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
-from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
 from budget import quiet, train_together
-from detector import Bench, Job, judge, markdown, prepare_bench, prepare_training, run_job, summarise, timings
+from detector import (
+    Bench,
+    Job,
+    judge,
+    markdown,
+    parser_of,
+    prepare_bench,
+    prepare_training,
+    run_job,
+    summarise,
+    timings,
+)
 from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_json, write_text
-from spinedet.simulation import SHIPPED
 
 ALONE, SHARED = "set", "set:shared"
 
@@ -34,35 +42,17 @@ def run_shared(bench: Bench, seed: int) -> None:
             judge(bench, Job(SHARED, job.plane, seed), training, trained)
 
 
-def missing(bench: Bench, jobs: Sequence[Job]) -> list[Job]:
-    """Those that are not finished."""
-    return [job for job in jobs if not (bench.folder(job) / "result.json").is_file()]
-
-
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--budget", type=float, default=200, help="CPU seconds of each plane")
-    parser.add_argument("--every", type=int, default=100, help="steps between scores on the tuning split")
-    parser.add_argument("--cohort", default="demo", choices=sorted(SHIPPED))
-    parser.add_argument("--folder", help="where the cohort lies or will be drawn; in --out when left out")
-    parser.add_argument("--processes", type=int, default=2, help="that draw the cohort")
-    parser.add_argument("--out", default="runs/benchmark")
-    parser.add_argument("--table", action="store_true", help="write the tables of what is finished, train nothing")
-    return parser.parse_args()
-
-
 def main() -> None:
     """Train what is missing, then write `shared.json` and `shared.md`."""
-    arguments = parse()
+    arguments = parser_of(__doc__, 200).parse_args()
     quiet()
     bench, seeds = prepare_bench(arguments), [int(seed) for seed in arguments.seeds.split(",")]
     for seed in [] if arguments.table else seeds:
-        if missing(bench, [Job(SHARED, plane, seed) for plane in Plane]):
+        if not all(bench.finished(Job(SHARED, plane, seed)) for plane in Plane):
             run_shared(bench, seed)
-        for job in missing(bench, [Job(ALONE, plane, seed) for plane in Plane]):
-            run_job(bench, job)
+        for job in (Job(ALONE, plane, seed) for plane in Plane):
+            if not bench.finished(job):
+                run_job(bench, job)
     jobs = [Job(model, plane, seed) for seed, plane, model in product(seeds, Plane, (ALONE, SHARED))]
     rows, timed = summarise(bench, jobs), list(timings(bench, jobs))
     write_json(bench.out / "shared.json", {"cohort": bench.manifest.name, "rows": rows, "trainings": timed})

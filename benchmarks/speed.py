@@ -120,7 +120,7 @@ def subject(model: str, spec: PlaneSpec, arguments: argparse.Namespace) -> Subje
     """A new detector."""
     clock = Clock(torch.device(arguments.device))
     detector = build(CONFIGS[model](), Card(("degeneration",), spec.spacing, LESION, (LESION,)))
-    detector = detector.to(clock.device, memory_format=torch.channels_last_3d)
+    detector = detector.to(clock.device)
     accelerator = "gpu" if clock.device.type == "cuda" else "cpu"
     half = "bf16" in str(precision_for(TrainerConfig(accelerator=accelerator)))
     return Subject(detector, torch.optim.AdamW(detector.parameters()), clock, spec, arguments.batch, half)

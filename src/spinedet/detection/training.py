@@ -130,7 +130,7 @@ def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneD
     pl.seed_everything(plan.seed, verbose=False)
     cards = [card_of(each) for each in plans]
     learner = _joined([_begun(each, settings, card) for each, card in zip(plans, cards, strict=True)], plans)
-    module = DetectionModule(learner, settings.recipe).to(memory_format=torch.channels_last_3d)
+    module = DetectionModule(learner, settings.recipe)
     share = share_of(min(plans, key=lambda each: len(each.train)), settings.recipe)
     sampler = PlaneTurns([len(each.train) for each in plans], plan.seed, share, _position(plan))
     average = RampedEma(settings.recipe.ema)
