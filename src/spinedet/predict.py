@@ -172,8 +172,11 @@ def predict_archive(config: PredictConfig, finished: FinishedRun) -> Status:
     path = Path(config.input)
     manifest, studies = survey(path)
     finished = on_region(finished, Region(config.region or manifest.region))
-    facts = {"input_sha256": sha256(path), "operating_point_sha256": finished.operating_point.sha256}
-    facts["region"] = finished.model.region.value
+    facts = {
+        "input_sha256": sha256(path),
+        "operating_point_sha256": finished.operating_point.sha256,
+        "region": finished.model.region.value,
+    }
     settings = {"min_score": config.min_score, "flip": config.flip, "ensemble": list(config.ensemble)}
     settings["eligibility"] = json.loads(json.dumps(asdict(config.eligibility)))
     folder, shard = claim_archive(config, "predict", {**facts, **settings})
