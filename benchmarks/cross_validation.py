@@ -1,6 +1,6 @@
 """Detectors on real scans, patients crossed over: each is tested by networks that never saw it.
 
-    python benchmarks/cross_validation.py SPIDER_FOLDER runs/cross_validation --budget 120
+    python benchmarks/cross_validation.py SPIDER_FOLDER runs/cross_validation --budget 120 --seeds 0,1,2
     python benchmarks/cross_validation.py SPIDER_FOLDER runs/cross_validation --table   # of what is finished
 
 The scans of SPIDER that the folder holds are cut into six folds of patients with about as many lesions each (a lesion
@@ -10,8 +10,9 @@ schedule and averaged weights and end after the same CPU seconds on one thread; 
 weights trained on phantoms tries two recipes in half of them each and keeps the one with the better average precision
 on its tuning fold. Crops are as wide as the slabs. Finished trainings are kept, so stop and start as you like.
 
-Numbers are of all folds together, at IoU 0.1, each fold at its own threshold; 95 % intervals resample patients. Average
-precision and sensitivity at one false positive rank the scores of six networks in one list, as if they meant the same.
+Numbers are of all folds together, at IoU 0.1, each fold at its own threshold, and the mean over the training seeds that
+are finished; 95 % intervals resample patients. Average precision and sensitivity at one false positive rank the scores
+of six networks in one list, as if they meant the same.
 """
 
 from __future__ import annotations
@@ -20,16 +21,20 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from budget import IOU, Trained, Training, as_findings, look, quiet, studies_of, train
+from detector import mean_statistics
 from spider import (
     BOOTSTRAP,
     Discs,
+    Interval,
+    Measure,
+    ReadPatient,
     convert,
     discs_found,
     grading,
@@ -78,29 +83,34 @@ SLAB_MM = 20.0
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """One way to train: from nothing, or from the weights trained on phantoms; its share of the CPU seconds."""
+    """One way to train: a model from nothing, or the weights trained on phantoms; its share of the CPU seconds."""
 
     name: str
-    model: str
     recipe: RecipeConfig
+    model: ModelConfig | None
     share: float = 1.0
-    from_phantoms: bool = False
 
     def settings(self, phantoms: PlaneDetector) -> tuple[ModelConfig, PlaneDetector | None]:
         """The model's config and the weights to begin with."""
-        return (phantoms.config, phantoms) if self.from_phantoms else (CONFIGS[self.model](), None)
+        return (phantoms.config, phantoms) if self.model is None else (self.model, None)
 
 
 # What is compared: the recipes of each, of which the tuning fold chooses. Fine-tuning's are those of `+transfer=`.
 FINE_TUNED = (
-    Recipe("full", "set", RecipeConfig(lr=3e-4), 0.5, True),
-    Recipe("layerwise", "set", RecipeConfig(lr=5e-4, layer_decay=0.65), 0.5, True),
+    Recipe("full", RecipeConfig(lr=3e-4), None, 0.5),
+    Recipe("layerwise", RecipeConfig(lr=5e-4, layer_decay=0.65), None, 0.5),
 )
 TRAINED = {
-    "from scratch": (Recipe("scratch", "set", RecipeConfig()),),
+    "from scratch": (Recipe("scratch", RecipeConfig(), CONFIGS["set"]()),),
+    "from scratch, dense stage alone": (Recipe("dense", RecipeConfig(), CONFIGS["dense"]()),),
+    "from scratch, decoder apart": (Recipe("apart", RecipeConfig(), CONFIGS["set"](apart=True)),),
     "phantoms, then fine-tuned": FINE_TUNED,
-    "MONAI RetinaNet from scratch": (Recipe("retinanet", "retinanet", RecipeConfig()),),
+    "MONAI RetinaNet from scratch": (Recipe("retinanet", RecipeConfig(), CONFIGS["retinanet"]()),),
+    "MONAI RetinaNet from scratch, half the learning rate": (
+        Recipe("retinanet-half", RecipeConfig(lr=5e-4), CONFIGS["retinanet"]()),
+    ),
 }
+RECIPES = {recipe.name: recipe for recipes in TRAINED.values() for recipe in recipes}
 
 
 @dataclass(frozen=True)
@@ -291,50 +301,63 @@ def zero_shot(trial: Trial) -> Iterator[tuple[str, Answers]]:
 LOWEST = "lowest four, no image"
 
 
-def contenders(trial: Trial) -> Iterator[tuple[str, Answers]]:
-    """All that is finished, with the references that look at no image."""
+def contenders(trials: Sequence[Trial]) -> Iterator[tuple[str, list[Answers]]]:
+    """What is finished, the answers of each training seed, with the references that look at no image."""
     for name, recipes in TRAINED.items():
-        if all(is_done(trial, recipe, number) for recipe in recipes for number in range(len(trial.folds))):
-            yield name, crossed(trial, recipes)
-    yield from zero_shot(trial)
+        finished = [crossed(trial, recipes) for trial in trials if all(not missing(trial, one) for one in recipes)]
+        if finished:
+            yield name, finished
+    first = trials[0]
+    yield from ((name, [answers]) for name, answers in zero_shot(first))
     for name, count in (("every disc, no image", 99), (LOWEST, 4)):
-        found = lowest(trial.discs, count)
-        yield name, Answers(found, {study.id: 0.5 for study in found.studies})
+        found = lowest(first.discs, count)
+        yield name, [Answers(found, {study.id: 0.5 for study in found.studies})]
 
 
-def is_done(trial: Trial, recipe: Recipe, number: int) -> bool:
-    """Whether a training is finished."""
-    return (trial.folder(recipe, number) / "result.json").is_file()
+def missing(trial: Trial, recipe: Recipe) -> list[int]:
+    """The folds whose training is not finished."""
+    return [n for n in range(len(trial.folds)) if not (trial.folder(recipe, n) / "result.json").is_file()]
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What one contender says, and its numbers with their replicates."""
+    """What one contender says with each training seed, and the mean of its numbers with their replicates."""
 
     name: str
-    answers: Answers
+    answers: Sequence[Answers]
     numbers: Statistics
 
+    def measured(self, discs: Discs, measure: Measure) -> Interval:
+        """The mean over the seeds of a measure of its patients."""
+        runs = [read_patients(answers.marked, discs) for answers in self.answers]
 
-def scored(trial: Trial) -> list[Scored]:
+        def mean(patients: Sequence[tuple[ReadPatient, ...]]) -> float:
+            return float(np.mean([measure(run) for run in zip(*patients, strict=True)]))
+
+        return interval(list(zip(*runs, strict=True)), mean)
+
+
+def scored(trials: Sequence[Trial]) -> list[Scored]:
     """Every contender, all with the same resamples of the patients."""
     settings = ScoreSettings(criterion=CRITERION, bootstrap=BOOTSTRAP, secondary=(), strata=())
-    said = contenders(trial)
-    return [Scored(name, answers, numbers_of(trial.manifest, answers, settings)) for name, answers in said]
+
+    def numbers(answers: Sequence[Answers]) -> Statistics:
+        return mean_statistics([numbers_of(trials[0].manifest, one, settings) for one in answers])
+
+    return [Scored(name, answers, numbers(answers)) for name, answers in contenders(trials)]
 
 
-def table(trial: Trial, contending: Sequence[Scored]) -> list[dict[str, Any]]:
+def table(discs: Discs, contending: Sequence[Scored]) -> list[dict[str, Any]]:
     """A row for each contender; differences are this one minus the lowest four."""
     rule = next(one.numbers for one in contending if one.name == LOWEST)
     rows = []
     for one in contending:
         apart = difference(rule, one.numbers, METRICS)
-        patients = read_patients(one.answers.marked, trial.discs)
         row: dict[str, Any] = {"name": one.name} | {metric: triple(one.numbers.estimate(metric)) for metric in METRICS}
         row |= {f"{metric} ahead": triple(apart.estimate(metric)) for metric in METRICS}
         measures = {"discs found": discs_found, "shown on discs": shown_on_discs, "grading": grading}
-        row |= {name: interval(patients, measure) for name, measure in measures.items()}
-        rows.append(row | {"thresholds": sorted(set(one.answers.thresholds.values()))})
+        row |= {name: one.measured(discs, measure) for name, measure in measures.items()}
+        rows.append(row | {"thresholds": [sorted(set(answers.thresholds.values())) for answers in one.answers]})
     return rows
 
 
@@ -361,26 +384,26 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
         "findings above the threshold that lie on a disc": "shown on discs",
         "grading AUC": "grading",
     }
-    lines = [f"| | {' | '.join(heads)} |", "|" + "---|" * (1 + len(heads))]
-    lines += [f"| {row['name']} | {' | '.join(show(row[key]) for key in heads.values())} |" for row in rows]
+    lines = [f"| | seeds | {' | '.join(heads)} |", "|" + "---|" * (2 + len(heads))]
+    for row in rows:
+        cells = [row["name"], str(len(row["thresholds"])), *(show(row[key]) for key in heads.values())]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def trainings(trial: Trial) -> Iterator[dict[str, Any]]:
+def trainings(trials: Sequence[Trial]) -> Iterator[dict[str, Any]]:
     """What became of every finished training."""
-    for recipe in (one for recipes in TRAINED.values() for one in recipes):
-        for number in range(len(trial.folds)):
-            if is_done(trial, recipe, number):
-                content = read_json(trial.folder(recipe, number) / "result.json")
-                yield {"recipe": recipe.name, "fold": number, **content}
+    for trial, recipe in product(trials, RECIPES.values()):
+        for number in sorted(set(range(len(trial.folds))) - set(missing(trial, recipe))):
+            content = read_json(trial.folder(recipe, number) / "result.json")
+            yield {"recipe": recipe.name, "seed": trial.seed, "fold": number, **content}
 
 
-def prepare_trial(arguments: argparse.Namespace) -> Trial:
+def prepare_trial(root: Path, out: Path, budget: float, seed: int) -> Trial:
     """The scans in their folds."""
-    discs = convert(arguments.root, arguments.out)
+    discs = convert(root, out)
     manifest = read_manifest(discs.lesions)
-    folds = folds_of(manifest, FOLDS, seed=0)
-    return Trial(manifest, discs, folds, arguments.budget, arguments.seed, arguments.out)
+    return Trial(manifest, discs, folds_of(manifest, FOLDS, seed=0), budget, seed, out)
 
 
 def parse() -> argparse.Namespace:
@@ -389,7 +412,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("root", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--budget", type=float, default=120, help="CPU seconds of each contender in each fold")
-    parser.add_argument("--seed", type=int, default=0, help="of the trainings; the folds stay")
+    parser.add_argument("--seeds", default="0", help="of the trainings; the folds stay")
+    parser.add_argument("--recipes", default=",".join(RECIPES), help="to train; the table has all that is finished")
     parser.add_argument("--table", action="store_true", help="write the table of what is finished, train nothing")
     return parser.parse_args()
 
@@ -398,17 +422,19 @@ def main() -> None:
     """Train what is missing, then write `cross_validation.json` and `cross_validation.md`."""
     quiet()
     arguments = parse()
-    trial = prepare_trial(arguments)
-    for recipe in (one for recipes in TRAINED.values() for one in recipes):
-        for number in range(len(trial.folds)):
-            if not (arguments.table or is_done(trial, recipe, number)):
-                print(f"training {recipe.name}, fold {number}", flush=True)
-                run_fold(trial, recipe, number)
-    contending = scored(trial)
-    rows, folds = table(trial, contending), [sorted(fold.test) for fold in trial.folds]
-    content = {"folds": folds, "rows": rows, "pairs": pairs(contending), "trainings": list(trainings(trial))}
-    write_json(trial.out / "cross_validation.json", content)
-    write_text(trial.out / "cross_validation.md", markdown(rows))
+    seeds = [int(seed) for seed in arguments.seeds.split(",")]
+    first = prepare_trial(arguments.root, arguments.out, arguments.budget, seeds[0])
+    trials = [first, *(replace(first, seed=seed) for seed in seeds[1:])]
+    if not arguments.table:
+        for trial, name in product(trials, arguments.recipes.split(",")):
+            for number in missing(trial, RECIPES[name]):
+                print(f"training {name}, seed {trial.seed}, fold {number}", flush=True)
+                run_fold(trial, RECIPES[name], number)
+    contending = scored(trials)
+    rows, folds = table(first.discs, contending), [sorted(fold.test) for fold in first.folds]
+    content = {"folds": folds, "rows": rows, "pairs": pairs(contending), "trainings": list(trainings(trials))}
+    write_json(first.out / "cross_validation.json", content)
+    write_text(first.out / "cross_validation.md", markdown(rows))
     print(markdown(rows))
 
 

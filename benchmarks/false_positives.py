@@ -157,7 +157,8 @@ def main() -> None:
     """Fine-tune unless that is done, look at every volume, write `false_positives.json` and `false_positives.md`."""
     quiet()
     arguments = parse()
-    tuned = fine_tune(prepare_trial(arguments), arguments.out / f"fine-tuned-seed{arguments.seed}")
+    trial = prepare_trial(arguments.root, arguments.out, arguments.budget, arguments.seed)
+    tuned = fine_tune(trial, arguments.out / f"fine-tuned-seed{trial.seed}")
     runs = {"phantoms": open_run(SHIPPED), "fine_tuned": tuned}
     rows = [look(path, runs) for path in volumes(arguments.scans)]
     write_json(arguments.out / "false_positives.json", [asdict(row) for row in rows])

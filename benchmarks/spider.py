@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +117,11 @@ def grading(patients: Sequence[ReadPatient]) -> float:
     return float((ranks[worn].sum() - worn.sum() * (worn.sum() + 1) / 2) / (worn.sum() * (~worn).sum()))
 
 
-def interval(patients: Sequence[ReadPatient], measure: Callable[[Sequence[ReadPatient]], float]) -> Interval:
+Measure: TypeAlias = Callable[[Sequence[ReadPatient]], float]
+Patient = TypeVar("Patient")
+
+
+def interval(patients: Sequence[Patient], measure: Callable[[Sequence[Patient]], float]) -> Interval:
     """A measure with its 95 % percentile interval over resampled patients."""
     rng = np.random.default_rng(SEED)
     draws = rng.integers(len(patients), size=(REPLICATES, len(patients)))

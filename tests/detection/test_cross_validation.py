@@ -107,6 +107,22 @@ def test_recipes_of_one_contender_share_its_budget(crossing: ModuleType) -> None
     )
 
 
+def test_seeds_are_averaged_patient_by_patient(crossing: ModuleType, benchmark_named: Named) -> None:
+    everything = manifest([study("a", [0.0, 50.0]), study("b", [0.0, 50.0])])
+    state = {(name, height): height == "0.0" for name in ("s-a", "s-b") for height in ("0.0", "50.0")}
+    discs = benchmark_named("spider").Discs(Path("none"), everything, state)
+
+    def seed(worn: float) -> object:
+        studies = tuple(findings(name, (0.0, worn), (50.0, 0.5)) for name in ("s-a", "s-b"))
+        said = Findings(model={"planes": ["sagittal"]}, studies=studies)
+        return crossing.Answers(said, {"s-a": 0.1, "s-b": 0.1})
+
+    # One seed ranks every worn disc first, the other every one last: on average neither, whoever is drawn.
+    two = crossing.Scored("two", [seed(0.9), seed(0.1)], None)
+    assert two.measured(discs, crossing.grading) == (0.5, 0.5, 0.5)
+    assert crossing.Scored("one", [seed(0.9)], None).measured(discs, crossing.grading) == (1.0, 1.0, 1.0)
+
+
 def test_findings_are_told_apart_by_where_they_lie(benchmark_named: Named) -> None:
     script = benchmark_named("false_positives")
     vertebrae = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 40.0], [0.0, 0.0, 80.0]])
