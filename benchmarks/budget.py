@@ -6,7 +6,7 @@ import logging
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -55,6 +55,7 @@ class Training:
     every: int
     seed: int
     initial: PlaneDetector | None = None
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +187,7 @@ def _begun(one: Training, card: Card) -> Detector:
 
 
 def _scans(one: Training) -> TrainingScans:
-    return TrainingScans(one.train, one.manifest.categories, Augmented(one.spec, AugmentConfig(), one.seed))
+    return TrainingScans(one.train, one.manifest.categories, Augmented(one.spec, one.augment, one.seed))
 
 
 def _trainer(training: Training, clock: CpuBudget, progress: Progress) -> pl.Trainer:

@@ -6,10 +6,11 @@
 
 Every model is trained on the same scans with the same augmentation, optimiser, schedule and averaged weights until it
 has used its CPU seconds on one thread, so that what else the machine does changes nothing; scores on the tuning split
-along the way are not counted. A model is a choice of `model=`, with settings of it or of the recipe after a colon:
-`--models "set;retinanet:negatives=focal,lr=0.0005,levels=fine+coarse"`. The threshold is frozen on the tuning split at
-IoU 0.1 (max F1) and used at every IoU. Each model, plane and seed is a process with a folder of its own under `--out`,
-and what is finished there is not trained again: stop and start as you like. Phantoms only: nothing clinical.
+along the way are not counted. A model is a choice of `model=`, with settings of it, of the recipe or of the
+augmentation after a colon: `--models "set;retinanet:negatives=focal,lr=0.0005,levels=fine+coarse"`. The threshold is
+frozen on the tuning split at IoU 0.1 (max F1) and used at every IoU. Each model, plane and seed is a process with a
+folder of its own under `--out`, and what is finished there is not trained again: stop and start as you like. Phantoms
+only: nothing clinical.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from spinedet.core.types import Manifest
 from spinedet.detection.data import prepare_scans
 from spinedet.detection.models import CONFIGS, ModelConfig
 from spinedet.detection.module import RecipeConfig
+from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import SPECS
 from spinedet.scoring import (
     BootstrapSettings,
@@ -90,12 +92,15 @@ class Job:
         return f"{re.sub(r'[^a-z0-9_.=+]+', '-', self.model)}-{self.plane.value}-{self.seed}"
 
     @property
-    def settings(self) -> tuple[ModelConfig, RecipeConfig]:
-        """The model's config, and the recipe that all share but for what is asked here."""
+    def settings(self) -> tuple[ModelConfig, RecipeConfig, AugmentConfig]:
+        """The model's config, and the recipe and augmentation that all share but for what is asked here."""
         kind, _, words = self.model.partition(":")
         given = {key: _value(text) for key, _, text in (word.partition("=") for word in words.split(",") if word)}
-        recipe = {key: given.pop(key) for key in [one.name for one in fields(RecipeConfig)] if key in given}
-        return CONFIGS[kind](**given), RecipeConfig(**recipe)
+        recipe, augment = (
+            {key: given.pop(key) for key in [one.name for one in fields(part)] if key in given}
+            for part in (RecipeConfig, AugmentConfig)
+        )
+        return CONFIGS[kind](**given), RecipeConfig(**recipe), AugmentConfig(**augment)
 
 
 def _value(text: str) -> Any:
@@ -138,7 +143,9 @@ def prepare_training(bench: Bench, job: Job, cache: Path) -> Training:
     scans = prepare_scans((*bench.splits.train, *bench.splits.tune), spec, cache / job.name, 1).scans
     seen = [scan for scan in scans if scan.study not in tuning]
     held = [scan for scan in scans if scan.study in tuning]
-    return Training(bench.manifest, seen, held, spec, *job.settings, bench.budget, bench.every, job.seed)
+    config, recipe, augment = job.settings
+    known = (bench.manifest, seen, held, spec, config, recipe, bench.budget, bench.every, job.seed)
+    return Training(*known, augment=augment)
 
 
 def judge(bench: Bench, job: Job, training: Training, trained: Trained) -> None:

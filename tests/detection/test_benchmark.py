@@ -12,6 +12,7 @@ import pytest
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.types import Findings, Manifest
 from spinedet.detection.module import RecipeConfig
+from spinedet.imaging.augment import AugmentConfig
 
 from .conftest import MakeStudy
 from .tiny import MODEL, plan, turned
@@ -22,10 +23,12 @@ def bench(benchmark_named: Callable[[str], ModuleType]) -> ModuleType:
     return benchmark_named("detector")
 
 
-def test_settings_after_the_colon_reach_the_model_and_the_recipe(bench: ModuleType) -> None:
-    config, recipe = bench.Job("retinanet:negatives=focal,lr=0.0005,levels=fine+coarse", Plane.AXIAL, 0).settings
+def test_settings_after_the_colon_reach_model_recipe_and_augmentation(bench: ModuleType) -> None:
+    words = "retinanet:negatives=focal,lr=0.0005,levels=fine+coarse,elastic_probability=0.5"
+    config, recipe, augment = bench.Job(words, Plane.AXIAL, 0).settings
     assert (config.name, config.negatives, config.levels) == ("retinanet", "focal", ["fine", "coarse"])
     assert recipe.lr == 0.0005
+    assert augment == AugmentConfig(elastic_probability=0.5)
 
 
 def test_every_ablation_changes_the_model_and_has_a_folder_of_its_own(bench: ModuleType) -> None:

@@ -7,7 +7,8 @@ import torch
 from omegaconf import OmegaConf
 from torch import Generator, Tensor
 
-from spinedet.imaging.augment import AugmentConfig, augment, crop
+from spinedet.core.errors import InputError
+from spinedet.imaging.augment import AugmentConfig, _Bend, _map_boxes, _Placement, _unbend, _warp, augment, crop
 from spinedet.imaging.planes import AXIAL, SAGITTAL, PlaneSpec
 
 SHAPE = (12, 80, 64)
@@ -77,25 +78,95 @@ def test_a_shift_moves_pixels_and_boxes_by_the_same_millimetres() -> None:
 
 def test_a_turn_by_90_degrees_swaps_sides_in_mm() -> None:
     """Half turns and more are no augmentation, but show by hand that turning is rigid in mm."""
-    from spinedet.imaging.augment import _map_boxes
-
     pixel = torch.tensor([1.0, 2.0])
     turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]]) * pixel / pixel[:, None]
     # 80 x 64 pixels of 1 x 2 mm; the box is 20 x 20 mm in the plane, its centre 10 mm right of the middle.
     box = torch.tensor([[0.0, 30, 32, 1, 50, 42]])
-    mapped = _map_boxes(box, turn, torch.zeros(2), torch.Size((1, 1, 80, 64)))
+    mapped = _map_boxes(box, _Placement(turn, torch.zeros(2)), torch.Size((1, 1, 80, 64)))
     # Turned: 10 mm above the middle (rows), still 20 x 20 mm: rows 40 - 10 -+ 10, columns 32 -+ 5.
     assert mapped[0].tolist() == pytest.approx([0, 20, 27, 1, 40, 37])
 
 
 def test_turning_does_not_inflate_boxes() -> None:
-    from spinedet.imaging.augment import _map_boxes
-
     angle = torch.tensor(torch.pi / 4)
     turn = torch.stack([torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])])
     box = torch.tensor([[0.0, 30, 22, 1, 50, 42]])
-    mapped = _map_boxes(box, turn, torch.zeros(2), torch.Size((1, 1, 80, 64)))
+    mapped = _map_boxes(box, _Placement(turn, torch.zeros(2)), torch.Size((1, 1, 80, 64)))
     assert mapped[0].tolist() == pytest.approx(box[0].tolist(), abs=1e-4), "a circle turned is the same circle"
+
+
+STEP = torch.tensor([20.0, 16.0])
+
+
+def bend_of(*displacement: float) -> _Bend:
+    """Every knot displaced alike: a shift."""
+    return _Bend(torch.tensor(displacement).expand(7, 7, 2), STEP)
+
+
+def folding_most(limit: float) -> _Bend:
+    """Knots at the limit, signed so that rows and columns together change fastest just beside the middle knot."""
+    sign = torch.ones(7, 7)
+    sign[3:] *= -1
+    sign[:, 3:] *= -1
+    sign[2:5, 2:5] = torch.tensor([[1.0, 1, 1], [1, 1, -1], [1, -1, -1]])
+    return _Bend(limit * STEP * torch.stack([sign, sign], dim=-1), STEP)
+
+
+@pytest.mark.parametrize("affine", [0.0, 1.0])
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("spec", [SAGITTAL, AXIAL, dataclasses.replace(SAGITTAL, spacing=(4.0, 1.2, 1.8))])
+def test_boxes_follow_the_lesion_through_a_bend(spec: PlaneSpec, seed: int, affine: float) -> None:
+    config = only(affine_probability=affine, elastic_probability=1.0, elastic_mm=12.0)
+    mask = ellipsoid(BOX[0])
+    image, boxes = augment(mask, BOX, spec, config, seeded(seed))
+    assert (image - mask).abs().max() > 0.5
+    assert (boxes[0] - bounds(image > 0.5)).abs().max() < 1.0
+    assert boxes[0, [0, 3]].tolist() == [3, 7], "slices bend alike"
+
+
+def test_a_bend_by_the_same_everywhere_is_a_shift() -> None:
+    placement = _Placement(torch.eye(2), torch.zeros(2), bend_of(3.0, -2.0))
+    assert _map_boxes(BOX, placement, torch.Size((1, *SHAPE)))[0].tolist() == pytest.approx([3, 17, 32, 7, 31, 50])
+    assert torch.allclose(_warp(scene(), placement)[..., :-3, 2:], scene()[..., 3:, :-2], atol=1e-4)
+
+
+def test_bend_and_affine_are_sampled_once() -> None:
+    """Half a pixel there and back: sampled twice it would be blurred."""
+    placement = _Placement(torch.eye(2), torch.full((2,), 0.5), bend_of(0.5, 0.5))
+    assert torch.allclose(_warp(scene(), placement), scene(), atol=1e-4)
+    assert torch.allclose(_map_boxes(BOX, placement, torch.Size((1, *SHAPE))), BOX, atol=1e-4)
+
+
+def test_the_strongest_bend_neither_folds_nor_defeats_its_inversion() -> None:
+    bend, places = (
+        folding_most(0.25),
+        torch.meshgrid(torch.arange(0, 80, 0.25), torch.arange(0, 64, 0.25), indexing="ij"),
+    )
+    points = torch.stack(places, dim=-1).reshape(-1, 2)
+
+    def change(axis: int) -> Tensor:
+        step = torch.eye(2)[axis] * 0.01
+        return (bend.at(points + step) - bend.at(points - step)) / 0.02
+
+    down, across = change(0), change(1)
+    in_steps = torch.stack([down[:, 0], across[:, 0] * STEP[1] / STEP[0]]).abs().sum(0)
+    assert 0.45 < in_steps.max() < 0.25 * 2.0464 + 1e-3, "as steep as it gets"
+    assert ((1 + down[:, 0]) * (1 + across[:, 1]) - down[:, 1] * across[:, 0]).min() > 0
+    found = _unbend(points, bend)
+    assert (found + bend.at(found) - points).abs().max() < 0.03
+
+
+def test_a_bend_that_would_fold_is_refused() -> None:
+    with pytest.raises(InputError, match=r"elastic_mm=13\.0 must be from 0 to a quarter"):
+        AugmentConfig(elastic_mm=13.0)
+
+
+def test_an_elastic_bend_that_is_off_throws_no_dice() -> None:
+    used, same = seeded(0), seeded(0)
+    augment(scene(), BOX, SAGITTAL, OFF, used)
+    for _ in range(8):  # the other variations
+        torch.rand((), generator=same)
+    assert torch.equal(used.get_state(), same.get_state())
 
 
 def test_nothing_switched_on_changes_nothing() -> None:

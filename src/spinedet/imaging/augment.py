@@ -9,10 +9,18 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from spinedet.core.errors import InputError
 from spinedet.imaging.planes import PlaneSpec
 
 # The coil's shading varies over a third of the body or so: its field is drawn on this few knots.
 _BIAS_KNOTS = (3, 4, 4)
+# A cubic B-spline whose coefficients stay below this share of its knots' distance moves two points against each other
+# by about half of their distance at most, so the map is one-to-one; it is up to 1/2.046 (Choi and Lee, Graphical Models
+# 2000;62:411-427).
+_LARGEST_BEND = 0.25
+# Halving what is left each time brings the strongest bend to a few hundredths of a pixel.
+_INVERSION_STEPS = 8
+_POINTS_ON_OUTLINE = 32
 
 
 @dataclass
@@ -21,6 +29,10 @@ class AugmentConfig:
 
     Strengths are limits of a uniform draw around "no change"; those named `log_` are drawn as exponents, so that
     half and double are equally likely. Intensities are in units of the normalised image's deviation.
+
+    Attributes:
+        elastic_mm, elastic_spacing_mm: how far the knots of a smooth bend of the plane stray, and how far apart they
+            are. Every slice bends alike: a patient who lies otherwise moves as a body, and slices do not slip.
     """
 
     flip_probability: float = 0.5
@@ -30,6 +42,9 @@ class AugmentConfig:
     log_anisotropy: float = 0.06
     shear: float = 0.06
     translation_mm: float = 12.0
+    elastic_probability: float = 0.0
+    elastic_mm: float = 8.0
+    elastic_spacing_mm: float = 48.0
     contrast_probability: float = 0.7
     log_gamma: float = 0.35
     log_contrast: float = 0.25
@@ -43,6 +58,13 @@ class AugmentConfig:
     slice_drop_probability: float = 0.15
     slice_gain_probability: float = 0.3
     slice_log_gain: float = 0.12
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.elastic_mm <= _LARGEST_BEND * self.elastic_spacing_mm:
+            raise InputError(
+                f"augment.elastic_mm={self.elastic_mm} must be from 0 to a quarter of augment.elastic_spacing_mm="
+                f"{self.elastic_spacing_mm}, or the image would fold over itself"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +100,10 @@ class _Dice:
         """Uniform in (-limit, limit)."""
         return limit * (2 * self.number() - 1)
 
+    def all_within(self, limit: float, *shape: int) -> Tensor:
+        """Each uniform in (-limit, limit)."""
+        return limit * (2 * torch.rand(shape, generator=self.generator, device=self.generator.device) - 1)
+
     def below(self, count: int) -> int:
         return min(int(self.number() * count), count - 1)
 
@@ -105,9 +131,13 @@ def augment(
     signal = image - floor  # air is 0, so that gains, magnitudes and zero padding mean what they do in a scanner
     if dice.throw(config.flip_probability):
         signal, boxes = _flip(signal, boxes, spec.left_right_axis)
-    if dice.throw(config.affine_probability):
-        forward, shift = _draw_affine(spec, config, dice)
-        signal, boxes = _warp(signal, forward, shift), _map_boxes(boxes, forward, shift, signal.shape)
+    affine = _draw_affine(spec, config, dice) if dice.throw(config.affine_probability) else None
+    # Switched off it throws no dice, so that what follows is what it was before there was an elastic bend.
+    bends = config.elastic_probability > 0 and dice.throw(config.elastic_probability)
+    bend = _draw_bend(signal.shape, spec, config, dice) if bends else None
+    if affine is not None or bend is not None:
+        placement = _Placement(*(affine or (torch.eye(2), torch.zeros(2))), bend)
+        signal, boxes = _warp(signal, placement), _map_boxes(boxes, placement, signal.shape)
     return _vary_signal(signal, config, dice) + floor, boxes
 
 
@@ -154,31 +184,103 @@ def _draw_affine(spec: PlaneSpec, config: AugmentConfig, dice: _Dice) -> tuple[T
     return (rotate @ shear * scale) * pixel / pixel[:, None], shift / pixel
 
 
-def _warp(signal: Tensor, forward: Tensor, shift: Tensor) -> Tensor:
-    """The signal carried along the map, every slice alike; 0 comes in from outside."""
+@dataclass(frozen=True, eq=False)
+class _Bend:
+    """A smooth displacement of the plane: a cubic B-spline, nothing beyond its knots.
+
+    Attributes:
+        knots: (rows, columns, 2) displacement by (row, column) in pixels.
+        step: (2,) distance of knots in pixels; the first ones lie one step before the image.
+    """
+
+    knots: Tensor
+    step: Tensor
+
+    def on_grid(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """Displacements (r, c, 2) of all pixels in these rows and columns, voxel edges."""
+        down = (self._weights(rows, 0) @ self.knots.flatten(1)).view(len(rows), -1, 2)
+        return self._weights(columns, 1) @ down
+
+    def at(self, points: Tensor) -> Tensor:
+        """Displacements (n, 2) of points (n, 2), voxel edges."""
+        down = (self._weights(points[:, 0], 0) @ self.knots.flatten(1)).view(len(points), -1, 2)
+        return (self._weights(points[:, 1], 1)[..., None] * down).sum(dim=1)
+
+    def _weights(self, x: Tensor, axis: int) -> Tensor:
+        """(n, knots) of the positions (n,) along one axis."""
+        apart = (x[:, None] / self.step[axis] + 1 - torch.arange(self.knots.shape[axis])).abs()
+        near, far = 2 / 3 - apart.square() + apart.pow(3) / 2, (2 - apart).clamp(min=0).pow(3) / 6
+        return torch.where(apart < 1, near, far)
+
+
+def _draw_bend(shape: torch.Size, spec: PlaneSpec, config: AugmentConfig, dice: _Dice) -> _Bend:
+    """Knots over an image of this shape (1, D, H, W) and one step around it."""
+    pixel = torch.tensor(spec.spacing[1:])
+    step = config.elastic_spacing_mm / pixel
+    rows, columns = (math.ceil(length / float(apart)) + 3 for length, apart in zip(shape[2:], step, strict=True))
+    return _Bend(dice.all_within(config.elastic_mm, rows, columns, 2) / pixel, step)
+
+
+@dataclass(frozen=True, eq=False)
+class _Placement:
+    """Where the plane's points go: by an affine map about the image's middle, then by undoing a bend.
+
+    The bend is that of the way back, from output to input, which an image is sampled on.
+
+    Attributes:
+        forward: (2, 2) and shift: (2,), in (row, column) pixels.
+    """
+
+    forward: Tensor
+    shift: Tensor
+    bend: _Bend | None = None
+
+
+def _warp(signal: Tensor, placement: _Placement) -> Tensor:
+    """The signal carried along the map, every slice alike, sampled once; 0 comes in from outside."""
     # Sampling goes from output to input, in (x, y), with -1 and 1 at the outer edges (align_corners=False).
-    inverse = torch.linalg.inv(forward)
+    inverse = torch.linalg.inv(placement.forward)
     half = torch.tensor([signal.shape[3] / 2, signal.shape[2] / 2])
     linear = inverse.flip(0, 1) * half / half[:, None]
-    offset = -(inverse @ shift).flip(0) / half
+    offset = -(inverse @ placement.shift).flip(0) / half
     theta = torch.cat([linear, offset[:, None]], dim=1)[None].to(signal)
     grid = F.affine_grid(theta, [1, 1, signal.shape[2], signal.shape[3]], align_corners=False)
+    if placement.bend is not None:
+        bent = placement.bend.on_grid(*(torch.arange(length) + 0.5 for length in signal.shape[2:]))
+        grid = grid + ((bent @ inverse.T).flip(-1) / half).to(signal)
     return F.grid_sample(signal, grid, padding_mode="zeros", align_corners=False)
 
 
-def _map_boxes(boxes: Tensor, forward: Tensor, shift: Tensor, shape: torch.Size) -> Tensor:
+def _map_boxes(boxes: Tensor, placement: _Placement, shape: torch.Size) -> Tensor:
     """Bounds of each box's inscribed ellipsoid after the map.
 
     Lesions are round: the hull of a rotated box's corners grows with every turn (by 41 % at 45 degrees) while the
     lesion in it does not; the bounds of the mapped ellipsoid stay those of the lesion.
     """
-    forward, shift = forward.to(boxes), shift.to(boxes)
+    forward, shift = placement.forward.to(boxes), placement.shift.to(boxes)
     middle = boxes.new_tensor([shape[2] / 2, shape[3] / 2])
     center = (boxes[:, 1:3] + boxes[:, 4:6]) / 2
     half = (boxes[:, 4:6] - boxes[:, 1:3]) / 2
-    center = (center - middle) @ forward.T + middle + shift
-    half = (half.square() @ forward.square().T).sqrt()
-    return torch.cat([boxes[:, :1], center - half, boxes[:, 3:4], center + half], dim=1)
+    if placement.bend is not None:
+        # Slices bend alike, so the ellipsoid's widest section, an ellipse, bounds it.
+        angle = torch.arange(_POINTS_ON_OUTLINE) * (2 * math.pi / _POINTS_ON_OUTLINE)
+        outline = center[:, None] + half[:, None] * torch.stack([angle.cos(), angle.sin()], dim=1).to(boxes)
+        outline = _unbend((outline - middle) @ forward.T + middle + shift, placement.bend)
+        low, high = outline.amin(dim=1), outline.amax(dim=1)
+    else:
+        center = (center - middle) @ forward.T + middle + shift
+        half = (half.square() @ forward.square().T).sqrt()
+        low, high = center - half, center + half
+    return torch.cat([boxes[:, :1], low, boxes[:, 3:4], high], dim=1)
+
+
+def _unbend(points: Tensor, bend: _Bend) -> Tensor:
+    """The points (..., 2) that the bend carries to these, by fixed-point iteration."""
+    wanted = points.reshape(-1, 2)
+    found = wanted
+    for _ in range(_INVERSION_STEPS):
+        found = wanted - bend.at(found)
+    return found.reshape(points.shape)
 
 
 def _vary_signal(signal: Tensor, config: AugmentConfig, dice: _Dice) -> Tensor:
