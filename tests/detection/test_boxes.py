@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -70,3 +72,11 @@ def test_points_on_the_limits_of_a_box_are_in_it() -> None:
     box = torch.tensor([[0.0, 0, 0, 2, 2, 2]])
     points = torch.tensor([[0.0, 1, 2], [3.0, 1, 1]])
     assert contains(box, points).flatten().tolist() == [True, False]
+
+
+@pytest.mark.parametrize("function", [iou, giou, refine])
+def test_box_arithmetic_compiles_without_a_break(function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
+    # The tracer alone: what code is generated from the graph is PyTorch's own matter.
+    compiled = torch.compile(function, fullgraph=True, backend="eager")
+    boxes = torch.stack([LEFT, RIGHT, FAR])
+    torch.testing.assert_close(compiled(boxes, boxes / 2), function(boxes, boxes / 2))
