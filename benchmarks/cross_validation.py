@@ -103,7 +103,7 @@ FINE_TUNED = (
 TRAINED = {
     "from scratch": (Recipe("scratch", RecipeConfig(), CONFIGS["set"]()),),
     "from scratch, dense stage alone": (Recipe("dense", RecipeConfig(), CONFIGS["dense"]()),),
-    "from scratch, decoder apart": (Recipe("apart", RecipeConfig(), CONFIGS["set"](apart=True)),),
+    "from scratch, decoder not apart": (Recipe("joint", RecipeConfig(), CONFIGS["set"](apart=False)),),
     "phantoms, then fine-tuned": FINE_TUNED,
     "MONAI RetinaNet from scratch": (Recipe("retinanet", RecipeConfig(), CONFIGS["retinanet"]()),),
     "MONAI RetinaNet from scratch, half the learning rate": (

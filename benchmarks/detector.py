@@ -69,7 +69,7 @@ ABLATIONS = (
     "set:overlap=1.0",
     "set:auxiliary=0.0",
     "set:least_quality=1.0",
-    "set:apart=true",
+    "set:apart=false",
     "set:decoder_layers=1",
     "dense",
 )

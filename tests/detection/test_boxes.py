@@ -75,7 +75,9 @@ def test_points_on_the_limits_of_a_box_are_in_it() -> None:
 
 
 @pytest.mark.parametrize("function", [iou, giou, refine])
-def test_box_arithmetic_compiles_without_a_break(function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
+def test_box_arithmetic_compiles_without_a_break(
+    function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+) -> None:
     # The tracer alone: what code is generated from the graph is PyTorch's own matter.
     compiled = torch.compile(function, fullgraph=True, backend="eager")
     boxes = torch.stack([LEFT, RIGHT, FAR])

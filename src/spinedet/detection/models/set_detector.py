@@ -32,14 +32,15 @@ class SetDetectorConfig(DenseConfig):
         denoising: jittered copies of each lesion that the decoder learns to repair; 0 turns it off.
         auxiliary: weight of the losses of all decoder layers but the last; 0 leaves the last layer's.
         least_quality: a hit is asked for a score of its box's IoU, but no less than this; 1 turns IoU-awareness off.
-        apart: the decoder learns from the features of the dense stage without changing them.
+        apart: the decoder learns from the features of the dense stage without changing them; the dense stage learns
+            more from its own losses alone (measured).
     """
 
     name: str = "set"
     decoder_layers: int = 3
     denoising: int = 3
     auxiliary: float = 1.0
-    apart: bool = False
+    apart: bool = True
 
 
 class Queries(NamedTuple):
