@@ -154,7 +154,7 @@ def train_together(trainings: Sequence[Training]) -> list[Trained]:
     planes = [one.spec.plane for one in trainings]
     learner = SharedDetector(dict(zip(planes, networks, strict=True))) if len(planes) > 1 else networks[0]
     module = DetectionModule(learner, first.recipe)
-    share = Share(first.recipe.batch)
+    share = Share(first.recipe.scans_a_step(processes=1))
     train = DataLoader(
         SeveralPlanes([_scans(one) for one in trainings]),
         batch_size=share.own,

@@ -163,7 +163,7 @@ def main() -> None:
     parser.add_argument("--models", default="set")
     parser.add_argument("--planes", default="sagittal,axial")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--batch", type=int, default=RecipeConfig().batch)
+    parser.add_argument("--batch", type=int, default=RecipeConfig().scans_a_step(processes=1))
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--out", default="runs/speed")
     arguments = parser.parse_args()

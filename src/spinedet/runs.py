@@ -8,7 +8,8 @@ import resource
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import MISSING as NO_DEFAULT
+from dataclasses import dataclass, fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -151,12 +152,15 @@ def claim_run(folder: Path, resume: bool) -> RunFolder:
 def refuse_other_config(run: RunFolder, config: Any) -> None:
     """Refuse to go on with a run under another config than it began with.
 
+    A setting that the run does not know, because an older spinedet began it, was then what it is by default.
+
     Raises:
         InputError: names the first key that differs.
     """
     if not run.config.is_file():
         return
     before, now = (_flat(OmegaConf.create(text)) for text in (run.config.read_text(), _as_yaml(config)))
+    before = _defaults(config) | before
     changed = sorted(key for key in before | now if key not in MAY_CHANGE and before.get(key) != now.get(key))
     if changed:
         key = changed[0]
@@ -164,6 +168,23 @@ def refuse_other_config(run: RunFolder, config: Any) -> None:
             f"{run.root} began with {key}={before.get(key)} and now has {key}={now.get(key)}; "
             "resume with the same settings, or choose another out="
         )
+
+
+def began_with(run: RunFolder, key: str) -> Any:
+    """What the run's config says under a dotted key; None when the run begins now."""
+    return OmegaConf.select(OmegaConf.load(run.config), key) if run.config.is_file() else None
+
+
+def _defaults(config: Any, prefix: str = "") -> dict[str, Any]:
+    """The settings of these dataclasses where nobody says anything, by dotted key."""
+    found: dict[str, Any] = {}
+    for one in fields(config):
+        name, value = prefix + one.name, getattr(config, one.name)
+        if is_dataclass(value):
+            found |= _defaults(value, f"{name}.")
+        elif one.default is not NO_DEFAULT:
+            found[name] = one.default
+    return found
 
 
 def _flat(config: Any, prefix: str = "") -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from omegaconf import MISSING
@@ -16,6 +16,7 @@ from spinedet.core.files import write_json
 from spinedet.core.types import Manifest
 from spinedet.detection.models import CONFIGS
 from spinedet.detection.module import RecipeConfig
+from spinedet.detection.parallel import world_size
 from spinedet.detection.store import Model, save_model
 from spinedet.detection.training import TRAINERS, Settings, TrainerConfig, reuse_of
 from spinedet.development import Job, source_of, train_planes
@@ -24,7 +25,9 @@ from spinedet.panels import log_test
 from spinedet.processes import led
 from spinedet.runs import (
     FinishedRun,
+    RunFolder,
     Stopwatch,
+    began_with,
     claim_run,
     open_run,
     refuse_other_config,
@@ -95,6 +98,7 @@ def train(config: TrainConfig) -> Status:
     if run.finished:
         console.print(f"the run in {run.root} is finished; there is nothing to resume")
         return Status.DONE
+    config = _settled(config, run)
     refuse_other_config(run, config)
     initial = open_run(config.init) if config.init else None
     write_config(run, config)
@@ -135,6 +139,13 @@ def train(config: TrainConfig) -> Status:
     show_scores(scores)
     console.print(f"report: {run.report}")
     return status
+
+
+def _settled(config: TrainConfig, run: RunFolder) -> TrainConfig:
+    """The config with what follows from the machine as a number; a resumed run keeps that of where it began."""
+    recipe = config.recipe
+    batch = recipe.batch or began_with(run, "recipe.batch") or recipe.scans_a_step(world_size())
+    return replace(config, recipe=replace(recipe, batch=batch))
 
 
 def _notes(manifest: Manifest, splits: Splits) -> tuple[str, ...]:

@@ -8,11 +8,15 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from spinedet.core.errors import InputError
+from spinedet.detection import training
 from spinedet.detection.checkpoints import Position
+from spinedet.detection.module import RecipeConfig
 from spinedet.detection.sampling import EpochSampler, PlaneTurns, Share
 
 from .conftest import MakeStudy
@@ -55,6 +59,37 @@ def test_two_processes_train_as_one(make_study: MakeStudy, tmp_path: Path) -> No
         # Three tuning scans of each plane on two processes: none is scored twice, and they keep their order.
         assert [len(each) for each in two["scored"]] == [3, 3] * planes
         assert two["scored"][0] == pytest.approx(one["scored"][0], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("batch", "processes", "scans"), [(None, 1, 2), (None, 2, 2), (None, 3, 3), (None, 8, 8), (4, 1, 4), (4, 8, 4)]
+)
+def test_a_step_takes_what_is_asked_or_a_scan_for_every_process(batch: int | None, processes: int, scans: int) -> None:
+    assert RecipeConfig(batch=batch).scans_a_step(processes) == scans
+
+
+@pytest.mark.parametrize(("batch", "trained_on", "own"), [(None, 4, 1), (8, 8, 2), (8, 100, 2)])
+def test_four_processes_share_a_step(
+    monkeypatch: pytest.MonkeyPatch, batch: int | None, trained_on: int, own: int
+) -> None:
+    monkeypatch.setattr(training, "world_size", lambda: 4)
+    monkeypatch.setattr(training, "rank", lambda: 3)
+    plan = SimpleNamespace(train=range(trained_on))
+    assert training.share_of(plan, RecipeConfig(batch=batch)) == Share(4 * own, 3, 4)
+
+
+@pytest.mark.parametrize(("batch", "trained_on"), [(None, 3), (2, 100), (6, 100)])
+def test_scans_that_four_processes_cannot_share_evenly_are_refused(
+    monkeypatch: pytest.MonkeyPatch, batch: int | None, trained_on: int
+) -> None:
+    monkeypatch.setattr(training, "world_size", lambda: 4)
+    with pytest.raises(InputError, match="cannot be shared evenly among 4 processes"):
+        training.share_of(SimpleNamespace(train=range(trained_on)), RecipeConfig(batch=batch))
+
+
+def test_no_scans_a_step_are_refused() -> None:
+    with pytest.raises(InputError, match="batch=0 must be at least 1"):
+        RecipeConfig(batch=0)
 
 
 def test_processes_share_the_scans_of_each_step() -> None:

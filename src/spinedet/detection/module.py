@@ -19,6 +19,9 @@ from spinedet.detection.models import Learner
 from spinedet.detection.models.backbone import BEHIND, Backbone, depth_of
 from spinedet.detection.parallel import of_first
 
+# Scans a step where nobody asks for more: small steps learn most from few scans and little time.
+FEW_SCANS = 2
+
 
 @dataclass
 class RecipeConfig:
@@ -27,7 +30,8 @@ class RecipeConfig:
     Attributes:
         lr, weight_decay: of AdamW. warmup: the share of the budget over which the rate rises; it then falls as a
             cosine to nothing at the end of the budget, whether epochs or `trainer.max_time` end it first.
-        clip: largest gradient norm. ema: decay of the averaged weights that are kept. batch: scans per step.
+        clip: largest gradient norm. ema: decay of the averaged weights that are kept.
+        batch: scans per step, over all processes; null is two, or one for each process where there are more.
         backbone: file of published ResNet18 weights to begin with, such as MedicalNet's; needs model.width=64.
         layer_decay: learning rate of each stage of the backbone as a share of the next deeper one's; at 1 all learn
             alike, at 0 the backbone stays as it is, its normalisation included.
@@ -38,13 +42,19 @@ class RecipeConfig:
     warmup: float = 0.08
     clip: float = 5.0
     ema: float = 0.99
-    batch: int = 2
+    batch: int | None = None
     backbone: str | None = None
     layer_decay: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.layer_decay <= 1:
             raise InputError(f"recipe.layer_decay={self.layer_decay} must be from 0 (backbone frozen) to 1")
+        if self.batch is not None and self.batch < 1:
+            raise InputError(f"recipe.batch={self.batch} must be at least 1, or null for a number that fits")
+
+    def scans_a_step(self, processes: int) -> int:
+        """Of so many processes together."""
+        return self.batch or max(FEW_SCANS, processes)
 
 
 class DetectionModule(pl.LightningModule):

@@ -164,15 +164,16 @@ def _joined(networks: Sequence[Detector], plans: Sequence[PlanePlan]) -> Learner
 
 
 def share_of(plan: PlanePlan, recipe: RecipeConfig) -> Share:
-    """The scans of each step that this process takes; all processes together take `recipe.batch`.
+    """The scans of each step that this process takes of those of all processes, at most all training scans.
 
     Raises:
         InputError: they cannot be shared evenly.
     """
-    batch = min(recipe.batch, len(plan.train))
+    asked = recipe.scans_a_step(world_size())
+    batch = min(asked, len(plan.train))
     if batch % world_size():
         raise InputError(
-            f"{batch} scans a step (recipe.batch={recipe.batch}, {len(plan.train)} training scans) cannot be shared "
+            f"{batch} scans a step (recipe.batch={asked}, {len(plan.train)} training scans) cannot be shared "
             f"evenly among {world_size()} processes; set recipe.batch to a multiple of it, or use fewer devices"
         )
     return Share(batch, rank(), world_size())
