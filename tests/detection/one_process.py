@@ -44,6 +44,7 @@ def trained(plans: Sequence[PlanePlan]) -> dict[str, Any]:
     training._callbacks = lambda *words: [*before(*words), losses]
     words = settings(max_epochs=4, validate_every=2)
     words.model.denoising = 0  # its noise is drawn by each process for its own scans
+    words.model.severity = 3
     detectors = train_network([replace(each, score=score) for each in plans], words)
     training._callbacks = before
     total = sum(weight.detach().double().sum().item() for one in detectors for weight in one.network.parameters())

@@ -39,6 +39,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "set without auxiliary losses": ("set", {"auxiliary": 0.0}),
     "set with plain scores": ("set", {"least_quality": 1.0}),
     "set whose decoder changes the features": ("set", {"apart": False}),
+    "set that grades": ("set", {"severity": 3}),
+    "dense that grades": ("dense", {"severity": 3}),
     "retinanet with focal loss": ("retinanet", {"negatives": "focal"}),
     "retinanet on several levels": ("retinanet", {"levels": ["fine", "coarse"]}),
 }
@@ -63,7 +65,7 @@ def detector(config: ModelConfig) -> Detector:
 def lesions(count: int, ignored: int = 0) -> Targets:
     boxes = torch.tensor([[16.0, 20.0 + 12 * n, 25.0, 20.0, 10.0, 20.0] for n in range(count)]).reshape(-1, 6)
     ignore = torch.tensor([n < ignored for n in range(count)], dtype=torch.bool)
-    return Targets(boxes, torch.arange(count) % 2, ignore)
+    return Targets(boxes, torch.arange(count) % 2, ignore, severity=torch.arange(count) % 4 + 0.0)
 
 
 def batch(*targets: Targets) -> Batch:

@@ -29,6 +29,14 @@ def test_findings_that_count_are_listed_highest_first(tmp_path: Path) -> None:
     assert "10.0 × 20.0 × 5.5" in page
 
 
+def test_severity_is_listed_where_there_is_any(tmp_path: Path) -> None:
+    graded = finding(0.9).model_copy(update={"severity": 2.25})
+    page = written(tmp_path, Entry("sag", Plane.SAGITTAL, (graded, finding(0.7)), None))
+    assert "<td>0.90</td><td>2.2</td>" in page
+    assert "<td>0.70</td><td>–</td>" in page
+    assert "Severity" not in written(tmp_path, Entry("sag", Plane.SAGITTAL, (finding(0.7),), None))
+
+
 def test_each_plane_has_its_own_threshold(tmp_path: Path) -> None:
     page = written(tmp_path, Entry("ax", Plane.AXIAL, (finding(0.8),), None))
     assert "No finding at or above the threshold." in page

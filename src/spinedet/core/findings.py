@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from math import isfinite
+from math import inf, isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class FindingsTable:
         study: (n,) row of `studies`.
         series, category, level: (n,) row of `series_names`, `category_names`, `level_names`; no level is -1.
         score: (n,) float64.
+        severity: (n,) float64 grades, NaN where none is told.
         center, size: (n, 3) float64 mm, measured along the rows of `frames[frame]`.
         frame: (n,) row of `frames`; row 0 is RAS.
         frames: (k, 3, 3) orthonormal rows.
@@ -54,6 +55,7 @@ class FindingsTable:
     category: NDArray[np.int32]
     level: NDArray[np.int32]
     score: NDArray[np.float64]
+    severity: NDArray[np.float64]
     center: NDArray[np.float64]
     size: NDArray[np.float64]
     frame: NDArray[np.int32]
@@ -149,6 +151,7 @@ class _Part:
     category: array[int]
     level: array[int]
     score: array[float]
+    severity: array[float]
     center: array[float]
     size: array[float]
     frame: array[int]
@@ -172,6 +175,7 @@ def _fold(item: dict[str, Any], names: _Names) -> _Part | None:
             array("i", [_named(names.category, finding["category"]) for finding in findings]),
             array("i", [_leveled(names, finding.get("level")) for finding in findings]),
             array("d", scores),
+            array("d", [_graded(finding.get("severity")) for finding in findings]),
             array("d", chain.from_iterable(centers)),
             array("d", chain.from_iterable(sizes)),
             array("i", [_framed(names, box["axes"]) if "axes" in box else 0 for box in boxes]),
@@ -207,6 +211,14 @@ def _leveled(names: _Names, level: Any) -> int:
     return names.level.setdefault(level, len(names.level) - 1)
 
 
+def _graded(severity: Any) -> float:
+    if severity is None:
+        return nan
+    if type(severity) not in _NUMBERS or not 0 <= severity < inf:
+        raise ValueError(severity)
+    return float(severity)
+
+
 def _framed(names: _Names, axes: Any) -> int:
     if set(map(type, chain.from_iterable(axes))) - _NUMBERS:
         raise ValueError(axes)
@@ -226,6 +238,7 @@ def _part(study: StudyFindings, names: _Names) -> _Part:
         array("i", [_named(names.category, one.category) for one in found]),
         array("i", [_leveled(names, one.level) for one in found]),
         array("d", [one.score for one in found]),
+        array("d", [_graded(one.severity) for one in found]),
         array("d", chain.from_iterable(one.box.center for one in found)),
         array("d", chain.from_iterable(one.box.size for one in found)),
         array("i", [names.frame.setdefault(one.box.axes, len(names.frame)) for one in found]),
@@ -247,6 +260,7 @@ def _assemble(source: str, model: dict[str, Any], parts: Sequence[_Part], names:
         category=whole("category", np.int32),
         level=whole("level", np.int32),
         score=whole("score", np.float64),
+        severity=whole("severity", np.float64),
         center=whole("center", np.float64).reshape(-1, 3),
         size=whole("size", np.float64).reshape(-1, 3),
         frame=whole("frame", np.int32),

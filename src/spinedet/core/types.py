@@ -117,15 +117,29 @@ class Lesion(Record):
     ignore: bool = False
     attributes: dict[str, FiniteJson] = Field(default_factory=dict)
 
+    @property
+    def severity(self) -> float:
+        """Its grade by `attributes.severity`; NaN where that is not told, or no number."""
+        told = self.attributes.get("severity")
+        return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else math.nan
+
 
 class Finding(Record):
-    """One statement of a detector about one series."""
+    """One statement of a detector about one series; `severity` is a grade, and absent where nobody graded."""
 
     series: Name
     category: Name
     score: FiniteFloat
     level: Level = None
     box: Box
+    severity: Annotated[FiniteFloat, Field(ge=0)] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_unknown_severity(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = dump(self)
+        if self.severity is None:
+            content.pop("severity", None)
+        return content
 
 
 class Series(Record):

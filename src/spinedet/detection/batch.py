@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,29 +21,34 @@ class Targets:
         boxes: (n, 6) centre and size along the model axes, working mm from the grid's outer corner.
         labels: (n,) int64 category indices.
         ignore: (n,) bool; such a lesion is neither a positive nor a negative example.
+        severity: (n,) float32 grades, NaN where a lesion's is not known, as for all of them when it is left out.
     """
 
     boxes: Tensor
     labels: Tensor
     ignore: Tensor
+    severity: Tensor = None  # type: ignore[assignment]  # a tensor once it is built
 
     def __post_init__(self) -> None:
+        if self.severity is None:
+            object.__setattr__(self, "severity", torch.full_like(self.labels, torch.nan, dtype=torch.float32))
         if (
             self.boxes.ndim != 2
             or self.boxes.shape[1] != 6
-            or not len(self.boxes) == len(self.labels) == len(self.ignore)
+            or not len(self.boxes) == len(self.labels) == len(self.ignore) == len(self.severity)
         ):
-            raise ValueError(f"boxes must be (n, 6) with n labels and flags, not {tuple(self.boxes.shape)}")
+            raise ValueError(f"boxes must be (n, 6) with n labels, flags and grades, not {tuple(self.boxes.shape)}")
         if len(self.boxes) and not (torch.isfinite(self.boxes).all() and (self.boxes[:, 3:] > 0).all()):
             raise ValueError("every box must be finite and have a size above 0")
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """The same targets on another device."""
-        return type(self)(*(tensor.to(*args, **kwargs) for tensor in (self.boxes, self.labels, self.ignore)))
+        tensors = (self.boxes, self.labels, self.ignore, self.severity)
+        return type(self)(*(tensor.to(*args, **kwargs) for tensor in tensors))
 
     def scaled(self, factor: float) -> Targets:
         """The boxes in units `factor` times as many."""
-        return Targets(self.boxes * factor, self.labels, self.ignore)
+        return replace(self, boxes=self.boxes * factor)
 
     @property
     def certain(self) -> Targets:
@@ -50,7 +56,7 @@ class Targets:
         if not self.ignore.any():
             return self
         keep = ~self.ignore
-        return Targets(self.boxes[keep], self.labels[keep], self.ignore[keep])
+        return Targets(self.boxes[keep], self.labels[keep], self.ignore[keep], self.severity[keep])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +75,36 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """What the model says about one scan: `boxes` (n, 6) mm as in `Targets`, `scores` (n, categories) in [0, 1]."""
+    """What the model says about one scan.
+
+    Attributes:
+        boxes: (n, 6) mm as in `Targets`.
+        scores: (n, categories) in [0, 1].
+        severity: (n,) expected grades, NaN where nobody graded; None from a network that grades nothing.
+    """
 
     boxes: Tensor
     scores: Tensor
+    severity: Tensor | None = None
 
     def scaled(self, factor: float) -> Detections:
         """The boxes in units `factor` times as many."""
-        return Detections(self.boxes * factor, self.scores)
+        return replace(self, boxes=self.boxes * factor)
+
+    def some(self, rows: Tensor) -> Detections:
+        """Those of these rows, or where a mask says so."""
+        graded = None if self.severity is None else self.severity[rows]
+        return Detections(self.boxes[rows], self.scores[rows], graded)
+
+    def cpu(self) -> Detections:
+        """The same in main memory."""
+        graded = None if self.severity is None else self.severity.cpu()
+        return Detections(self.boxes.cpu(), self.scores.cpu(), graded)
+
+
+def joined(several: Sequence[Detections]) -> Detections:
+    """All of them as one; graded if any of them is."""
+    grades = [torch.full_like(one.boxes[:, 0], torch.nan) if one.severity is None else one.severity for one in several]
+    known = any(one.severity is not None for one in several)
+    boxes, scores = (torch.cat([getattr(one, name) for one in several]) for name in ("boxes", "scores"))
+    return Detections(boxes, scores, torch.cat(grades) if known else None)

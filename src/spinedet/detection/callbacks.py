@@ -177,5 +177,5 @@ class TuningScore(Callback):
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Score all scans at once."""
-        found = gather([Detections(each.boxes.cpu(), each.scores.cpu()) for each in self.detections])
+        found = gather([each.cpu() for each in self.detections])
         pl_module.log("tuning_f1", of_first(self.score(found[: self.scans]) if rank() == 0 else 0.0))

@@ -111,6 +111,7 @@ def targets_on(grid: Grid, lesions: Iterable[Lesion], categories: Sequence[str])
         torch.tensor(np.array(boxes).reshape(-1, 6), dtype=torch.float32),
         torch.tensor([categories.index(lesion.category) for lesion in known], dtype=torch.long),
         torch.tensor([lesion.ignore for lesion in known], dtype=torch.bool),
+        torch.tensor([lesion.severity for lesion in known], dtype=torch.float32),
     )
 
 
@@ -227,7 +228,8 @@ class Augmented:
         cut = crop(image, edges, self.spec.crop_shape, random)
         low, high = (cut.boxes.view(-1, 2, 3) * spacing).unbind(1)
         boxes = torch.cat([(low + high) / 2, high - low], dim=1)
-        kept = Targets(boxes, targets.labels[cut.kept], targets.ignore[cut.kept] | cut.ignore)
+        ignore = targets.ignore[cut.kept] | cut.ignore
+        kept = Targets(boxes, targets.labels[cut.kept], ignore, targets.severity[cut.kept])
         return Example(cut.image, kept, self.spec.plane)
 
 

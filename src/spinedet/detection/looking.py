@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import torch
 from torch import Tensor
 
-from spinedet.detection.batch import Detections
+from spinedet.detection.batch import Detections, joined
 from spinedet.detection.boxes import distinct, iou
 from spinedet.detection.models import Detector
 from spinedet.imaging.planes import PlaneSpec
@@ -46,20 +46,26 @@ def look(networks: Sequence[Detector], image: Tensor, spec: PlaneSpec, looks: Lo
 
 def average(answers: Sequence[Detections]) -> Detections:
     """Weighted box fusion (Solovyev et al., Image and Vision Computing 2021) of several looks at one volume."""
-    boxes, scores = (torch.cat([getattr(one, name) for one in answers]) for name in ("boxes", "scores"))
+    every = joined(answers)
+    boxes, scores = every.boxes, every.scores
     source = torch.cat([torch.full((len(one.boxes),), row) for row, one in enumerate(answers)])
     best, free = scores.amax(-1), torch.ones(len(boxes), dtype=torch.bool)
-    merged: list[tuple[Tensor, Tensor]] = []
+    merged: list[Detections] = []
     for first in best.argsort(descending=True).tolist():
         if free[first]:
             members = _group(first, iou(boxes[first], boxes).masked_fill(~free, 0), source)
             free[members] = False
             weight = best[members, None].clamp_min(1e-6)
             box = (boxes[members] * weight).sum(0) / weight.sum()
-            merged.append((box, scores[members].sum(0) / len(answers)))
-    if not merged:
-        return answers[0]
-    return Detections(*(torch.stack(part) for part in zip(*merged, strict=True)))
+            graded = None if every.severity is None else _weighted(every.severity[members], weight[:, 0])
+            merged.append(Detections(box[None], (scores[members].sum(0) / len(answers))[None], graded))
+    return joined(merged) if merged else answers[0]
+
+
+def _weighted(values: Tensor, weight: Tensor) -> Tensor:
+    """The mean of those that are known, (1,); NaN if none is."""
+    known = ~values.isnan()
+    return ((values * weight)[known].sum() / weight[known].sum())[None]
 
 
 def _group(first: int, overlap: Tensor, source: Tensor) -> list[int]:
@@ -75,7 +81,7 @@ def _group(first: int, overlap: Tensor, source: Tensor) -> list[int]:
 def _mirror(answer: Detections, axis: int, extent: float) -> Detections:
     boxes = answer.boxes.clone()
     boxes[:, axis] = extent - boxes[:, axis]
-    return Detections(boxes, answer.scores)
+    return replace(answer, boxes=boxes)
 
 
 def _in_tiles(network: Detector, image: Tensor, spec: PlaneSpec) -> Detections:
@@ -89,11 +95,9 @@ def _in_tiles(network: Detector, image: Tensor, spec: PlaneSpec) -> Detections:
     tiles = list(product(*spans))
     if len(tiles) == 1:
         return network.detect(image)[0]
-    found = [_of_tile(network, image, tile, spec) for tile in tiles]
-    boxes, scores = (torch.cat([getattr(one, name) for one in found]) for name in ("boxes", "scores"))
-    chosen = distinct(boxes, scores.amax(-1), SAME_IN_TILES, len(boxes))
-    kept = chosen.row[~chosen.filler]
-    return Detections(boxes[kept], scores[kept])
+    found = joined([_of_tile(network, image, tile, spec) for tile in tiles])
+    chosen = distinct(found.boxes, found.scores.amax(-1), SAME_IN_TILES, len(found.boxes))
+    return found.some(chosen.row[~chosen.filler])
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,4 +134,4 @@ def _of_tile(network: Detector, image: Tensor, tile: tuple[Span, ...], spec: Pla
     place = boxes[:, :3] / spacing
     first, last = (place.new_tensor([getattr(span, end) for span in tile]) for end in ("first", "last"))
     kept = ((place >= first) & (place <= last)).all(1)
-    return Detections(boxes[kept], found.scores[kept])
+    return replace(found, boxes=boxes).some(kept)

@@ -14,7 +14,7 @@ from spinedet.detection.boxes import giou, iou
 from spinedet.detection.matcher import Match, hungarian
 from spinedet.detection.parallel import mean_over_processes, world_size
 
-WEIGHT_CLASS, WEIGHT_L1, WEIGHT_GIOU = 1.0, 0.4, 2.0
+WEIGHT_CLASS, WEIGHT_L1, WEIGHT_GIOU, WEIGHT_SEVERITY = 1.0, 0.4, 2.0, 0.5
 FOCAL_ALPHA, FOCAL_GAMMA = 0.75, 2.0
 TERMS = ("class", "l1", "giou")
 # A positive's class target is its box's IoU, but not less than this, so that a first bad box still says "here".
@@ -23,10 +23,13 @@ LEAST_QUALITY = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Predictions for one scan: `boxes` (q, 6) mm and `logits` (q, categories)."""
+    """Predictions for one scan: `boxes` (q, 6) mm, `logits` (q, categories), and where grades are learned `severity`
+    (q, grades), the logits of being above each grade.
+    """
 
     boxes: Tensor
     logits: Tensor
+    severity: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ def answers_of_layers(boxes: Tensor, logits: Tensor, targets: Sequence[Targets])
 def batch_losses(answers: Mapping[str, Sequence[Answer]], least_quality: float = LEAST_QUALITY) -> dict[str, Tensor]:
     """Class, L1 and GIoU terms of each part, `part/term`, per matched prediction; weights are applied.
 
+    A part that grades has a term `severity` too, see `severity_term`.
+
     All parts (layers, kinds of queries) and scans are worked out in one go: what takes time is not the arithmetic but
     the number of small operations. A scan without lesions still teaches: its class term pushes every prediction down.
 
@@ -70,7 +75,23 @@ def batch_losses(answers: Mapping[str, Sequence[Answer]], least_quality: float =
         matched = mean_over_processes(_matched(part))  # sharing a batch out must not change a weight
         total = terms / max(matched, 1 / world_size())
         losses |= {f"{name}/{term}": value for term, value in zip(TERMS, total, strict=True)}
+        if part[0].prediction.severity is not None:
+            losses[f"{name}/severity"] = severity_term(part)
     return losses
+
+
+def severity_term(part: Sequence[Answer]) -> Tensor:
+    """Cross-entropy of being above each grade, a mean over the matched predictions whose lesion's grade is known.
+
+    A grade between two whole ones asks for its share of the chance in between; one beyond the highest is the highest.
+    """
+    said = [a.prediction.severity[a.match.prediction] for a in part if a.prediction.severity is not None]
+    logits, grade = torch.cat(said), torch.cat([a.targets.certain.severity[a.match.target] for a in part])
+    known = ~grade.isnan()
+    above = (grade.nan_to_num()[:, None] - torch.arange(logits.shape[1], device=grade.device)).clamp(0, 1)
+    terms = F.binary_cross_entropy_with_logits(logits, above, reduction="none").sum(1)
+    count = mean_over_processes(int(known.sum()))
+    return WEIGHT_SEVERITY * (terms * known).sum() / max(count, 1 / world_size())
 
 
 def _matched(part: Sequence[Answer]) -> int:

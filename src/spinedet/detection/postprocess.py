@@ -25,6 +25,7 @@ def findings(
     """
     boxes = detections.boxes.double().cpu().numpy()
     scores = detections.scores.double().cpu().numpy()
+    grades = np.full(len(boxes), np.nan) if detections.severity is None else detections.severity.double().cpu().numpy()
     low = np.clip(boxes[:, :3] - boxes[:, 3:] / 2, 0, grid.extent)
     high = np.clip(boxes[:, :3] + boxes[:, 3:] / 2, 0, grid.extent)
     wanted = (scores >= min_score) & ((high - low).min(axis=1) >= THINNEST_MM)[:, None]
@@ -36,6 +37,7 @@ def findings(
             category=categories[column],
             score=float(scores[row, column]),
             box=grid.world(EdgeBox(low[row] / grid.spacing, high[row] / grid.spacing)),
+            severity=None if np.isnan(grades[row]) else float(grades[row]),
         )
         for row, column in zip(rows[best], columns[best], strict=True)
     )

@@ -30,6 +30,7 @@ from spinedet.detection.callbacks import FiniteLoss, LastCheckpoint, Pulse, Puls
 from spinedet.detection.checkpoints import Position, Saved, WholeCheckpoints
 from spinedet.detection.data import Augmented, Scan, SeveralPlanes, TrainingScans, TuningScans, collate
 from spinedet.detection.models import Card, Detector, Learner, ModelConfig, SharedDetector, build
+from spinedet.detection.models.dense import DenseConfig
 from spinedet.detection.module import DetectionModule, RecipeConfig, seconds
 from spinedet.detection.parallel import processes_here, rank, share_batch_norm, world_size
 from spinedet.detection.preemption import Notice
@@ -121,12 +122,13 @@ def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneD
         plans: alike but for their planes, scans, scores and initial weights.
 
     Raises:
-        InputError: there is no training scan with a lesion, the scans of a step cannot be shared evenly among the
-            processes, a loss is not finite, or the disk is full.
+        InputError: there is no training scan with a lesion, or one with a severity that the model does not know, the
+            scans of a step cannot be shared evenly among the processes, a loss is not finite, or the disk is full.
         Preempted: the process was asked to leave, and left a checkpoint.
     """
     _quiet()
     plan = plans[0]
+    _refuse_other_grades([scan for each in plans for scan in each.train], settings.model)
     pl.seed_everything(plan.seed, verbose=False)
     cards = [card_of(each) for each in plans]
     learner = _joined([_begun(each, settings, card) for each, card in zip(plans, cards, strict=True)], plans)
@@ -143,6 +145,18 @@ def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneD
     _joined(networks, plans).load_state_dict(average.averaged())
     finished = zip(cards, networks, strict=True)
     return [PlaneDetector(settings.model, card, network.eval()) for card, network in finished]
+
+
+def _refuse_other_grades(scans: Sequence[Scan], model: ModelConfig) -> None:
+    """Where grades are learned, every lesion that counts says one of them or nothing."""
+    highest = model.severity if isinstance(model, DenseConfig) else 0
+    for study, lesion in ((scan.study, one) for scan in scans if highest for one in scan.lesions if not one.ignore):
+        told = lesion.attributes.get("severity")
+        if told is not None and not 0 <= lesion.severity <= highest:
+            raise InputError(
+                f"study {study!r}, lesion {lesion.id!r}, attributes.severity: {told!r} is no grade from 0 to "
+                f"{highest}; correct the manifest, set model.severity to the highest grade, or leave it out"
+            )
 
 
 def _begun(plan: PlanePlan, settings: Settings, card: Card) -> Detector:

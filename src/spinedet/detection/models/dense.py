@@ -9,12 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch, Detections, Targets
 from spinedet.detection.boxes import distinct, refine
 from spinedet.detection.losses import LEAST_QUALITY, Answer, Prediction, batch_losses
 from spinedet.detection.matcher import nearest_tokens
 from spinedet.detection.models.backbone import Backbone, token_centers
 from spinedet.detection.models.detector import Card, Detector
+from spinedet.detection.models.severity import SeverityHead, expected_grade
 from spinedet.detection.models.transformer import EncoderLayer, Map
 
 # The share of tokens that are positive at first, as a logit: focal losses need a pessimistic start.
@@ -32,6 +34,7 @@ class DenseConfig:
         overlap: IoU above which two proposals are one.
         positives: tokens that answer for one lesion.
         least_quality: a hit is asked for a score of its box's IoU, but no less than this.
+        severity: the highest grade of lesions' `attributes.severity`, which is learned too; 0 learns none.
     """
 
     name: str = "dense"
@@ -42,11 +45,16 @@ class DenseConfig:
     overlap: float = 0.3
     positives: int = 9
     least_quality: float = LEAST_QUALITY
+    severity: int = 0
+
+    def __post_init__(self) -> None:
+        if self.severity < 0:
+            raise InputError(f"model.severity={self.severity}: name the highest grade, such as 3, or 0 to learn none")
 
 
 class Tokens(NamedTuple):
-    """The dense stage: features (b, t, c), boxes (b, t, 6) mm, logits (b, t, k), positions (t, 3) mm, and the finer map
-    that the decoder reads.
+    """The dense stage: features (b, t, c), boxes (b, t, 6) mm, logits (b, t, k), positions (t, 3) mm, the finer map
+    that the decoder reads, and logits of being above each grade (b, t, g) where grades are learned.
     """
 
     features: Tensor
@@ -54,11 +62,20 @@ class Tokens(NamedTuple):
     logits: Tensor
     positions: Tensor
     detail: Map
+    severity: Tensor | None = None
 
     def apart(self) -> Tokens:
         """The same tokens, through which nothing is learned."""
         detail = self.detail._replace(features=self.detail.features.detach())
         return self._replace(features=self.features.detach(), detail=detail)
+
+    def grades(self, scan: int, boxes: Tensor, count: int) -> Tensor | None:
+        """Expected grades (n,) of one scan's boxes (n, 6) mm, from the `count` tokens that answer for such a lesion."""
+        if self.severity is None:
+            return None
+        away = (self.positions[:, None] - boxes[None, :, :3]) / boxes[None, :, 3:]
+        near = away.square().sum(-1).topk(min(count, len(away)), dim=0, largest=False).indices
+        return expected_grade(self.severity[scan, near].mean(0))
 
 
 class DenseStage(nn.Module):
@@ -78,6 +95,7 @@ class DenseStage(nn.Module):
         nn.init.constant_(self.score.bias, PRIOR_LOGIT)
         nn.init.normal_(self.box.weight, std=1e-3)
         nn.init.zeros_(self.box.bias)
+        self.severity = SeverityHead(c, config.severity) if config.severity else None
         self.spacing, self.mean_size = card.spacing, card.mean_size
 
     def forward(self, images: Tensor) -> Tokens:
@@ -92,7 +110,8 @@ class DenseStage(nn.Module):
         start = torch.cat([positions, positions.new_tensor(self.mean_size).expand_as(positions)], dim=-1)
         spacing = positions.new_tensor(self.spacing)
         detail = Map(maps.detail, spacing * spacing.new_tensor(strides.detail), spacing / 2)
-        return Tokens(features, refine(start, self.box(features)), self.score(features), positions, detail)
+        graded = None if self.severity is None else self.severity(features)
+        return Tokens(features, refine(start, self.box(features)), self.score(features), positions, detail, graded)
 
 
 class DenseDetector(Detector):
@@ -114,19 +133,20 @@ class DenseDetector(Detector):
     def detect(self, images: Tensor) -> list[Detections]:
         """The best boxes that do not overlap a better one, at most `queries` per scan."""
         tokens = self.dense(images)
-        scans = zip(tokens.boxes.float(), tokens.logits.float().sigmoid(), strict=True)
-        return [self._suppress(boxes, scores) for boxes, scores in scans]
+        return [self._suppress(tokens, scan) for scan in range(len(images))]
 
-    def _suppress(self, boxes: Tensor, scores: Tensor) -> Detections:
+    def _suppress(self, tokens: Tokens, scan: int) -> Detections:
+        boxes, scores = tokens.boxes[scan].float(), tokens.logits[scan].float().sigmoid()
         chosen = distinct(boxes, scores.amax(-1), self.config.overlap, self.config.queries)
         kept = chosen.row[~chosen.filler]
-        return Detections(boxes[kept], scores[kept])
+        return Detections(boxes[kept], scores[kept], tokens.grades(scan, boxes[kept], self.config.positives))
 
 
 def dense_answers(tokens: Tokens, targets: tuple[Targets, ...], config: DenseConfig) -> list[Answer]:
     """What the tokens say of each scan; the `config.positives` nearest answer for a lesion."""
-    scans = zip(tokens.boxes, tokens.logits, targets, strict=True)
+    grades = [None] * len(targets) if tokens.severity is None else tokens.severity
+    said = [Prediction(*one) for one in zip(tokens.boxes, tokens.logits, grades, strict=True)]
     return [
-        Answer(Prediction(boxes, logits), truth, nearest_tokens(tokens.positions, truth.certain, config.positives))
-        for boxes, logits, truth in scans
+        Answer(prediction, truth, nearest_tokens(tokens.positions, truth.certain, config.positives))
+        for prediction, truth in zip(said, targets, strict=True)
     ]

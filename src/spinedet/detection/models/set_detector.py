@@ -118,7 +118,10 @@ class SetDetector(Detector):
         """The last layer's boxes and scores, `queries` per scan."""
         tokens = self.dense(images)
         boxes, logits = self.decoder(self._select(tokens), tokens, None)[-1]
-        return [Detections(b.float(), s.float().sigmoid()) for b, s in zip(boxes, logits, strict=True)]
+        return [
+            Detections(b.float(), s.float().sigmoid(), tokens.grades(scan, b, self.config.positives))
+            for scan, (b, s) in enumerate(zip(boxes, logits, strict=True))
+        ]
 
     def _select(self, tokens: Tokens) -> Queries:
         best, boxes = tokens.logits.detach().float().amax(-1), tokens.boxes.detach()
