@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from spinedet.core.errors import InputError
-from spinedet.detection import training
 from spinedet.core.types import Study
+from spinedet.detection import training
 from spinedet.detection.checkpoints import Position
 from spinedet.detection.module import RecipeConfig
 from spinedet.detection.sampling import EpochSampler, PlaneTurns, Share
@@ -47,7 +47,7 @@ def train_on(processes: int, studies: Path, folder: Path) -> dict[str, Any]:
     return found
 
 
-def told(study: Study, attributes: dict[str, Any]) -> Study:
+def graded(study: Study, attributes: dict[str, Any]) -> Study:
     """The study with these attributes of its lesions: some processes know a grade where others know none."""
     lesions = tuple(lesion.model_copy(update={"attributes": attributes}) for lesion in study.lesions)
     return study.model_copy(update={"lesions": lesions})
@@ -55,11 +55,11 @@ def told(study: Study, attributes: dict[str, Any]) -> Study:
 
 def test_two_processes_train_as_one(make_study: MakeStudy, tmp_path: Path) -> None:
     studies = tmp_path / "studies"
-    made = [told(make_study(f"s{n}", seed=n), {"severity": n} if n < 3 else {}) for n in range(7)]
+    made = [graded(make_study(f"s{n}", seed=n), {"severity": n} if n < 3 else {}) for n in range(7)]
     studies.write_text("\n".join(study.model_dump_json() for study in made))
-    answers = [train_on(processes, studies, tmp_path / str(processes)) for processes in (1, 2)]
+    told = [train_on(processes, studies, tmp_path / str(processes)) for processes in (1, 2)]
     for kind, planes in {"alone": 1, "shared": 2}.items():
-        one, two = (each[kind] for each in answers)
+        one, two = (each[kind] for each in told)
         assert len(one["losses"]) == 4 * 2 * planes  # four epochs over four scans of each plane, two at a step
         assert two["losses"] == pytest.approx(one["losses"], rel=1e-5)
         assert two["weights"] == pytest.approx(one["weights"], rel=1e-5)

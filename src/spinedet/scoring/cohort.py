@@ -50,13 +50,14 @@ class Scans:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lesions:
-    """One row per reference lesion on a scan that counts."""
+    """One row per reference lesion on a scan that counts; `severity` is its grade, NaN where that is not known."""
 
     records: tuple[Lesion, ...]
     scan: Ints
     category: Ints
     ignore: NDArray[np.bool_]
     boxes: Boxes
+    severity: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +68,7 @@ class Marks:
         row: in the findings' table.
         falling: these findings by falling score, equal ones as listed; sorted once and for all.
         rank: of the score among the distinct ones, 1 for the lowest.
+        severity: the grade that it tells, NaN for none.
     """
 
     row: Ints
@@ -76,6 +78,7 @@ class Marks:
     boxes: Boxes
     falling: Ints
     rank: Ints
+    severity: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -252,6 +255,7 @@ def _lesions(manifest: Manifest, studies: Sequence[Study], number: dict[tuple[st
         category=_ints(manifest.categories.index(lesion.category) for _, lesion in kept),
         ignore=np.array([lesion.ignore for _, lesion in kept], dtype=bool),
         boxes=_boxes([lesion.box for _, lesion in kept]),
+        severity=np.array([lesion.severity for _, lesion in kept], dtype=float),
     )
 
 
@@ -283,6 +287,7 @@ def _marks(manifest: Manifest, table: FindingsTable, places: _Places, number: di
         boxes=Boxes(table.center[rows], table.size[rows], table.frame[rows], table.frames),
         falling=falling,
         rank=rank,
+        severity=table.severity[rows],
     )
 
 

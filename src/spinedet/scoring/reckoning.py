@@ -30,6 +30,7 @@ from spinedet.scoring.scores import (
     MacroMicro,
     PatientLevel,
     Performance,
+    SeverityAgreement,
     StratumScore,
 )
 from spinedet.scoring.tally import MACRO, Tally, froc_name, lesion_free
@@ -41,6 +42,9 @@ _REASONS = {
     "fp_per_lesion_free_scan": "no lesion-free scan",
     "patient specificity": "no patient without lesions",
     "patient auc": "needs patients with and without lesions",
+    "severity kappa": "needs hits of several grades",
+    "severity spearman": "needs hits of several grades",
+    "severity mae": "no hit with a grade on both sides",
 }
 _NO_LESION = "no lesion"
 
@@ -150,6 +154,14 @@ def over_categories(counted: Tally, numbers: Statistics) -> MacroMicro | None:
         return None
     macro = {f"macro_{name}": numbers.estimate(f"macro {name}") for name in MACRO}
     return MacroMicro(**macro, micro_ap=numbers.estimate("micro ap"))
+
+
+def severity_agreement(counted: Tally, numbers: Statistics) -> SeverityAgreement | None:
+    """The record of grades; None where there are none."""
+    if counted.grading is None:
+        return None
+    found = {name: numbers.estimate(f"severity {name}") for name in ("kappa", "spearman", "mae")}
+    return SeverityAgreement(hits=len(counted.grading.told), **found)
 
 
 def strata_scores(counted: Tally, numbers: Statistics) -> tuple[StratumScore, ...]:

@@ -29,6 +29,7 @@ from spinedet.scoring.reckoning import (
     over_categories,
     patient_level,
     performance,
+    severity_agreement,
     statistics,
     strata_scores,
 )
@@ -238,6 +239,7 @@ def _content(examination: Examination, named: Named, counted: Tally, numbers: St
         "categories": over_categories(counted, numbers),
         "secondary": tuple(examination.beside(named)),
         "strata": strata_scores(counted, numbers),
+        "severity": severity_agreement(counted, numbers),
     }
 
 

@@ -109,6 +109,20 @@ class MacroMicro(Record):
     micro_ap: Estimate
 
 
+class SeverityAgreement(Record):
+    """Do the grades that hits tell agree with those of the lesions they hit, at the frozen threshold?
+
+    Attributes:
+        hits: with a grade on both sides. mae: mean absolute difference.
+        kappa: with quadratic weights, of grades rounded to whole ones. spearman: rank correlation.
+    """
+
+    hits: int
+    kappa: Estimate
+    spearman: Estimate
+    mae: Estimate
+
+
 class StratumScore(Record):
     """Sensitivity for one kind of lesion, at the thresholds that are common to all kinds."""
 
@@ -126,6 +140,7 @@ class Group(Performance):
         interval: `percentile`, `bca`, or `none`.
         secondary: the same under other criteria.
         strata: kinds of lesions; given for everything and for every plane.
+        severity: absent from the file where no finding tells a grade.
     """
 
     by: dict[str, FiniteJson]
@@ -135,6 +150,14 @@ class Group(Performance):
     categories: MacroMicro | None = None
     secondary: tuple[Performance, ...] = ()
     strata: tuple[StratumScore, ...] = ()
+    severity: SeverityAgreement | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_unknown_severity(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = dump(self)
+        if self.severity is None:
+            content.pop("severity", None)
+        return content
 
 
 class CenterEstimate(Record):

@@ -16,6 +16,7 @@ from spinedet.scoring.judgement import Judgement, Part, one_category
 from spinedet.scoring.matching import ABSORBED
 from spinedet.scoring.pairs import Floats, Ints
 from spinedet.scoring.patients import PatientTable, patient_table
+from spinedet.scoring.severity import Grading, grading
 from spinedet.scoring.strata import Labels
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Tally:
         categories: the same for each category that has lesions, where the part has several categories.
         patients: what is said of each patient.
         strata: kinds of lesions.
+        grading: of hits, where findings and lesions have grades.
         froc: `step`, or `linear` for numbers like those of LUNA16's script; strata are always steps.
     """
 
@@ -98,6 +100,7 @@ class Tally:
     categories: tuple[tuple[Ledger, Decisions], ...]
     patients: PatientTable
     strata: tuple[Stratum, ...]
+    grading: Grading | None = None
     froc: str = "step"
 
     @property
@@ -116,6 +119,8 @@ class Tally:
         found = {**self.decisions.measure(weights), **self.patients.measure(weights), **_curve(pooled, self.froc)}
         for stratum in self.strata:
             found |= stratum.measure(weights, pooled)
+        if self.grading is not None:
+            found |= self.grading.measure(weights)
         if self.part.categories.sum() > 1:
             found |= {"micro ap": found["ap"], **self._over_categories(weights)}
         return found
@@ -168,6 +173,7 @@ def tally(
         categories=tuple(categories) if single else ((book, decided),),
         patients=patient_table(judgement, part, above),
         strata=tuple(one for key, labels in strata for one in _strata(judgement, part, above, (key, labels))),
+        grading=grading(judgement, part, above),
     )
 
 
