@@ -18,7 +18,7 @@ from pytorch_lightning.callbacks import Callback
 from safetensors.numpy import load_file
 
 from spinedet import train
-from spinedet.detection import training
+from spinedet.detection import loading, training
 from spinedet.detection.data import collate
 from spinedet.detection.parallel import mean_over_processes, rank
 from spinedet.scoring import read_scores
@@ -54,7 +54,7 @@ def inside(folder: Path, words: list[str]) -> None:
     In a folder called `swapped` the scans of each step come in reverse: the same sums, rounded otherwise.
     """
     if folder.name == "swapped":
-        training.collate = lambda examples: collate(examples[::-1])
+        loading.collate = lambda examples: collate(examples[::-1])
     before = training._callbacks
     training._callbacks = lambda *known: [*before(*known), Steps(folder / STEPS)]
     sys.argv = ["train", *words]

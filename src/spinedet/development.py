@@ -34,13 +34,13 @@ from spinedet.detection.batch import Detections
 from spinedet.detection.callbacks import Pulse
 from spinedet.detection.checkpoints import Saved, newest
 from spinedet.detection.data import Prepared, Scan, prepare_scans
-from spinedet.detection.parallel import world_size
+from spinedet.detection.parallel import end_with_parent, world_size
 from spinedet.detection.postprocess import findings
 from spinedet.detection.preemption import Notice, noticing
 from spinedet.detection.store import Model, PlaneDetector, load_model, save_model
 from spinedet.detection.training import PlanePlan, Settings, TrainerConfig, train_network
 from spinedet.imaging.planes import SPECS
-from spinedet.processes import call_helpers, end_with_parent
+from spinedet.processes import call_helpers
 from spinedet.runs import RunFolder
 from spinedet.scoring import Criterion, max_f1
 from spinedet.studies import Splits, only

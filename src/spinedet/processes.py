@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
-import multiprocessing.connection
 import os
 import re
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
-from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
@@ -24,6 +21,7 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
 from spinedet.command import Status, console
 from spinedet.core.errors import InputError
+from spinedet.detection.parallel import end_with_parent
 from spinedet.detection.preemption import Preempted
 from spinedet.detection.training import TrainerConfig
 
@@ -223,18 +221,3 @@ def _helper(team: Team, meeting_point: dict[str, str]) -> None:
         sys.exit(1)
     except (Preempted, RuntimeError):
         sys.exit(1)  # the first process says why
-
-
-def end_with_parent() -> None:
-    """End this process when the one that started it ends.
-
-    A killed command must not leave a training behind that writes into the folder while another one resumes there.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: BaseProcess) -> None:
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)

@@ -28,7 +28,7 @@ from spinedet.scoring import OperatingPoint, read_operating_point
 ROOM_NEEDED = 512 << 20
 # What may differ between a run and its continuation: where it runs and how long, not what it is.
 MAY_CHANGE = frozenset(
-    {"out", "resume", "workers"}
+    {"out", "resume", "workers", "trainer.loader_workers"}
     | {
         f"trainer.{name}"
         for name in ("max_epochs", "max_time", "accelerator", "devices", "num_nodes", "checkpoint_minutes")

@@ -37,6 +37,7 @@ VARIANTS = {
     "train": ("train", TRAIN),
     "planes": ("train", (*TRAIN[:-1], "workers=2")),
     "pair": ("train", (*TRAIN, "recipe.batch=2", "trainer.devices=2")),
+    "loaders": ("train", (*TRAIN, "trainer.loader_workers=2")),
     "predict": ("predict", ("pictures=false",)),
     "score": ("score", ("pages=false", "planes=[sagittal]", "bootstrap.samples=200")),
 }
@@ -342,21 +343,41 @@ def children(process: BaseProcess) -> list[int]:
     """The processes that a command has started to share its work."""
     found = []
     for task in Path(f"/proc/{process.pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            with suppress(OSError):
-                found += [int(child)] if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes() else []
+        found += [int(child) for child in task.read_text().split() if works(int(child))]
     return found
 
 
-def dead_worker(ground: Ground, random: Random, variant: str) -> str:
-    """A process that works for the command is killed soon after the first checkpoint."""
-    training, out = between_steps(ground, variant, lambda _: time.sleep(random.uniform(0, 0.5)))
+def works(process: int) -> bool:
+    """Whether a process that was started to share work is there, and not only its exit status."""
+    with suppress(OSError):
+        return b"spawn_main" in Path(f"/proc/{process}/cmdline").read_bytes()
+    return False
+
+
+def dead_worker(ground: Ground, random: Random, variant: str, within: float = 0.5) -> str:
+    """A process that works for the command is killed so many seconds after the first checkpoint at most."""
+    training, out = between_steps(ground, variant, lambda _: time.sleep(random.uniform(0, within)))
     os.kill(random.choice(sorted(children(training.process))), signal.SIGKILL)
     training.refused("died", "resume=true")
     assert not children(training.process)
     readable(out)
     ground.ends_well(variant, out, "resume=true")
     return "one message, exit 1; gone on, same weights"
+
+
+def orphaned(ground: Ground, random: Random, variant: str) -> str:
+    """The command is killed after its first checkpoint: the processes that work for it end too."""
+    training, out = between_steps(ground, variant, lambda _: None)
+    workers = children(training.process)
+    assert workers
+    assert training.signalled(signal.SIGKILL, after=0)
+    moment = time.monotonic()
+    while any(works(worker) for worker in workers):
+        assert time.monotonic() < moment + 30, "orphans"
+        time.sleep(0.1)
+    readable(out)
+    ground.ends_well(variant, out, "resume=true")
+    return "no process left; gone on, same weights"
 
 
 def tracked_at(address: str) -> None:
@@ -418,6 +439,8 @@ DRILLS: dict[str, Drill] = {
     "the output is read-only for score": partial(read_only, variant="score"),
     "a plane's process dies": partial(dead_worker, variant="planes"),
     "one of two training processes dies": partial(dead_worker, variant="pair"),
+    "a process that makes batches dies": partial(dead_worker, variant="loaders", within=0.05),
+    "kill -9 of train leaves no process that makes batches": partial(orphaned, variant="loaders"),
     "the W&B server cannot be reached": unreachable,
     "the wall clock goes back and forth": jumping_clock,
 }

@@ -70,7 +70,8 @@ class Batch:
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """The same batch on another device (Lightning moves it with this)."""
         targets = tuple(each.to(*args, **kwargs) for each in self.targets)
-        return type(self)(self.images.to(*args, **kwargs), targets, self.plane)
+        images = self.images.to(*args, **{"non_blocking": self.images.is_pinned()} | kwargs)
+        return type(self)(images, targets, self.plane)
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,6 +233,24 @@ class Augmented:
         return Example(cut.image, kept, self.spec.plane)
 
 
+@dataclass(frozen=True, eq=False)
+class Order:
+    """All that it takes to make one training example, also in another process."""
+
+    scan: Scan
+    categories: Sequence[str]
+    augmented: Augmented
+    draw: Draw
+
+    def example(self) -> Example:
+        """The same one each time.
+
+        Raises:
+            InputError: the scan's image cannot be used any more.
+        """
+        return self.augmented(self.scan.image(), self.scan.targets(self.categories), self.draw)
+
+
 class TrainingScans(Dataset[Example]):
     """Augmented crops of one plane's training scans."""
 
@@ -243,8 +261,11 @@ class TrainingScans(Dataset[Example]):
         return len(self.scans)
 
     def __getitem__(self, draw: Draw) -> Example:
-        scan = self.scans[draw.index]
-        return self.augmented(scan.image(), scan.targets(self.categories), draw)
+        return self.order(draw).example()
+
+    def order(self, draw: Draw) -> Order:
+        """What is drawn."""
+        return Order(self.scans[draw.index], self.categories, self.augmented, draw)
 
 
 class SeveralPlanes(Dataset[Example]):
@@ -257,10 +278,14 @@ class SeveralPlanes(Dataset[Example]):
         return sum(map(len, self.planes))
 
     def __getitem__(self, draw: Draw) -> Example:
+        return self.order(draw).example()
+
+    def order(self, draw: Draw) -> Order:
+        """What is drawn, as its own plane numbers it."""
         index = draw.index
         for scans in self.planes:
             if index < len(scans):
-                return scans[replace(draw, index=index)]
+                return scans.order(replace(draw, index=index))
             index -= len(scans)
         raise IndexError(draw.index)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.connection
 import os
+import threading
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 import torch
@@ -124,3 +128,18 @@ def share_batch_norm(network: nn.Module, on_gpu: bool) -> nn.Module:
         if type(module) is nn.BatchNorm3d:
             module.__class__ = _BatchNorm
     return network
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it ends.
+
+    A killed command must not leave a training behind that writes into the folder while another one resumes there.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: BaseProcess) -> None:
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)

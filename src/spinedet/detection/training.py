@@ -29,6 +29,7 @@ from spinedet.detection.boxes import typical_sizes
 from spinedet.detection.callbacks import FiniteLoss, LastCheckpoint, Pulse, Pulses, RampedEma, StepSeed, TuningScore
 from spinedet.detection.checkpoints import Position, Saved, WholeCheckpoints
 from spinedet.detection.data import Augmented, Scan, SeveralPlanes, TrainingScans, TuningScans, collate
+from spinedet.detection.loading import TrainingBatches, maker, workers_for
 from spinedet.detection.models import Card, Detector, Learner, ModelConfig, SharedDetector, build
 from spinedet.detection.models.dense import DenseConfig
 from spinedet.detection.module import DetectionModule, RecipeConfig, seconds
@@ -54,6 +55,8 @@ class TrainerConfig:
         precision: `auto` takes bf16 where the hardware multiplies it faster.
         validate_every: epochs between scores on the tuning split.
         checkpoint_minutes: between checkpoints within an epoch; there is one after every epoch anyway.
+        loader_workers: processes that make the batches of each training process, which makes them itself with 0; null
+            is 0 on a CPU, and on a GPU its share of this machine's cores less one, at most 8.
     """
 
     max_epochs: int = 100
@@ -65,6 +68,11 @@ class TrainerConfig:
     validate_every: int = 10
     deterministic: bool = False
     checkpoint_minutes: float = 10.0
+    loader_workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.loader_workers is not None and self.loader_workers < 0:
+            raise InputError(f"trainer.loader_workers={self.loader_workers} must be 0 or more, or null to choose")
 
 
 # The choices of `trainer=`.
@@ -104,7 +112,6 @@ class Settings:
     recipe: RecipeConfig
     augment: AugmentConfig
     trainer: TrainerConfig
-    loader_workers: int = 0
 
 
 def train_plane(plan: PlanePlan, settings: Settings) -> PlaneDetector:
@@ -123,8 +130,10 @@ def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneD
 
     Raises:
         InputError: there is no training scan with a lesion, or one with a severity that the model does not know, the
-            scans of a step cannot be shared evenly among the processes, a loss is not finite, or the disk is full.
+            scans of a step cannot be shared evenly among the processes, a loss is not finite, an image was changed, or
+            the disk is full.
         Preempted: the process was asked to leave, and left a checkpoint.
+        BrokenProcessPool: a process that made batches was killed.
     """
     _quiet()
     plan = plans[0]
@@ -137,10 +146,14 @@ def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneD
     sampler = PlaneTurns([len(each.train) for each in plans], plan.seed, share, _position(plan))
     average = RampedEma(settings.recipe.ema)
     trainer = _trainer(plan, settings, [average, *_callbacks(plans, settings.trainer, sampler)])
+    on_gpu = trainer.strategy.root_device.type == "cuda"
     if world_size() > 1:
-        share_batch_norm(learner, on_gpu=trainer.strategy.root_device.type == "cuda")
+        share_batch_norm(learner, on_gpu=on_gpu)
     path = plan.start.path if plan.start else None
-    trainer.fit(module, *_loaders(plans, settings, sampler), ckpt_path=path, weights_only=True)
+    scans = SeveralPlanes([_training_scans(each, settings) for each in plans])
+    with maker(workers_for(settings.trainer.loader_workers, on_gpu), plan.notice) as made:
+        batches = TrainingBatches(scans, sampler, made, pinned=on_gpu)
+        trainer.fit(module, batches, _tuning_loader(plans), ckpt_path=path, weights_only=True)
     networks = [build(settings.model, card) for card in cards]
     _joined(networks, plans).load_state_dict(average.averaged())
     finished = zip(cards, networks, strict=True)
@@ -251,22 +264,11 @@ def _extents(sizes: torch.Tensor) -> tuple[tuple[float, float, float], ...]:
     return tuple((thick, high, wide) for thick, high, wide in sizes.tolist())
 
 
-def _loaders(
-    plans: Sequence[PlanePlan], settings: Settings, sampler: PlaneTurns
-) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    common: dict[str, Any] = {"collate_fn": collate, "num_workers": settings.loader_workers}
-    train = DataLoader(
-        SeveralPlanes([_training_scans(plan, settings) for plan in plans]),
-        batch_size=sampler.share.own,
-        sampler=sampler,
-        drop_last=True,
-        persistent_workers=settings.loader_workers > 0,
-        **common,
-    )
+def _tuning_loader(plans: Sequence[PlanePlan]) -> DataLoader[Any]:
     # Every process needs a scan to take part in the validation; a surplus one is not counted.
     tune = [scan for plan in plans for scan in plan.tune]
     own = tune[rank() :: world_size()] or tune[:1]
-    return train, DataLoader(TuningScans(own, plans[0].categories), batch_size=1, **common)
+    return DataLoader(TuningScans(own, plans[0].categories), batch_size=1, collate_fn=collate)
 
 
 def _training_scans(plan: PlanePlan, settings: Settings) -> TrainingScans:
