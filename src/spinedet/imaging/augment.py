@@ -198,12 +198,12 @@ class _Bend:
 
     def on_grid(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Displacements (r, c, 2) of all pixels in these rows and columns, voxel edges."""
-        down = (self._weights(rows, 0) @ self.knots.flatten(1)).view(len(rows), -1, 2)
+        down = (self._weights(rows, 0) @ self.knots.flatten(1)).view(-1, *self.knots.shape[1:])
         return self._weights(columns, 1) @ down
 
     def at(self, points: Tensor) -> Tensor:
         """Displacements (n, 2) of points (n, 2), voxel edges."""
-        down = (self._weights(points[:, 0], 0) @ self.knots.flatten(1)).view(len(points), -1, 2)
+        down = (self._weights(points[:, 0], 0) @ self.knots.flatten(1)).view(-1, *self.knots.shape[1:])
         return (self._weights(points[:, 1], 1)[..., None] * down).sum(dim=1)
 
     def _weights(self, x: Tensor, axis: int) -> Tensor:
