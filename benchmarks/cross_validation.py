@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from budget import IOU, Trained, Training, as_findings, look, quiet, studies_of, train
-from detector import mean_statistics
+from detector import RULE, mean_statistics
 from spider import (
     BOOTSTRAP,
     Discs,
@@ -234,7 +234,7 @@ def develop(trial: Trial, recipe: Recipe, fold: Fold) -> Developed:
     )
     tuned = trial.find(trained.detector, tune_on)
     reference = only(trial.manifest, studies_of(trial.manifest, tune_on))
-    point = choose_operating_point(reference, tuned, CRITERION)
+    point = choose_operating_point(reference, tuned, CRITERION, RULE)
     return Developed(trained, point, average_precision(reference, tuned))
 
 
@@ -293,7 +293,7 @@ def zero_shot(trial: Trial) -> Iterator[tuple[str, Answers]]:
     for fold in trial.folds:
         others = found.model_copy(update={"studies": tuple(s for s in found.studies if s.id not in fold.test)})
         reference = only(trial.manifest, (s for s in trial.manifest.studies if s.id not in fold.test))
-        (value,) = choose_operating_point(reference, others, CRITERION).values.values()
+        (value,) = choose_operating_point(reference, others, CRITERION, RULE).values.values()
         thresholds |= dict.fromkeys(fold.test, value)
     yield "phantoms only, threshold from the training folds", Answers(found, thresholds)
 

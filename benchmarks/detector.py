@@ -74,6 +74,8 @@ ABLATIONS = (
     "dense",
 )
 SENSITIVITY = froc_name(1.0)
+# By which all tables so far were made; `thresholds.py` compares it with the one that trainings use.
+RULE = "max_f1"
 # The F1 on the tuning split at IoU 0.1 that a training is timed to.
 GOAL = 0.9
 
@@ -157,7 +159,7 @@ def judge(bench: Bench, job: Job, training: Training, trained: Trained) -> None:
         detections, seconds = look(network, tested)
         found = as_findings(bench.manifest, tested, detections, job.plane.value)
     reference = only(bench.manifest, bench.splits.tune)
-    write_operating_point(folder / "point.json", choose_operating_point(reference, tuned, IouCriterion(iou=IOU)))
+    write_operating_point(folder / "point.json", choose_operating_point(reference, tuned, IouCriterion(iou=IOU), RULE))
     named = found.model_copy(update={"model": {"name": job.model, **found.model}})
     write_findings(folder / "findings.json", named)
     parameters = sum(p.numel() for p in network.parameters())

@@ -71,7 +71,7 @@ class TrainConfig(CommonConfig):
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     criterion: Any = MISSING
-    rule: str = "max_f1"
+    rule: str = "plateau_f1"
     test: TestConfig = field(default_factory=TestConfig)
     init: str | None = None
     resume: bool = False

@@ -142,7 +142,7 @@ def test_the_frozen_operating_point_is_shown_with_its_origin(four) -> None:
     point = choose_operating_point(four.manifest, four.found, IouCriterion())
     scores = score(four.manifest, four.found, ScoreSettings(operating_point=point))
     text = Reader(section(render_page(replace(four.page(), scores=scores)), "How it was done")).text
-    assert "by the rule max_f1; frozen before this test" in text
+    assert "by the rule plateau_f1; frozen before this test" in text
     assert point.sha256 in text
     assert re.search(r"sagittal degeneration 0\.4 4 5 0\.833 1\.000 0\.50", text)
 

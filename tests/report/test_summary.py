@@ -40,7 +40,7 @@ def test_one_plane_without_a_comparison_has_the_interval(four) -> None:
 
 def test_where_the_threshold_comes_from(four) -> None:
     assert threshold_in_words(four.scores()) == "score ≥ 0.5 counts."
-    point = choose_operating_point(four.manifest, four.found, IouCriterion())
+    point = choose_operating_point(four.manifest, four.found, IouCriterion(), "max_f1")
     frozen = score(four.manifest, four.found, ScoreSettings(operating_point=point))
     assert threshold_in_words(frozen).startswith("Chosen once, on a tuning split of 4 studies, by the rule max_f1;")
     # Sagittal: F1 of scores >= 0.4 is 10/12, of >= 0.7 it is 8/10; axial: 0.55 gives 4/5.

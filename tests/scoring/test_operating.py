@@ -27,6 +27,7 @@ def tuned(draw: Draw) -> Any:
     ("rule", "value"),
     [
         ("max_f1", 0.7),  # F1 is 4/6 at .7 and 6/9 at .4: of the equal two the higher threshold
+        ("plateau_f1", 0.65),  # from .7 down to .6, where it falls to 4/7
         ("fp_per_scan<=0.5", 0.7),
         ("fp_per_scan<=0", 0.9),
         ("fp_per_scan <= 8", 0.4),
@@ -39,7 +40,18 @@ def test_rules(tuned: Any, rule: str, value: float) -> None:
     point = choose_operating_point(tuned.manifest, tuned.found, IouCriterion(), rule)
     (threshold,) = point.thresholds
     assert (threshold.plane, threshold.category) == ("sagittal", "lesion")
-    assert (threshold.value, threshold.reason) == (value, None)
+    assert (threshold.value, threshold.reason) == (pytest.approx(value), None)
+
+
+def test_the_middle_of_a_plateau_is_taken(draw: Draw) -> None:
+    # F1: ..., 98/99 at .52, 100/100 at .51, 100/101 at .4, 100/102 at .3, 100/103 at .2, 100/104 at .1.
+    hits = [(100.0 * place, 1 - place / 100) for place in range(50)]
+    false = [(100.0 * place + 50, 0.4 - place / 10) for place in range(4)]
+    drawn = draw().study([place for place, _ in hits], hits + false)
+    (middle,) = choose_operating_point(drawn.manifest, drawn.found, IouCriterion()).thresholds
+    # Within .02 are .52 (98/99) to .3 (100/102), which holds down to the next score, .2.
+    assert middle.value == pytest.approx((0.52 + 0.2) / 2)
+    assert middle.f1 == pytest.approx(100 / 101)
 
 
 def test_what_the_threshold_gave_stands_beside_it(tuned: Any) -> None:
@@ -81,7 +93,16 @@ def test_data_that_cannot_say_fall_back_with_a_reason(
 
 @pytest.mark.parametrize(
     "rule",
-    ["f1", "max_f1<=2", "fp_per_scan<=", "fp_per_scan>=1", "sensitivity>=1.5", "fp_per_scan<=-1", "sensitivity>=.e"],
+    [
+        "f1",
+        "max_f1<=2",
+        "plateau_f1<=2",
+        "fp_per_scan<=",
+        "fp_per_scan>=1",
+        "sensitivity>=1.5",
+        "fp_per_scan<=-1",
+        "sensitivity>=.e",
+    ],
 )
 def test_refused_rules(rule: str) -> None:
     with pytest.raises(InputError, match="use max_f1"):
@@ -89,7 +110,7 @@ def test_refused_rules(rule: str) -> None:
 
 
 def test_a_rule_survives_writing() -> None:
-    for text in ("max_f1", "fp_per_scan<=0.5", "sensitivity>=0.9"):
+    for text in ("max_f1", "plateau_f1", "fp_per_scan<=0.5", "sensitivity>=0.9"):
         assert str(Rule.parse(text)) == text
 
 

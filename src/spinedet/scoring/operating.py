@@ -26,7 +26,9 @@ from spinedet.scoring.judgement import Judgement, Part, judge, one_category
 FORMAT = "spinedet-operating-point"
 # Where the tuning data cannot say: neither sure nor dismissive for a score that is a probability.
 FALLBACK = 0.5
-_RULE = re.compile(r"(max_f1|fp_per_scan\s*<=|sensitivity\s*>=)\s*([0-9.eE+-]*)")
+# What an F1 may lack to the best one and still be as good as it, for `plateau_f1`.
+PLATEAU = 0.02
+_RULE = re.compile(r"(max_f1|plateau_f1|fp_per_scan\s*<=|sensitivity\s*>=)\s*([0-9.eE+-]*)")
 
 
 class Threshold(Record):
@@ -90,7 +92,9 @@ class OperatingPoint(Record):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`max_f1`, `fp_per_scan<=r` (the lowest threshold that keeps to it) or `sensitivity>=s` (the highest)."""
+    """How the tuning data choose a threshold: `max_f1`, the highest of the best F1; `plateau_f1`, the middle of those
+    around it whose F1 is nearly the best; `fp_per_scan<=r`, the lowest that keeps to it; `sensitivity>=s`, the highest.
+    """
 
     kind: str
     limit: float | None = None
@@ -109,8 +113,10 @@ class Rule:
         except ValueError:
             kind, limit = "", None
         reachable = limit is None or (0 <= limit <= 1 if kind == "sensitivity" else 0 <= limit < np.inf)
-        if not kind or (kind == "max_f1") != (limit is None) or not reachable:
-            raise InputError(f"operating point rule {text!r}: use max_f1, fp_per_scan<=1 or sensitivity>=0.9")
+        if not kind or kind.endswith("f1") != (limit is None) or not reachable:
+            raise InputError(
+                f"operating point rule {text!r}: use max_f1, plateau_f1, fp_per_scan<=1 or sensitivity>=0.9"
+            )
         return cls(kind, limit)
 
     def __str__(self) -> str:
@@ -133,7 +139,7 @@ def write_operating_point(path: Path, point: OperatingPoint) -> None:
 
 
 def choose_operating_point(
-    manifest: Manifest, findings: Findings | FindingsTable, criterion: Criterion, rule: str = "max_f1"
+    manifest: Manifest, findings: Findings | FindingsTable, criterion: Criterion, rule: str = "plateau_f1"
 ) -> OperatingPoint:
     """Choose a threshold for every plane and category on these studies, never to be chosen again.
 
@@ -215,8 +221,19 @@ def _choose(steps: Staircase, lesions: int, scans: int, rule: Rule) -> _Choice:
         return _Choice(FALLBACK, "no finding hits a lesion of the tuning data here")
     if rule.kind == "sensitivity":
         return _sensitive(steps, lesions, rule.limit or 0.0)
+    f1 = 2 * steps.tp / (steps.tp + steps.fp + lesions)
     # Of equal F1 the highest threshold: fewer false positives for the same.
-    return _Choice(float(steps.score[np.argmax(steps.tp / (steps.tp + steps.fp + lesions))]))
+    best = int(np.argmax(f1))
+    return _Choice(_middle(steps.score, f1, best) if rule.kind == "plateau_f1" else float(steps.score[best]))
+
+
+def _middle(score: NDArray[np.float64], f1: NDArray[np.float64], best: int) -> float:
+    """Of the thresholds around the best one, down to the next lower score, whose F1 lacks little."""
+    worse = np.flatnonzero(f1 < f1[best] - PLATEAU)
+    above, below = worse[worse < best], worse[worse > best]
+    first = above[-1] + 1 if len(above) else 0
+    low = below[0] if len(below) else len(score) - 1
+    return float(score[first] + score[low]) / 2
 
 
 def _few_false(steps: Staircase, allowed: float) -> _Choice:
