@@ -11,6 +11,7 @@ import yaml
 from spinedet.core.errors import InputError
 from spinedet.detection.models import CONFIGS
 from spinedet.detection.module import RecipeConfig
+from spinedet.detection.training import TrainerConfig
 from spinedet.imaging.augment import AugmentConfig
 from spinedet.runs import RunFolder, began_with, refuse_other_config, write_config
 from spinedet.scoring import CRITERIA
@@ -51,6 +52,10 @@ def test_a_resumed_run_keeps_the_scans_a_step_that_it_began_with(
     refuse_other_config(run, settled)
     with pytest.raises(InputError, match=f"began with recipe.batch={batch} and now has recipe.batch=3"):
         refuse_other_config(run, _settled(replace(config, recipe=RecipeConfig(batch=3)), run))
+
+
+def test_who_makes_the_batches_may_change(config: TrainConfig, tmp_path: Path) -> None:
+    refuse_other_config(began(tmp_path, config), replace(config, trainer=TrainerConfig(loader_workers=2)))
 
 
 def test_a_setting_that_is_new_is_no_change_by_default(config: TrainConfig, tmp_path: Path) -> None:
