@@ -76,6 +76,14 @@ def test_a_score_is_the_mean_over_all_looks() -> None:
     assert both.boxes[0].tolist() == pytest.approx([10.25, 10, 10, 8, 8, 8])  # 0.9 x 10 + 0.3 x 11, over 1.2
 
 
+def test_the_best_box_of_a_place_counts_and_not_the_one_that_fits_best() -> None:
+    box = torch.tensor([[10.0, 10, 10, 8, 8, 8]])
+    # The second look has dismissed a box that lies exactly there, and settled on one that lies 1 mm beside it.
+    second = Detections(torch.cat([box, box + torch.tensor([[1.0, 0, 0, 0, 0, 0]])]), torch.tensor([[0.02], [0.7]]))
+    both = average([Detections(box, torch.tensor([[0.9]])), second])
+    assert both.scores.flatten().tolist() == pytest.approx([0.8, 0.01])
+
+
 def test_nothing_seen_twice_is_nothing() -> None:
     assert len(look([Bright(), Bright()], torch.zeros(1, 1, 4, 8, 8), SAGITTAL, Looks(flip=True)).boxes) == 0
 

@@ -53,7 +53,8 @@ def average(answers: Sequence[Detections]) -> Detections:
     merged: list[Detections] = []
     for first in best.argsort(descending=True).tolist():
         if free[first]:
-            members = _group(first, iou(boxes[first], boxes).masked_fill(~free, 0), source)
+            same = free & (iou(boxes[first], boxes) > SAME)
+            members = _group(first, best.masked_fill(~same, -1), source)
             free[members] = False
             weight = best[members, None].clamp_min(1e-6)
             box = (boxes[members] * weight).sum(0) / weight.sum()
@@ -68,13 +69,16 @@ def _weighted(values: Tensor, weight: Tensor) -> Tensor:
     return ((values * weight)[known].sum() / weight[known].sum())[None]
 
 
-def _group(first: int, overlap: Tensor, source: Tensor) -> list[int]:
-    """The box itself, with the one of each other look that overlaps it most, if any does enough."""
+def _group(first: int, candidates: Tensor, source: Tensor) -> list[int]:
+    """The box itself, with the best of each other look; `candidates` are scores, below 0 of boxes of other places.
+
+    Not the box that fits best: a look may have a second, dismissed box on the same disc, and that may fit better.
+    """
     members = [first]
     for other in source.unique().tolist():  # type: ignore[no-untyped-call]  # torch leaves `unique` without types
-        mine = overlap.masked_fill(source != other, 0)
-        if other != source[first] and mine.max() > SAME:
-            members.append(int(mine.argmax()))
+        theirs = candidates.masked_fill(source != other, -1)
+        if other != source[first] and theirs.max() >= 0:
+            members.append(int(theirs.argmax()))
     return members
 
 
