@@ -77,8 +77,7 @@ def test_refused_heads(said: Content, write: Write, reader: Reader, key: str, va
         ("score", None, "score: Input should be a valid number (found null)"),
         ("series", 3, "series: Input should be a valid string (found 3)"),
         ("category", "", "category: String should have at least 1 character"),
-        ("severity", -0.5, "severity: Input should be greater than or equal to 0 (found -0.5)"),
-        ("severity", "mild", "severity: Input should be a valid number"),
+        ("severity", NAN, "severity: Input should be a finite number (found nan)"),
         ("level", "L45", "level: unknown level 'L45'; write discs as 'L4/L5'"),
         ("box", None, "box: Input should be an object"),
         ("box", {"center": [0, 0, 0]}, "box, size: Field required"),
@@ -156,8 +155,11 @@ def test_columns_of_no_finding(said: Content, write: Write, studies: list[Conten
         {"box": {"center": [0, 0, 0], "size": [1, 1, 1], "axes": TILTED, "reader": {"id": "R", "findings": []}}},
         {"severity": 2},
         {"severity": None},
+        {"severity": "mild"},
+        {"severity": -0.5},
+        {"severity": {"of": "another"}},
     ],
-    ids=["plain", "words", "nested", "axes", "severity", "null"],
+    ids=["plain", "words", "nested", "axes", "severity", "null", "other words", "no grade", "another's"],
 )
 def test_columns_hold_what_the_objects_hold(said: Content, write: Write, change: Content) -> None:
     said["studies"][0]["findings"][0] |= change

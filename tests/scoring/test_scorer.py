@@ -169,7 +169,7 @@ def test_the_file_is_the_contract_s(drawn: Any, tmp_path: Path) -> None:
 def test_an_operating_point_brings_its_criterion_planes_and_hash(draw: Draw) -> None:
     both = [{"id": "sag", "plane": "sagittal", "path": "/a"}, {"id": "ax", "plane": "axial", "path": "/b"}]
     tuning = draw().study([0.0], [(3.0, 0.7), (50.0, 0.4)])
-    point = choose_operating_point(tuning.manifest, tuning.found, CenterCriterion())
+    point = choose_operating_point(tuning.manifest, tuning.found, CenterCriterion(), "max_f1")
     test = draw().study([0.0], [(3.0, 0.7), (50.0, 0.6)], id="new", series=both)
     scores = scored(test, operating_point=point)
     assert scores.criterion["name"] == "center"

@@ -182,5 +182,5 @@ def test_the_threshold_is_chosen_by_the_stored_rule(vectors: Path) -> None:
         }
     )
     findings = read_findings_table(vectors / "box3d_200" / "findings.json")
-    point = choose_operating_point(internal, findings, IouCriterion(iou=0.25))
+    point = choose_operating_point(internal, findings, IouCriterion(iou=0.25), "max_f1")
     assert point.thresholds[0].value == expected["frozen_threshold"]["A"]

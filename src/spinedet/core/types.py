@@ -17,6 +17,7 @@ from pydantic import (
     JsonValue,
     SerializerFunctionWrapHandler,
     StringConstraints,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -132,7 +133,14 @@ class Finding(Record):
     score: FiniteFloat
     level: Level = None
     box: Box
-    severity: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    severity: FiniteFloat | None = None
+
+    @field_validator("severity", mode="before")
+    @classmethod
+    def _grade_or_nothing(cls, told: Any) -> Any:
+        """Other detectors may say other things under this name; those are no grades, and no fault."""
+        number = isinstance(told, int | float) and not isinstance(told, bool)
+        return told if number and not told < 0 else None
 
     @model_serializer(mode="wrap")
     def _without_unknown_severity(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
