@@ -21,9 +21,11 @@ from spinedet.core.types import Finding, Findings, Manifest, Study, StudyFinding
 from spinedet.detection.batch import Detections
 from spinedet.detection.callbacks import RampedEma
 from spinedet.detection.data import Augmented, Scan, SeveralPlanes, TrainingScans, TuningScans, collate
+from spinedet.detection.loading import TrainingBatches, maker
 from spinedet.detection.models import Card, Detector, ModelConfig, SharedDetector, build
 from spinedet.detection.module import DetectionModule, RecipeConfig
 from spinedet.detection.postprocess import findings
+from spinedet.detection.preemption import Notice
 from spinedet.detection.sampling import PlaneTurns, Share
 from spinedet.detection.store import PlaneDetector
 from spinedet.detection.training import PlanePlan, TrainerConfig, card_of, precision_for, take_over
@@ -155,19 +157,15 @@ def train_together(trainings: Sequence[Training]) -> list[Trained]:
     learner = SharedDetector(dict(zip(planes, networks, strict=True))) if len(planes) > 1 else networks[0]
     module = DetectionModule(learner, first.recipe)
     share = Share(first.recipe.scans_a_step(processes=1))
-    train = DataLoader(
-        SeveralPlanes([_scans(one) for one in trainings]),
-        batch_size=share.own,
-        sampler=PlaneTurns([len(one.train) for one in trainings], first.seed, share),
-        drop_last=True,
-        collate_fn=collate,
-    )
+    sampler = PlaneTurns([len(one.train) for one in trainings], first.seed, share)
     held = [scan for one in trainings for scan in one.tune]
     tune = DataLoader(TuningScans(held, first.manifest.categories), collate_fn=collate)
     clock = CpuBudget(sum(one.seconds for one in trainings))
     progress = Progress(clock, trainings)
     trainer = _trainer(first, clock, progress)
-    trainer.fit(module, train, tune)
+    with maker(0, Notice()) as made:
+        batches = TrainingBatches(SeveralPlanes([_scans(one) for one in trainings]), sampler, made)
+        trainer.fit(module, batches, tune)
     detectors = [
         PlaneDetector(first.config, card, network.eval()) for card, network in zip(cards, networks, strict=True)
     ]

@@ -251,7 +251,7 @@ class Order:
         return self.augmented(self.scan.image(), self.scan.targets(self.categories), self.draw)
 
 
-class TrainingScans(Dataset[Example]):
+class TrainingScans:
     """Augmented crops of one plane's training scans."""
 
     def __init__(self, scans: Sequence[Scan], categories: Sequence[str], augmented: Augmented) -> None:
@@ -260,15 +260,12 @@ class TrainingScans(Dataset[Example]):
     def __len__(self) -> int:
         return len(self.scans)
 
-    def __getitem__(self, draw: Draw) -> Example:
-        return self.order(draw).example()
-
     def order(self, draw: Draw) -> Order:
         """What is drawn."""
         return Order(self.scans[draw.index], self.categories, self.augmented, draw)
 
 
-class SeveralPlanes(Dataset[Example]):
+class SeveralPlanes:
     """Training scans of several planes, numbered one plane after the other."""
 
     def __init__(self, planes: Sequence[TrainingScans]) -> None:
@@ -276,9 +273,6 @@ class SeveralPlanes(Dataset[Example]):
 
     def __len__(self) -> int:
         return sum(map(len, self.planes))
-
-    def __getitem__(self, draw: Draw) -> Example:
-        return self.order(draw).example()
 
     def order(self, draw: Draw) -> Order:
         """What is drawn, as its own plane numbers it."""
