@@ -16,7 +16,7 @@ from spinedet import tracking
 from spinedet.command import CommonConfig, Skipped, Status, claim_output, console, register, results, run_command
 from spinedet.core.errors import InputError
 from spinedet.core.manifest import read_manifests
-from spinedet.core.types import Manifest, Split
+from spinedet.core.types import Manifest, Split, is_number
 from spinedet.progress import progress_bar
 from spinedet.report.numbers import signed
 from spinedet.scoring import (
@@ -127,7 +127,7 @@ def _contender(config: ScoreConfig, manifest: Manifest, path: str, row: int) -> 
     threshold, point = _own(config.threshold, row), _own(config.operating_point, row)
     if threshold is not None and point is not None:
         raise InputError("pass threshold= or operating_point=, not both")
-    if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int | float)):
+    if threshold is not None and not is_number(threshold):
         raise InputError(f"threshold={threshold}: use a number such as 0.5, or one for each detector in brackets")
     return Contender(
         name=f"{Path(path).parent.name}/{Path(path).stem}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeGuard
 
 import numpy as np
 from pydantic import (
@@ -44,6 +44,16 @@ Axes: TypeAlias = tuple[Vector, Vector, Vector]
 RAS_AXES: Axes = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 # Direction cosines travel through files with six digits or so; a frame that is off by more was never a frame.
 ORTHONORMAL_TOLERANCE = 1e-3
+
+
+def is_none(value: object) -> bool:
+    """For `Field(exclude_if=)`: what is not known is left out of the file."""
+    return value is None
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value is a number as JSON knows them: true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _known_level(level: str | None) -> str | None:
@@ -122,7 +132,7 @@ class Lesion(Record):
     def severity(self) -> float:
         """Its grade by `attributes.severity`; NaN where that is not told, or no number."""
         told = self.attributes.get("severity")
-        return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else math.nan
+        return float(told) if is_number(told) else math.nan
 
 
 class Finding(Record):
@@ -133,21 +143,13 @@ class Finding(Record):
     score: FiniteFloat
     level: Level = None
     box: Box
-    severity: FiniteFloat | None = None
+    severity: FiniteFloat | None = Field(default=None, exclude_if=is_none)
 
     @field_validator("severity", mode="before")
     @classmethod
     def _grade_or_nothing(cls, told: Any) -> Any:
         """Other detectors may say other things under this name; those are no grades, and no fault."""
-        number = isinstance(told, int | float) and not isinstance(told, bool)
-        return told if number and not told < 0 else None
-
-    @model_serializer(mode="wrap")
-    def _without_unknown_severity(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        content: dict[str, Any] = dump(self)
-        if self.severity is None:
-            content.pop("severity", None)
-        return content
+        return told if is_number(told) and not told < 0 else None
 
 
 class Series(Record):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import FiniteFloat, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, FiniteFloat, SerializerFunctionWrapHandler, model_serializer
 
 from spinedet.core.files import read_record, write_json
-from spinedet.core.types import FiniteJson, Record
+from spinedet.core.types import FiniteJson, Record, is_none
 
 FORMAT = "spinedet-scores"
 
@@ -150,14 +150,7 @@ class Group(Performance):
     categories: MacroMicro | None = None
     secondary: tuple[Performance, ...] = ()
     strata: tuple[StratumScore, ...] = ()
-    severity: SeverityAgreement | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_unknown_severity(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        content: dict[str, Any] = dump(self)
-        if self.severity is None:
-            content.pop("severity", None)
-        return content
+    severity: SeverityAgreement | None = Field(default=None, exclude_if=is_none)
 
 
 class CenterEstimate(Record):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spinedet.core.anatomy import level_rank
 from spinedet.core.errors import InputError
-from spinedet.core.types import FiniteJson, Lesion
+from spinedet.core.types import FiniteJson, Lesion, is_number
 from spinedet.scoring.cohort import Lesions
 from spinedet.scoring.pairs import Floats
 
@@ -70,7 +70,7 @@ def usual_strata(lesions: Sequence[Lesion]) -> tuple[str, ...]:
 
 def label(values: Sequence[FiniteJson]) -> Labels:
     """Name things by a value: numbers of many kinds become terciles, all else its own text."""
-    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    numbers = [value for value in values if is_number(value)]
     stated = [value for value in values if value is not None]
     if len(numbers) == len(stated) and len(set(numbers)) > _FEW_VALUES:
         edges = tuple(np.quantile(numbers, [1 / 3, 2 / 3]).round(2))
