@@ -19,20 +19,20 @@ from torch.utils.data import DataLoader
 
 from spinedet.core.types import Finding, Findings, Manifest, Study, StudyFindings
 from spinedet.detection.batch import Detections
-from spinedet.detection.callbacks import RampedEma
-from spinedet.detection.data import Augmented, Scan, SeveralPlanes, TrainingScans, TuningScans, collate
-from spinedet.detection.loading import TrainingBatches, maker
+from spinedet.detection.batch_loader import TrainingBatches, maker
+from spinedet.detection.dataset import Augmented, Scan, SeveralPlanes, TrainingScans, TuningScans, collate
+from spinedet.detection.lightning_module import DetectionModule, RecipeConfig
+from spinedet.detection.model_files import PlaneDetector
 from spinedet.detection.models import Card, Detector, ModelConfig, SharedDetector, build
-from spinedet.detection.module import DetectionModule, RecipeConfig
 from spinedet.detection.postprocess import findings
-from spinedet.detection.preemption import Notice
-from spinedet.detection.sampling import PlaneTurns, Share
-from spinedet.detection.store import PlaneDetector
-from spinedet.detection.training import PlanePlan, TrainerConfig, card_of, precision_for, take_over
+from spinedet.detection.trainer import PlanePlan, TrainerConfig, card_of, precision_for, take_over
 from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import PlaneSpec
+from spinedet.pipelines.splits import only
 from spinedet.scoring import IouCriterion, max_f1
-from spinedet.studies import only
+from spinedet.training.callbacks import RampedEma
+from spinedet.training.preemption import Notice
+from spinedet.training.samplers import PlaneTurns, Share
 
 # Of a hit, where thresholds are chosen.
 IOU = 0.1

@@ -50,12 +50,13 @@ from spinedet.core.files import read_json, write_json, write_text
 from spinedet.core.findings import read_findings, write_findings
 from spinedet.core.manifest import read_manifest
 from spinedet.core.types import Findings, Manifest, StudyFindings
-from spinedet.detection.data import Scan, prepare_scans
+from spinedet.detection.dataset import Scan, prepare_scans
+from spinedet.detection.lightning_module import RecipeConfig
+from spinedet.detection.model_files import PlaneDetector
 from spinedet.detection.models import CONFIGS, ModelConfig
-from spinedet.detection.module import RecipeConfig
-from spinedet.detection.store import PlaneDetector
 from spinedet.imaging.planes import PlaneSpec
-from spinedet.runs import SHIPPED, open_run
+from spinedet.pipelines.splits import only
+from spinedet.runs.run_folder import SHIPPED, open_run
 from spinedet.scoring import (
     BootstrapSettings,
     IouCriterion,
@@ -66,10 +67,9 @@ from spinedet.scoring import (
     read_operating_point,
     write_operating_point,
 )
-from spinedet.scoring.reckoning import Statistics
-from spinedet.scoring.significance import difference
-from spinedet.scoring.tally import froc_name
-from spinedet.studies import only
+from spinedet.scoring.metrics.counts import froc_name
+from spinedet.scoring.statistics.estimates import Statistics
+from spinedet.scoring.statistics.hypothesis_tests import difference
 
 FOLDS, PLANE = 6, Plane.SAGITTAL
 CRITERION = IouCriterion(iou=IOU)

@@ -22,14 +22,14 @@ import torch
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.manifest import read_manifest
-from spinedet.detection.data import Augmented, SeveralPlanes, TrainingScans, prepare_scans
-from spinedet.detection.loading import TrainingBatches, maker
-from spinedet.detection.module import RecipeConfig
-from spinedet.detection.preemption import Notice
-from spinedet.detection.sampling import Draw, PlaneTurns, Share
+from spinedet.detection.batch_loader import TrainingBatches, maker
+from spinedet.detection.dataset import Augmented, SeveralPlanes, TrainingScans, prepare_scans
+from spinedet.detection.lightning_module import RecipeConfig
 from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import SPECS
 from spinedet.simulation import SHIPPED, draw_cohort
+from spinedet.training.preemption import Notice
+from spinedet.training.samplers import Draw, PlaneTurns, Share
 
 BATCH = RecipeConfig().scans_a_step(processes=1)
 WARM_UP = 4

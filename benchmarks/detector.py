@@ -39,11 +39,12 @@ from spinedet.core.files import write_json, write_text
 from spinedet.core.findings import read_findings, write_findings
 from spinedet.core.manifest import read_manifest
 from spinedet.core.types import Manifest
-from spinedet.detection.data import prepare_scans
+from spinedet.detection.dataset import prepare_scans
+from spinedet.detection.lightning_module import RecipeConfig
 from spinedet.detection.models import CONFIGS, ModelConfig
-from spinedet.detection.module import RecipeConfig
 from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import SPECS
+from spinedet.pipelines.splits import Splits, only, split_studies
 from spinedet.scoring import (
     BootstrapSettings,
     Examination,
@@ -55,11 +56,10 @@ from spinedet.scoring import (
     read_operating_point,
     write_operating_point,
 )
-from spinedet.scoring.reckoning import Statistics, performance
-from spinedet.scoring.significance import difference
-from spinedet.scoring.tally import froc_name
+from spinedet.scoring.metrics.counts import froc_name
+from spinedet.scoring.statistics.estimates import Statistics, performance
+from spinedet.scoring.statistics.hypothesis_tests import difference
 from spinedet.simulation import SHIPPED, draw_cohort
-from spinedet.studies import Splits, only, split_studies
 
 IOUS = (IOU, 0.25, 0.5)
 ABLATIONS = (

@@ -12,8 +12,8 @@ import os
 from pathlib import Path
 
 from spinedet.core.anatomy import Plane, Region
-from spinedet.report.exhibits import phantom_exhibits, real_exhibits
-from spinedet.report.realism import Exhibit, draw_rows
+from spinedet.report.phantom_exhibits import phantom_exhibits, real_exhibits
+from spinedet.report.realism_page import Exhibit, draw_rows
 
 FIGURES = Path(__file__).resolve().parents[1] / "docs/figures"
 # Centres, phantoms of each, real scans that are shown (all measured ones are in the realism report).

@@ -20,9 +20,9 @@ from matplotlib.patches import Rectangle
 
 from spinedet.core.types import Findings, Manifest
 from spinedet.scoring import IouCriterion, ScoreSettings, examine
-from spinedet.scoring.cases import OUTCOMES, Cases
-from spinedet.scoring.curves import RATES, staircase
-from spinedet.scoring.judgement import whole
+from spinedet.scoring.error_analysis import OUTCOMES, Cases
+from spinedet.scoring.metrics.froc_pr import RATES, staircase
+from spinedet.scoring.metrics.matched_cohort import whole
 
 OUT = Path(__file__).resolve().parents[1] / "docs/figures"
 REAL, FOUND, WRONG, IGNORED = "#009e73", "#0072b2", "#d55e00", "#999999"

@@ -27,11 +27,11 @@ from spinedet.core.anatomy import Region
 from spinedet.core.files import read_json, write_json, write_text
 from spinedet.core.types import Finding
 from spinedet.detection.inference import find_in
-from spinedet.detection.store import DESCRIPTION, Model, save_model
-from spinedet.imaging.eligibility import EligibilityLimits, judge, said_by_name, worst
+from spinedet.detection.model_files import DESCRIPTION, Model, save_model
+from spinedet.imaging.input_checks import EligibilityLimits, judge, said_by_name, worst
 from spinedet.imaging.planes import plane_of
 from spinedet.imaging.volume import read_volume
-from spinedet.runs import SHIPPED, FinishedRun, open_run
+from spinedet.runs.run_folder import SHIPPED, FinishedRun, open_run
 from spinedet.scoring import write_operating_point
 
 ON_DISC_MM = 15.0

@@ -16,12 +16,12 @@ from pathlib import Path
 from spinedet.core.findings import read_findings
 from spinedet.core.manifest import read_manifest
 from spinedet.core.types import Finding, Findings, Manifest, Study, StudyFindings
-from spinedet.detection.fusion import SeenSeries, fuse
+from spinedet.detection.cross_plane_fusion import SeenSeries, fuse
 from spinedet.imaging.volume import read_volume
+from spinedet.pipelines.splits import only
 from spinedet.scoring import BootstrapSettings, IouCriterion, ScoreSettings, examine
-from spinedet.scoring.significance import difference
-from spinedet.scoring.tally import froc_name
-from spinedet.studies import only
+from spinedet.scoring.metrics.counts import froc_name
+from spinedet.scoring.statistics.hypothesis_tests import difference
 
 METRICS = ("f1_max", "ap", froc_name(1.0))
 

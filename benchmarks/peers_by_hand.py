@@ -27,8 +27,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from spinedet.core.types import Findings, Manifest
+from spinedet.formats.score_exports import export_picai
 from spinedet.scoring import BootstrapSettings, IouCriterion, ScoreSettings, examine, score
-from spinedet.scoring.exports import export_picai
 
 IOU = 0.5
 RATES = (0.125, 0.25, 0.5, 1, 2, 4, 8)

@@ -106,8 +106,8 @@ def ours_in_memory(folder: Path, replicates: int = 0) -> Any:
     """Matching, FROC and average precision; with replicates their intervals too."""
     from spinedet.core.findings import read_findings_table
     from spinedet.core.manifest import read_manifest
-    from spinedet.scoring.bootstrap import BootstrapSettings
-    from spinedet.scoring.scorer import ScoreSettings, examine
+    from spinedet.scoring.evaluate import ScoreSettings, examine
+    from spinedet.scoring.statistics.bootstrap import BootstrapSettings
 
     def prepare() -> Any:
         importlib.import_module("scipy.sparse")  # the peers' libraries are loaded before the clock starts, too
@@ -209,8 +209,8 @@ def picai(folder: Path, what: str) -> Any:
 
     from spinedet.core.findings import read_findings_table
     from spinedet.core.manifest import read_manifest
+    from spinedet.formats.score_exports import export_picai
     from spinedet.scoring import ScoreSettings, examine
-    from spinedet.scoring.exports import export_picai
 
     def prepare() -> Any:
         data = read_manifest(folder / "manifest.json"), read_findings_table(folder / "findings.json")

@@ -28,13 +28,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_json, write_text
 from spinedet.detection.batch import Batch, Targets
-from spinedet.detection.data import Augmented, collate
+from spinedet.detection.dataset import Augmented, collate
+from spinedet.detection.lightning_module import RecipeConfig
 from spinedet.detection.models import CONFIGS, Card, Detector, build
-from spinedet.detection.module import RecipeConfig
-from spinedet.detection.sampling import Draw
-from spinedet.detection.training import TrainerConfig, precision_for
+from spinedet.detection.trainer import TrainerConfig, precision_for
 from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import SPECS, PlaneSpec
+from spinedet.training.samplers import Draw
 
 LESION = (44.0, 14.0, 40.0)
 STAGES = ("augmentation", "forward and losses", "backward", "optimiser")

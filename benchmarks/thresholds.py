@@ -21,6 +21,7 @@ from budget import IOU
 from detector import Bench, Job, jobs_of, parser_of, prepare_bench
 from spinedet.core.findings import read_findings
 from spinedet.core.types import Findings, Manifest, Study
+from spinedet.pipelines.splits import only
 from spinedet.scoring import (
     BootstrapSettings,
     IouCriterion,
@@ -29,7 +30,6 @@ from spinedet.scoring import (
     choose_operating_point,
     examine,
 )
-from spinedet.studies import only
 
 RULES = ("max_f1", "plateau_f1")
 CRITERION = IouCriterion(iou=IOU)

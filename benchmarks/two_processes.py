@@ -18,10 +18,10 @@ from pytorch_lightning.callbacks import Callback
 from safetensors.numpy import load_file
 
 from spinedet import train
-from spinedet.detection import loading, training
-from spinedet.detection.data import collate
-from spinedet.detection.parallel import mean_over_processes, rank
+from spinedet.detection import batch_loader, trainer
+from spinedet.detection.dataset import collate
 from spinedet.scoring import read_scores
+from spinedet.training.distributed import mean_over_processes, rank
 
 # Without denoising, whose noise each process draws for its own scans.
 SAME = ("planes=[sagittal]", "workers=1", "trainer.accelerator=cpu", "trainer.precision=32-true", "model.denoising=0")
@@ -54,9 +54,9 @@ def inside(folder: Path, words: list[str]) -> None:
     In a folder called `swapped` the scans of each step come in reverse: the same sums, rounded otherwise.
     """
     if folder.name == "swapped":
-        loading.collate = lambda examples: collate(examples[::-1])
-    before = training._callbacks
-    training._callbacks = lambda *known: [*before(*known), Steps(folder / STEPS)]
+        batch_loader.collate = lambda examples: collate(examples[::-1])
+    before = trainer._callbacks
+    trainer._callbacks = lambda *known: [*before(*known), Steps(folder / STEPS)]
     sys.argv = ["train", *words]
     train.main()
 

@@ -37,7 +37,7 @@ from spinedet.core.files import write_json
 from spinedet.core.findings import read_findings, read_findings_table
 from spinedet.core.manifest import read_manifests
 from spinedet.scoring import Contender, ScoreSettings, Selection, compare, read_operating_point, read_scores, score
-from spinedet.scoring.cohort import as_table
+from spinedet.scoring.matching.cohort import as_table
 from spinedet.simulation.centers import CENTERS, CenterConfig
 from spinedet.simulation.cohort import CohortConfig, GroupConfig, draw_cohort
 

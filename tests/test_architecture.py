@@ -16,6 +16,7 @@ EVERYTHING = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT /
 HEAVY = {"torch", "monai", "lightning", "pytorch_lightning", "lightning_fabric", "hydra", "omegaconf"}
 LIGHT = {"core", "scoring", "simulation"}
 TALLEST = 60
+TRACKING = "spinedet.cli.tracking"
 
 
 def floors() -> dict[str, int]:
@@ -58,7 +59,7 @@ def faults(module: str, package: str, code: str) -> list[str]:
         top, there = name.split(".")[0], room_of(name)
         if top == "torchvision":
             found.append("torchvision")
-        if top == "wandb" and here != "tracking":
+        if top == "wandb" and module != TRACKING:
             found.append("wandb outside tracking")
         if top in HEAVY and here in LIGHT:
             found.append(f"{top} in {here}")
@@ -90,7 +91,15 @@ def name_of(path: Path) -> str:
 def test_the_table_of_floors() -> None:
     assert FLOORS["train"] == FLOORS["evaluate"] == FLOORS["predict"] == FLOORS["score"] == 0
     assert FLOORS["scoring"] == FLOORS["imaging"] == FLOORS["simulation"]
-    assert 0 < FLOORS["command"] < FLOORS["report"] < FLOORS["detection"] < FLOORS["scoring"] < FLOORS["core"]
+    assert (
+        0
+        < FLOORS["pipelines"]
+        < FLOORS["cli"]
+        < FLOORS["report"]
+        < FLOORS["detection"]
+        < FLOORS["scoring"]
+        < FLOORS["core"]
+    )
     assert {module_of(path) for path in SOURCES} >= {"spinedet", "spinedet.core", "spinedet.core.types"}
 
 
@@ -130,9 +139,9 @@ def test_planes_are_values_not_branches(path: Path) -> None:
         ("spinedet.core.types", "from .. import imaging", "core -> imaging"),
         ("spinedet.scoring.froc", "from spinedet.imaging.volume import read", "scoring -> imaging"),
         ("spinedet.scoring.froc", "def f():\n    from spinedet.simulation import draw", "scoring -> simulation"),
-        ("spinedet.report.page", "if TYPE_CHECKING:\n    import spinedet.tracking", "report -> tracking"),
+        ("spinedet.report.test_page", "if TYPE_CHECKING:\n    import spinedet.cli.tracking", "report -> cli"),
         ("spinedet.train", "from spinedet.evaluate import run", "train -> evaluate"),
-        ("spinedet.detection.data", "from spinedet.command import main", "detection -> command"),
+        ("spinedet.detection.dataset", "from spinedet.cli.app import main", "detection -> cli"),
         ("spinedet", "from spinedet.train import main", "spinedet -> train"),
         ("spinedet.core.types", "import torch.nn", "torch in core"),
         ("spinedet.scoring.froc", "from monai.data import box_utils", "monai in scoring"),
@@ -143,7 +152,7 @@ def test_planes_are_values_not_branches(path: Path) -> None:
         ),
         ("spinedet.core.types", "def f():\n    import hydra", "hydra in core"),
         ("spinedet.train", "import wandb", "wandb outside tracking"),
-        ("spinedet.detection.data", "from torchvision.ops import nms", "torchvision"),
+        ("spinedet.detection.dataset", "from torchvision.ops import nms", "torchvision"),
     ],
 )
 def test_a_wrong_import_is_seen(module: str, code: str, fault: str) -> None:
@@ -155,9 +164,9 @@ def test_a_wrong_import_is_seen(module: str, code: str, fault: str) -> None:
     [
         ("spinedet.core.manifest", "from spinedet.core.files import read_json"),
         ("spinedet.core.manifest", "from .files import read_json"),
-        ("spinedet.detection.data", "import torch\nfrom spinedet.imaging.volume import read"),
+        ("spinedet.detection.dataset", "import torch\nfrom spinedet.imaging.volume import read"),
         ("spinedet.train", "from spinedet import __version__\nfrom spinedet.detection import module"),
-        ("spinedet.tracking", "import wandb"),
+        ("spinedet.cli.tracking", "import wandb"),
         ("spinedet.scoring.froc", "import numpy\nimport torchless"),
     ],
 )

@@ -11,18 +11,18 @@ from pathlib import Path
 
 from rich.table import Table
 
-from spinedet import tracking
 from spinedet.audit import AuditLimits, Fault, Reading, Severity, StudyFacts, audit_cohort, examine, read_leniently
-from spinedet.command import CommonConfig, Skipped, Status, claim_output, console, register, results, run_command, wide
+from spinedet.cli import tracking
+from spinedet.cli.app import CommonConfig, Skipped, Status, claim_output, console, register, results, run_command, wide
+from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
 from spinedet.core.files import write_bytes, write_json
 from spinedet.core.types import Study
 from spinedet.imaging.planes import SPECS
 from spinedet.imaging.volume import Volume
-from spinedet.progress import progress_bar
-from spinedet.report.audit import AuditPage, CenterRow, Sheet, center_rows, write_audit
-from spinedet.report.numbers import counted
-from spinedet.report.pictures import draw_series
+from spinedet.report.audit_page import AuditPage, CenterRow, Sheet, center_rows, write_audit
+from spinedet.report.number_format import counted
+from spinedet.report.slice_pictures import draw_series
 
 # Faults listed on the terminal; the page and faults.json hold all of them.
 _MOST_ROWS = 40

@@ -14,8 +14,8 @@ from omegaconf import MISSING
 from rich.markup import escape
 from rich.table import Table
 
-from spinedet import tracking
-from spinedet.command import (
+from spinedet.cli import tracking
+from spinedet.cli.app import (
     CommonConfig,
     Skipped,
     Status,
@@ -26,16 +26,16 @@ from spinedet.command import (
     results,
     run_command,
 )
-from spinedet.conversion.dataset import Case, Dataset, Reading, Unused
-from spinedet.conversion.sources import SOURCES, open_dataset
+from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, sha256, write_bytes, write_json
 from spinedet.core.manifest import read_manifest, write_manifest
 from spinedet.core.types import Manifest, Series, Split, Study
+from spinedet.datasets.registry import SOURCES, open_dataset
+from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused
 from spinedet.imaging.planes import SPECS
 from spinedet.imaging.volume import read_volume
-from spinedet.progress import progress_bar
-from spinedet.report.pictures import draw_series
+from spinedet.report.slice_pictures import draw_series
 
 
 @dataclass

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field, replace
 
 from omegaconf import MISSING
 
-from spinedet.archive import ArchiveConfig, Journal, all_done, claim_archive, merging
-from spinedet.command import Skipped, Status, console, register, run_command
+from spinedet.cli.app import Skipped, Status, console, register, run_command
+from spinedet.cli.score_table import show_scores
 from spinedet.core.errors import InputError
 from spinedet.core.types import Manifest, Split, Study
 from spinedet.detection.inference import Answers
-from spinedet.panels import log_test
-from spinedet.runs import FinishedRun, RunFolder, Stopwatch, open_run, write_config, write_record
-from spinedet.studies import COHORTS, DataConfig, data_hash, load_manifest, phantom_note
-from spinedet.sweeps import collect_sweep
-from spinedet.tables import show_scores
-from spinedet.testing import TestConfig, Trial, answers_of, ask_part, report_test
+from spinedet.experiments.sweep import collect_sweep
+from spinedet.pipelines.log_test import log_test
+from spinedet.pipelines.splits import COHORTS, DataConfig, data_hash, load_manifest, phantom_note
+from spinedet.pipelines.test_detector import TestConfig, Trial, answers_of, ask_part, report_test
+from spinedet.runs.run_folder import FinishedRun, RunFolder, Stopwatch, open_run, write_config, write_record
+from spinedet.runs.sharding import ArchiveConfig, Journal, all_done, claim_archive, merging
 
 
 @dataclass

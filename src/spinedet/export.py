@@ -10,17 +10,17 @@ from omegaconf import MISSING
 from rich.markup import escape
 from rich.table import Table
 
-from spinedet import tracking
-from spinedet.command import CommonConfig, Skipped, Status, claim_output, console, register, results, run_command
-from spinedet.conversion.destinations import DESTINATIONS
-from spinedet.conversion.outward import Outgoing, OutgoingScan
+from spinedet.cli import tracking
+from spinedet.cli.app import CommonConfig, Skipped, Status, claim_output, console, register, results, run_command
+from spinedet.cli.progress import progress_bar
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.files import write_json
 from spinedet.core.manifest import read_manifest
 from spinedet.core.types import Manifest, Series, Study
+from spinedet.formats.export_targets import DESTINATIONS
+from spinedet.formats.manifest_export import Outgoing, OutgoingScan
 from spinedet.imaging.volume import read_volume
-from spinedet.progress import progress_bar
 
 
 @dataclass

@@ -6,14 +6,14 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from spinedet import tracking
-from spinedet.command import CommonConfig, Status, claim_output, console, register, run_command
+from spinedet.cli import tracking
+from spinedet.cli.app import CommonConfig, Status, claim_output, console, register, run_command
+from spinedet.cli.progress import progress_bar
 from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
 from spinedet.core.types import Split
-from spinedet.progress import progress_bar
-from spinedet.report.exhibits import phantom_exhibits, real_exhibits
-from spinedet.report.realism import write_realism
+from spinedet.report.phantom_exhibits import phantom_exhibits, real_exhibits
+from spinedet.report.realism_page import write_realism
 from spinedet.simulation import CENTERS, SHIPPED, CohortConfig, GroupConfig, draw_cohort, holds_cohort
 from spinedet.simulation.gradings import Marginal, compare_gradings, draw_gradings, read_gradings
 from spinedet.simulation.prevalence import fitted

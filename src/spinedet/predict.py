@@ -13,9 +13,10 @@ from typing import Any
 from omegaconf import MISSING
 from rich.table import Table
 
-from spinedet import tracking
-from spinedet.archive import ArchiveConfig, Journal, all_done, claim_archive, merging, records
-from spinedet.command import Skipped, Status, claim_output, console, register, results, run_command
+from spinedet.cli import tracking
+from spinedet.cli.app import Skipped, Status, claim_output, console, register, results, run_command
+from spinedet.cli.dicom_table import report_choices
+from spinedet.cli.progress import progress_bar
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import sha256, write_bytes
@@ -23,12 +24,12 @@ from spinedet.core.findings import stream_findings, write_findings
 from spinedet.core.geometry import Grid
 from spinedet.core.streaming import stream_studies, survey
 from spinedet.core.types import Finding, Findings, FiniteJson, Study, StudyFindings
-from spinedet.detection.data import read_series
-from spinedet.detection.fusion import SeenSeries, fuse
+from spinedet.detection.cross_plane_fusion import SeenSeries, fuse
+from spinedet.detection.dataset import read_series
 from spinedet.detection.inference import find_in, together
-from spinedet.detection.looking import Looks
+from spinedet.detection.tiling import Looks
 from spinedet.imaging.dicom import ChoiceRules
-from spinedet.imaging.eligibility import (
+from spinedet.imaging.input_checks import (
     EligibilityLimits,
     Judgement,
     Said,
@@ -42,11 +43,10 @@ from spinedet.imaging.eligibility import (
 )
 from spinedet.imaging.planes import SPECS, plane_of
 from spinedet.imaging.volume import Holdings, ImageSource, Volume, look_into
-from spinedet.intake import report_choices
-from spinedet.progress import progress_bar
-from spinedet.report.pictures import Mark, draw_series
-from spinedet.report.prediction import Entry, write_index
-from spinedet.runs import FinishedRun, open_run
+from spinedet.report.prediction_page import Entry, write_index
+from spinedet.report.slice_pictures import Mark, draw_series
+from spinedet.runs.run_folder import FinishedRun, open_run
+from spinedet.runs.sharding import ArchiveConfig, Journal, all_done, claim_archive, merging, records
 
 # Series of an archive that the terminal and the page list; the file holds all of them.
 MOST_LISTED = 200

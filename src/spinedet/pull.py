@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from spinedet import tracking
-from spinedet.command import CommonConfig, Status, claim_output, console, register, run_command
+from spinedet.cli import tracking
+from spinedet.cli.app import CommonConfig, Status, claim_output, console, register, run_command
+from spinedet.cli.dicom_table import report_choices
+from spinedet.cli.progress import progress_bar
 from spinedet.imaging.dicom import ChoiceRules
-from spinedet.imaging.dicom.web import pull_study
+from spinedet.imaging.dicom.dicomweb import pull_study
 from spinedet.imaging.volume import look_into
-from spinedet.intake import report_choices
-from spinedet.progress import progress_bar
 
 
 @dataclass

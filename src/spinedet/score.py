@@ -12,32 +12,31 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from spinedet import tracking
-from spinedet.command import CommonConfig, Skipped, Status, claim_output, console, register, results, run_command
+from spinedet.cli import tracking
+from spinedet.cli.app import CommonConfig, Skipped, Status, claim_output, console, register, results, run_command
+from spinedet.cli.progress import progress_bar
+from spinedet.cli.score_table import show_scores
 from spinedet.core.errors import InputError
 from spinedet.core.manifest import read_manifests
 from spinedet.core.types import Manifest, Split, is_number
-from spinedet.progress import progress_bar
-from spinedet.report.numbers import signed
+from spinedet.formats.detector_findings import ImportSettings, import_findings
+from spinedet.formats.score_exports import EXPORTS
+from spinedet.report.number_format import signed
 from spinedet.scoring import (
     CRITERIA,
     BootstrapSettings,
     Comparison,
     Contender,
-    ImportSettings,
     ScoreSettings,
     Selection,
     compare,
     examine,
-    import_findings,
     read_operating_point,
     report,
     write_comparison,
     write_scores,
 )
-from spinedet.scoring.exports import EXPORTS
-from spinedet.scoring.tally import froc_name
-from spinedet.tables import show_scores
+from spinedet.scoring.metrics.counts import froc_name
 
 _SHOWN = ("f1", froc_name(1.0), "ap")
 
@@ -103,7 +102,9 @@ def _score(config: ScoreConfig, manifest: Manifest, folder: Path) -> Status:
     for kind in config.export:
         EXPORTS[kind](folder, examination.judgement)
     if config.pages:
-        from spinedet.scoring.page import write_everything  # matplotlib and jinja2 take longer to load than to score
+        from spinedet.report.score_page import (
+            write_everything,  # matplotlib and jinja2 take longer to load than to score
+        )
 
         write_everything(folder, examination, scores)
     tracking.log_metrics(config.logger, folder, tracking.headlines(scores))

@@ -8,17 +8,17 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from spinedet.collection import collect
-from spinedet.command import CommonConfig, Status, console, output_folder, register, run_command
+from spinedet.cli.app import CommonConfig, Status, console, output_folder, register, run_command
+from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
 from spinedet.core.files import write_json
-from spinedet.plan import Sources, plan_study
-from spinedet.progress import progress_bar
-from spinedet.report.study import write_study
-from spinedet.runs import Stopwatch, claim_run, refuse_other_config, write_config, write_record
+from spinedet.experiments.steps import take_steps
+from spinedet.experiments.transfer.plan import Sources, plan_study
+from spinedet.experiments.transfer.results import collect
+from spinedet.experiments.transfer.sizes import SIZES, SizeConfig
+from spinedet.report.transfer_page import write_study
+from spinedet.runs.run_folder import Stopwatch, claim_run, refuse_other_config, write_config, write_record
 from spinedet.simulation import CohortConfig, draw_cohort
-from spinedet.sizes import SIZES, SizeConfig
-from spinedet.steps import take_steps
 
 
 @dataclass

@@ -9,21 +9,32 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from spinedet.command import CommonConfig, Skipped, Status, console, output_folder, register, requeued, run_command
+from spinedet.cli.app import CommonConfig, Skipped, Status, console, output_folder, register, requeued, run_command
+from spinedet.cli.score_table import show_scores
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.files import write_json
 from spinedet.core.types import Manifest
+from spinedet.detection.lightning_module import RecipeConfig
+from spinedet.detection.model_files import Model, save_model
 from spinedet.detection.models import CONFIGS
-from spinedet.detection.module import RecipeConfig
-from spinedet.detection.parallel import world_size
-from spinedet.detection.store import Model, save_model
-from spinedet.detection.training import TRAINERS, Settings, TrainerConfig, reuse_of
-from spinedet.development import Job, source_of, train_planes
+from spinedet.detection.trainer import TRAINERS, Settings, TrainerConfig, reuse_of
 from spinedet.imaging.augment import AugmentConfig
-from spinedet.panels import log_test
-from spinedet.processes import led
-from spinedet.runs import (
+from spinedet.pipelines.launch import led
+from spinedet.pipelines.log_test import log_test
+from spinedet.pipelines.splits import (
+    DEVELOPMENT_COHORTS,
+    DevelopmentConfig,
+    Splits,
+    data_hash,
+    develop_on,
+    load_manifest,
+    only,
+    phantom_note,
+)
+from spinedet.pipelines.test_detector import TestConfig, Trial, as_findings, ask, report_test
+from spinedet.pipelines.train_detectors import Job, source_of, train_planes
+from spinedet.runs.run_folder import (
     FinishedRun,
     RunFolder,
     Stopwatch,
@@ -35,18 +46,7 @@ from spinedet.runs import (
     write_record,
 )
 from spinedet.scoring import CRITERIA, Rule, choose_operating_point, write_operating_point
-from spinedet.studies import (
-    DEVELOPMENT_COHORTS,
-    DevelopmentConfig,
-    Splits,
-    data_hash,
-    develop_on,
-    load_manifest,
-    only,
-    phantom_note,
-)
-from spinedet.tables import show_scores
-from spinedet.testing import TestConfig, Trial, as_findings, ask, report_test
+from spinedet.training.distributed import world_size
 
 # The rule that chooses nothing.
 KEEP = "init"

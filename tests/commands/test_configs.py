@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from spinedet.command import conf_folder
+from spinedet.cli.app import conf_folder
 
 from .conftest import Run
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from spinedet.conversion.sources import SOURCES
 from spinedet.core.manifest import read_manifest
+from spinedet.datasets.registry import SOURCES
 from spinedet.imaging.volume import read_volume
 
-from ..conversion.test_rsna import AXIAL, T2, write_images, write_tables
+from ..datasets.test_rsna2024 import AXIAL, T2, write_images, write_tables
 from .conftest import Run
 
 REAL = os.environ.get("SPINEDET_REAL_DATA")

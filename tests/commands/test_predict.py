@@ -15,7 +15,7 @@ from spinedet.core.anatomy import Plane
 from spinedet.core.findings import read_findings
 from spinedet.core.manifest import read_manifest, write_manifest
 from spinedet.detection.inference import find_in
-from spinedet.detection.store import load_model
+from spinedet.detection.model_files import load_model
 from spinedet.imaging.planes import SAGITTAL, orient, plane_of
 from spinedet.imaging.volume import Volume, read_volume, write_volume
 

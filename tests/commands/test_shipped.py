@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from spinedet.conversion.masks import label_boxes
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.findings import read_findings
 from spinedet.core.geometry import iou
+from spinedet.formats.mask_boxes import label_boxes
 from spinedet.imaging.volume import read_volume
-from spinedet.runs import SHIPPED, open_run
+from spinedet.runs.run_folder import SHIPPED, open_run
 
 from .conftest import Run
 

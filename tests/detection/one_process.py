@@ -15,11 +15,11 @@ from pytorch_lightning.callbacks import Callback
 from tests.detection.tiny import plan, settings, turned
 
 from spinedet.core.types import Study
-from spinedet.detection import training
+from spinedet.detection import trainer
 from spinedet.detection.batch import Detections
-from spinedet.detection.parallel import mean_over_processes
-from spinedet.detection.training import PlanePlan, train_network
-from spinedet.processes import _joined, launched
+from spinedet.detection.trainer import PlanePlan, train_network
+from spinedet.pipelines.launch import _joined, launched
+from spinedet.training.distributed import mean_over_processes
 
 
 class Losses(Callback):
@@ -35,18 +35,18 @@ class Losses(Callback):
 
 def trained(plans: Sequence[PlanePlan]) -> dict[str, Any]:
     """The losses of a training of four epochs, what was scored along the way, and the sum of its weights."""
-    losses, scored, before = Losses(), [], training._callbacks
+    losses, scored, before = Losses(), [], trainer._callbacks
 
     def score(found: list[Detections]) -> float:
         scored.append([detections.boxes.sum().item() for detections in found])
         return float(len(found))
 
-    training._callbacks = lambda *words: [*before(*words), losses]
+    trainer._callbacks = lambda *words: [*before(*words), losses]
     words = settings(max_epochs=4, validate_every=2)
     words.model.denoising = 0  # its noise is drawn by each process for its own scans
     words.model.severity = 3
     detectors = train_network([replace(each, score=score) for each in plans], words)
-    training._callbacks = before
+    trainer._callbacks = before
     total = sum(weight.detach().double().sum().item() for one in detectors for weight in one.network.parameters())
     return {"losses": losses.values, "scored": scored, "weights": total}
 

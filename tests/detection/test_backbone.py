@@ -11,7 +11,7 @@ from monai.networks.nets.resnet import ResNet, ResNetBlock
 from spinedet.core.errors import InputError
 from spinedet.detection.models import CONFIGS, Card, build
 from spinedet.detection.models.backbone import Backbone, strides_for
-from spinedet.detection.pretrained import load_backbone
+from spinedet.detection.models.pretrained import load_backbone
 
 THICK = (4.0, 1.6, 1.6)
 CARD = Card(("degeneration",), THICK, (40.0, 12.0, 35.0))

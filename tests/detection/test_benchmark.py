@@ -11,7 +11,7 @@ import pytest
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.types import Findings, Manifest
-from spinedet.detection.module import RecipeConfig
+from spinedet.detection.lightning_module import RecipeConfig
 from spinedet.imaging.augment import AugmentConfig
 
 from .conftest import MakeStudy

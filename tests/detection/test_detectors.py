@@ -13,9 +13,9 @@ from torch import Tensor
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch, Targets
+from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
 from spinedet.detection.models import CONFIGS, Card, Detector, ModelConfig, build
 from spinedet.detection.models.retinanet import RetinaNetConfig
-from spinedet.detection.store import Model, PlaneDetector, load_model, save_model
 
 CARD = Card(
     categories=("bulge", "stenosis"),

@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
+from spinedet.detection.assignment import Match
 from spinedet.detection.batch import Targets
 from spinedet.detection.losses import LEAST_QUALITY, WEIGHT_GIOU, Answer, Prediction, batch_losses, varifocal
-from spinedet.detection.matcher import Match
 
 BOX = torch.tensor([[10.0, 10.0, 10.0, 8.0, 8.0, 8.0]])
 NONE = torch.empty(0, dtype=torch.long)

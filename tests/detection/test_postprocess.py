@@ -9,7 +9,7 @@ import torch
 from spinedet.core.geometry import EdgeBox, Grid
 from spinedet.core.types import Lesion
 from spinedet.detection.batch import Detections
-from spinedet.detection.data import targets_on
+from spinedet.detection.dataset import targets_on
 from spinedet.detection.postprocess import MOST_FINDINGS, findings
 
 TILT = np.deg2rad(20)

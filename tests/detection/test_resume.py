@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from spinedet.core.errors import InputError
-from spinedet.detection.checkpoints import BEFORE, LAST, Position, WholeCheckpoints, newest
-from spinedet.detection.preemption import Notice, Preempted, noticing
-from spinedet.detection.training import train_plane
+from spinedet.detection.trainer import train_plane
+from spinedet.training.checkpoints import BEFORE, LAST, Position, WholeCheckpoints, newest
+from spinedet.training.preemption import Notice, Preempted, noticing
 
 from .conftest import MakeStudy
 from .tiny import plan, settings
@@ -115,7 +115,7 @@ def test_a_disk_that_refuses_says_so_and_keeps_what_is_there(tmp_path: Path, mon
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("spinedet.detection.checkpoints.write_bytes", full)
+    monkeypatch.setattr("spinedet.training.checkpoints.write_bytes", full)
     with pytest.raises(InputError, match=r"No space left on device.*resume=true"):
         write(tmp_path, 2)
     assert newest(tmp_path) is not None

@@ -9,10 +9,10 @@ from typing import Any
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.types import Study
-from spinedet.detection.data import prepare_scans
-from spinedet.detection.models.set_detector import SetDetectorConfig
-from spinedet.detection.module import RecipeConfig
-from spinedet.detection.training import PlanePlan, Settings, TrainerConfig
+from spinedet.detection.dataset import prepare_scans
+from spinedet.detection.lightning_module import RecipeConfig
+from spinedet.detection.models.two_stage_detr import SetDetectorConfig
+from spinedet.detection.trainer import PlanePlan, Settings, TrainerConfig
 from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import SAGITTAL
 

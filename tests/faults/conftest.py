@@ -10,7 +10,7 @@ from tests.detection.conftest import MakeStudy, make_study
 from tests.detection.tiny import plan, settings
 
 from spinedet.core.types import Study
-from spinedet.detection.training import train_plane
+from spinedet.detection.trainer import train_plane
 
 __all__ = ["make_study"]
 

@@ -23,11 +23,11 @@ from random import Random
 import numpy as np
 from safetensors.numpy import load_file
 
-from spinedet import archive, runs
 from spinedet.core import files
 from spinedet.core.manifest import read_manifest
-from spinedet.detection.checkpoints import newest
 from spinedet.imaging.volume import Volume, read_volume, write_volume
+from spinedet.runs import run_folder, sharding
+from spinedet.training.checkpoints import newest
 
 TRAIN = ("+experiment=smoke", "workers=1", "recipe.batch=1", "trainer.deterministic=true", "trainer.precision=32-true")
 TRAIN += ("trainer.max_epochs=2", "trainer.validate_every=2", "test.cases=0", "trainer.accelerator=cpu")
@@ -308,7 +308,7 @@ def _mount(*words: str) -> None:
 
 def room_at_first() -> None:
     """The disk fills up after the command has looked at it."""
-    for module in (archive, files, runs):
+    for module in (sharding, files, run_folder):
         module.check_writable = lambda *_: None
 
 

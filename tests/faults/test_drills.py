@@ -14,9 +14,9 @@ import pytest
 from omegaconf import OmegaConf
 from submitit.core.utils import FailedSubmissionError, UncompletedJobError
 
-from spinedet import tracking
-from spinedet.command import Status, _guarded, run_command
-from spinedet.runs import RunFolder, claim_run
+from spinedet.cli import tracking
+from spinedet.cli.app import Status, _guarded, run_command
+from spinedet.runs.run_folder import RunFolder, claim_run
 
 from .drills import DRILLS, Ground, NotHereError
 

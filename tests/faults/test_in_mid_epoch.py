@@ -16,12 +16,12 @@ from tests.detection.tiny import plan, settings
 
 from spinedet.core.errors import InputError
 from spinedet.core.types import Study
-from spinedet.detection.checkpoints import newest
-from spinedet.detection.data import Scan
-from spinedet.detection.preemption import Notice
-from spinedet.detection.training import PlanePlan, train_plane
+from spinedet.detection.dataset import Scan
+from spinedet.detection.trainer import PlanePlan, train_plane
 from spinedet.imaging.volume import read_volume, write_volume
-from spinedet.runs import Stopwatch
+from spinedet.runs.run_folder import Stopwatch
+from spinedet.training.checkpoints import newest
+from spinedet.training.preemption import Notice
 
 from .conftest import Weights
 

@@ -23,8 +23,8 @@ import pytest
 from spinedet.core.geometry import Grid
 from spinedet.core.types import Findings, Manifest
 from spinedet.imaging.volume import Volume, write_volume
-from spinedet.report.evidence import Evidence, gather_evidence
-from spinedet.report.page import Page
+from spinedet.report.test_evidence import Evidence, gather_evidence
+from spinedet.report.test_page import Page
 from spinedet.scoring import BootstrapSettings, Scores, ScoreSettings, score
 
 Places = tuple[list[float], list[tuple[float, float]]]

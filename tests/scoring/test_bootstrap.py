@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from spinedet.core.errors import InputError
-from spinedet.scoring.bootstrap import (
+from spinedet.scoring.statistics.bootstrap import (
     BootstrapSettings,
     bca_limits,
     draw,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from spinedet.scoring import BootstrapSettings, IouCriterion, ScoreSettings, choose_operating_point, score
-from spinedet.scoring.calibration import fit_temperature, reliability, tempered
-from spinedet.scoring.curves import Verdicts
+from spinedet.scoring.metrics.froc_pr import Verdicts
+from spinedet.scoring.statistics.calibration import fit_temperature, reliability, tempered
 
 Draw = Callable[..., Any]
 

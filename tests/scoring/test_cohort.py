@@ -11,7 +11,7 @@ import pytest
 from spinedet.core.errors import InputError
 from spinedet.core.findings import read_findings_table, tabulate
 from spinedet.core.manifest import read_manifest
-from spinedet.scoring.cohort import Cohort, Selection, gather
+from spinedet.scoring.matching.cohort import Cohort, Selection, gather
 
 Draw = Callable[..., Any]
 BOTH = [{"id": "sag", "plane": "sagittal", "path": "/a"}, {"id": "ax", "plane": "axial", "path": "/b"}]

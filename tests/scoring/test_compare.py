@@ -21,8 +21,8 @@ from spinedet.scoring import (
     score,
     write_comparison,
 )
-from spinedet.scoring.centers import random_effects
-from spinedet.scoring.significance import holm, p_value
+from spinedet.scoring.statistics.hypothesis_tests import holm, p_value
+from spinedet.scoring.statistics.multicenter import random_effects
 
 Draw = Callable[..., Any]
 SETTINGS = ScoreSettings(bootstrap=BootstrapSettings(samples=400, method="percentile"))

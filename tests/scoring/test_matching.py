@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spinedet.scoring.cohort import Selection, gather
-from spinedet.scoring.criteria import CenterCriterion, Criterion, DistanceCriterion, IouCriterion
-from spinedet.scoring.judgement import judge
-from spinedet.scoring.matching import ABSORBED, MISSED
+from spinedet.scoring.matching.cohort import Selection, gather
+from spinedet.scoring.matching.criteria import CenterCriterion, Criterion, DistanceCriterion, IouCriterion
+from spinedet.scoring.matching.greedy import ABSORBED, MISSED
+from spinedet.scoring.metrics.matched_cohort import judge
 
 Draw = Callable[..., Any]
 TILTED = [[1.0, 0.0, 0.0], [0.0, 0.8, 0.6], [0.0, -0.6, 0.8]]
@@ -102,6 +102,6 @@ def test_many_pairs_are_judged_in_pieces(draw: Draw, monkeypatch: pytest.MonkeyP
     for _ in range(5):
         drawn.study(rng.uniform(0, 60, 4).tolist(), [(p, s) for p, s in rng.uniform(0, 60, (9, 2)).tolist()])
     whole = matched(drawn, IouCriterion())
-    monkeypatch.setattr("spinedet.scoring.pairs._CHUNK", 7)
+    monkeypatch.setattr("spinedet.scoring.matching.overlaps._CHUNK", 7)
     assert matched(drawn, IouCriterion()) == whole
     assert max(whole) > 0

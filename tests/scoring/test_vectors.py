@@ -22,10 +22,10 @@ from spinedet.scoring import (
     choose_operating_point,
     score,
 )
-from spinedet.scoring.bootstrap import replicate
-from spinedet.scoring.cohort import Selection, gather
-from spinedet.scoring.judgement import judge, whole
-from spinedet.scoring.tally import froc_name, tally
+from spinedet.scoring.matching.cohort import Selection, gather
+from spinedet.scoring.metrics.counts import froc_name, tally
+from spinedet.scoring.metrics.matched_cohort import judge, whole
+from spinedet.scoring.statistics.bootstrap import replicate
 
 EDGE_CASES = [
     "all_scores_equal",

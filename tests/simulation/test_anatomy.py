@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from spinedet.simulation.anatomy import (
+from spinedet.simulation.anatomy.lumbar import Variant, draw_spine, levels_of
+from spinedet.simulation.anatomy.spine import (
     UPRIGHT,
     Foot,
     Patient,
@@ -18,7 +19,6 @@ from spinedet.simulation.anatomy import (
     stack,
     upright_along,
 )
-from spinedet.simulation.lumbar import Variant, draw_spine, levels_of
 
 ADULT = Patient("F", 50, 1.0, 15.0)
 

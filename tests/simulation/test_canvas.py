@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinedet.simulation.anatomy import UPRIGHT
-from spinedet.simulation.canvas import Block, Canvas, Palette, Raster, doubled
-from spinedet.simulation.tissue import Sequence, Tissue
+from spinedet.simulation.anatomy.spine import UPRIGHT
+from spinedet.simulation.painting.canvas import Block, Canvas, Palette, Raster, doubled
+from spinedet.simulation.painting.tissue import Sequence, Tissue
 
 # Ten by ten pixels of 1 mm in the plane x = 0: rows along y, columns along z, centres at 0..9.
 RASTER = Raster((0.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (10, 10))

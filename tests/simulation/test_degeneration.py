@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spinedet.simulation.degeneration import DiscState, Herniation, Wear, draw_states
-from spinedet.simulation.lumbar import LEVELS
+from spinedet.simulation.anatomy.degeneration import DiscState, Herniation, Wear, draw_states
+from spinedet.simulation.anatomy.lumbar import LEVELS
 from spinedet.simulation.prevalence import Findings, fitted
 
 

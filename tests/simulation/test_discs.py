@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spinedet.simulation.anatomy import UPRIGHT, Disc
-from spinedet.simulation.canvas import Canvas, Palette, Raster
-from spinedet.simulation.degeneration import DiscState, Herniation
-from spinedet.simulation.discs import Pad
+from spinedet.simulation.anatomy.degeneration import DiscState, Herniation
+from spinedet.simulation.anatomy.discs import Pad
+from spinedet.simulation.anatomy.spine import UPRIGHT, Disc
+from spinedet.simulation.painting.canvas import Canvas, Palette, Raster
+from spinedet.simulation.painting.texture import draw_texture
+from spinedet.simulation.painting.tissue import KINDS, Sequence
 from spinedet.simulation.prevalence import Findings
-from spinedet.simulation.texture import draw_texture
-from spinedet.simulation.tissue import KINDS, Sequence
 
 GRAIN = draw_texture(1.0, (1, 1, 1), np.random.default_rng(0))
 # Everything is made bright enough to be seen.

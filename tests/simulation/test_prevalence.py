@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spinedet.core.anatomy import LEVELS as KNOWN
-from spinedet.simulation import cervical, lumbar
+from spinedet.simulation.anatomy import cervical, lumbar
 from spinedet.simulation.prevalence import FINDINGS, LEVELS, draw_findings, fitted, level_group
 
 

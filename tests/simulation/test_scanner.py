@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from spinedet.core.geometry import Grid
-from spinedet.simulation.artefacts import Artefacts, folded, ghosted, shot_phases
-from spinedet.simulation.scanner import Coil, Scan, _evened, _power, _sampled, _shifted, _taper
-from spinedet.simulation.tissue import Sequence
+from spinedet.simulation.painting.tissue import Sequence
+from spinedet.simulation.scanner.acquisition import Coil, Scan, _evened, _power, _sampled, _shifted, _taper
+from spinedet.simulation.scanner.artefacts import Artefacts, folded, ghosted, shot_phases
 
 GRID = Grid((64, 64, 3), np.diag([0.5, 0.5, 4.0, 1.0]))
 SCAN = Scan(

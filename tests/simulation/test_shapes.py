@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinedet.simulation.shapes import ellipse, ellipsoid, hump, outline, rounded_box, smooth_max
+from spinedet.simulation.painting.shapes import ellipse, ellipsoid, hump, outline, rounded_box, smooth_max
 
 
 def f(*values: float) -> np.ndarray:

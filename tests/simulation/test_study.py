@@ -9,8 +9,8 @@ import pytest
 
 from spinedet.core.geometry import iou
 from spinedet.simulation import CENTERS, Convention, DrawnStudy, Habits, Sampling, draw_study
-from spinedet.simulation.canvas import Canvas, Field, Window
-from spinedet.simulation.tissue import Tissue
+from spinedet.simulation.painting.canvas import Canvas, Field, Window
+from spinedet.simulation.painting.tissue import Tissue
 
 TINY = Sampling(4.0, 2.4)
 

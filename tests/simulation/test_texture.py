@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinedet.simulation.canvas import Canvas, Palette, Raster
-from spinedet.simulation.texture import draw_texture
-from spinedet.simulation.tissue import Sequence
+from spinedet.simulation.painting.canvas import Canvas, Palette, Raster
+from spinedet.simulation.painting.texture import draw_texture
+from spinedet.simulation.painting.tissue import Sequence
 
 PALETTE = Palette(Sequence(1.5, 3000, 100))
 

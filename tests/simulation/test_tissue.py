@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spinedet.simulation.tissue import CSF, FAT, KINDS, Sequence, Tissue, echo, with_t2
+from spinedet.simulation.painting.tissue import CSF, FAT, KINDS, Sequence, Tissue, echo, with_t2
 
 WATER = Tissue("x", 1.0, (1000, 2000), (100, 50))
 

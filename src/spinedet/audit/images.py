@@ -15,7 +15,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import sha256
 from spinedet.core.geometry import Array, Grid, bounds, inside, iou
 from spinedet.core.types import Lesion, Series, Study
-from spinedet.imaging.eligibility import said_by_name
+from spinedet.imaging.input_checks import said_by_name
 from spinedet.imaging.planes import plane_of, slice_axis
 from spinedet.imaging.volume import Volume, read_volume
 

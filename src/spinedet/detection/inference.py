@@ -11,10 +11,10 @@ import torch
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.types import Finding, Study, StudyFindings
-from spinedet.detection.data import Progress, read_prepared, series_of, silent
-from spinedet.detection.looking import look
+from spinedet.detection.dataset import Progress, read_prepared, series_of, silent
+from spinedet.detection.model_files import Model
 from spinedet.detection.postprocess import findings
-from spinedet.detection.store import Model
+from spinedet.detection.tiling import look
 from spinedet.imaging.resample import prepare
 from spinedet.imaging.volume import Volume
 

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from spinedet.detection.assignment import Match, hungarian
 from spinedet.detection.batch import Targets
 from spinedet.detection.boxes import giou, iou
-from spinedet.detection.matcher import Match, hungarian
-from spinedet.detection.parallel import mean_over_processes, world_size
+from spinedet.training.distributed import mean_over_processes, world_size
 
 WEIGHT_CLASS, WEIGHT_L1, WEIGHT_GIOU, WEIGHT_SEVERITY = 1.0, 0.4, 2.0, 0.5
 FOCAL_ALPHA, FOCAL_GAMMA = 0.75, 2.0

@@ -16,7 +16,7 @@ from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array, Grid
 from spinedet.imaging.dicom import Block, ChoiceRules, StudyChoice, choose, index_folder, only_block, read_block
-from spinedet.imaging.formats import SUFFIXES, read_file, read_header
+from spinedet.imaging.image_files import SUFFIXES, read_file, read_header
 
 Voxels: TypeAlias = NDArray[np.float32]
 # So many are named when nothing in a folder can be used.

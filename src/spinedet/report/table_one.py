@@ -17,7 +17,7 @@ from spinedet.core.manifest import refuse_leakage
 from spinedet.core.types import Manifest, Series, Study
 from spinedet.imaging.planes import slice_axis
 from spinedet.imaging.volume import read_grid
-from spinedet.report.numbers import DASH, plain
+from spinedet.report.number_format import DASH, plain
 
 # What is described of a patient or scanner where the manifest states it.
 CHOICES = ("sex", "vendor", "field_strength")

@@ -1,11 +1,10 @@
 """Scoring of any detector's findings: exact, with intervals, without torch."""
 
-from spinedet.scoring.bootstrap import BootstrapSettings
-from spinedet.scoring.cohort import Selection
 from spinedet.scoring.compare import Comparison, Contender, compare, read_comparison, write_comparison
-from spinedet.scoring.criteria import CRITERIA, CenterCriterion, Criterion, DistanceCriterion, IouCriterion
-from spinedet.scoring.imports import ImportSettings, import_findings
-from spinedet.scoring.operating import (
+from spinedet.scoring.evaluate import Examination, ScoreSettings, examine, report, score
+from spinedet.scoring.matching.cohort import Selection
+from spinedet.scoring.matching.criteria import CRITERIA, CenterCriterion, Criterion, DistanceCriterion, IouCriterion
+from spinedet.scoring.operating_point import (
     OperatingPoint,
     Rule,
     Threshold,
@@ -14,8 +13,8 @@ from spinedet.scoring.operating import (
     read_operating_point,
     write_operating_point,
 )
-from spinedet.scoring.scorer import Examination, ScoreSettings, examine, report, score
-from spinedet.scoring.scores import Estimate, Group, Scores, read_scores, write_scores
+from spinedet.scoring.records import Estimate, Group, Scores, read_scores, write_scores
+from spinedet.scoring.statistics.bootstrap import BootstrapSettings
 
 __all__ = [
     "CRITERIA",
@@ -28,7 +27,6 @@ __all__ = [
     "Estimate",
     "Examination",
     "Group",
-    "ImportSettings",
     "IouCriterion",
     "OperatingPoint",
     "Rule",
@@ -39,7 +37,6 @@ __all__ = [
     "choose_operating_point",
     "compare",
     "examine",
-    "import_findings",
     "max_f1",
     "read_comparison",
     "read_operating_point",

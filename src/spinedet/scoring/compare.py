@@ -12,15 +12,15 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import read_record, write_json
 from spinedet.core.findings import FindingsTable
 from spinedet.core.types import FiniteJson, Manifest, Record
-from spinedet.scoring.cohort import Cohort
-from spinedet.scoring.criteria import criterion_record
-from spinedet.scoring.grouping import Named, groups
-from spinedet.scoring.operating import OperatingPoint
-from spinedet.scoring.reckoning import Statistics
-from spinedet.scoring.scorer import Examination, ScoreSettings, bootstrap_block, examine
-from spinedet.scoring.scores import Estimate
-from spinedet.scoring.significance import difference, holm, p_of
-from spinedet.scoring.tally import froc_name
+from spinedet.scoring.evaluate import Examination, ScoreSettings, bootstrap_block, examine
+from spinedet.scoring.matching.cohort import Cohort
+from spinedet.scoring.matching.criteria import criterion_record
+from spinedet.scoring.metrics.counts import froc_name
+from spinedet.scoring.metrics.subgroups import Named, groups
+from spinedet.scoring.operating_point import OperatingPoint
+from spinedet.scoring.records import Estimate
+from spinedet.scoring.statistics.estimates import Statistics
+from spinedet.scoring.statistics.hypothesis_tests import difference, holm, p_of
 
 FORMAT = "spinedet-comparison"
 METRICS = ("precision", "recall", "f1", "fp_per_scan", froc_name(1.0), "cpm", "ap", "patient auc")

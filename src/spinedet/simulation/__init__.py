@@ -1,5 +1,7 @@
 """A scanner we draw: phantom patients, their T2-weighted series and a reference standard that is exact."""
 
+from spinedet.simulation.anatomy.degeneration import Wear
+from spinedet.simulation.annotators import Habits
 from spinedet.simulation.centers import (
     CENTERS,
     CenterConfig,
@@ -7,12 +9,10 @@ from spinedet.simulation.centers import (
     StackConfig,
 )
 from spinedet.simulation.cohort import CohortConfig, GroupConfig, draw_cohort, holds_cohort
-from spinedet.simulation.cohorts import DEMO, RANDOMISED, SHIPPED, SMOKE, YI2023, YI2023_CERVICAL
-from spinedet.simulation.degeneration import Wear
-from spinedet.simulation.protocol import Sampling
-from spinedet.simulation.readers import Habits
+from spinedet.simulation.reference_standard import Convention
+from spinedet.simulation.scanner.protocol import Sampling
+from spinedet.simulation.shipped_cohorts import DEMO, RANDOMISED, SHIPPED, SMOKE, YI2023, YI2023_CERVICAL
 from spinedet.simulation.study import DrawnStudy, draw_study
-from spinedet.simulation.truth import Convention
 
 __all__ = [
     "CENTERS",

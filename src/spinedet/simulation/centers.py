@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from spinedet.core.anatomy import Region
-from spinedet.simulation.degeneration import Wear
-from spinedet.simulation.readers import Habits
+from spinedet.simulation.anatomy.degeneration import Wear
+from spinedet.simulation.annotators import Habits
 
 Range: TypeAlias = tuple[float, float]
 

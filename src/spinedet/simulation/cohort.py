@@ -26,10 +26,10 @@ from spinedet.core.geometry import Grid
 from spinedet.core.manifest import write_manifest
 from spinedet.core.types import Manifest, Series, Split, Study
 from spinedet.simulation.centers import CENTERS, CenterConfig
-from spinedet.simulation.protocol import Sampling
-from spinedet.simulation.scanner import PROFILES
+from spinedet.simulation.reference_standard import CLASSES, STYLES, Convention
+from spinedet.simulation.scanner.acquisition import PROFILES
+from spinedet.simulation.scanner.protocol import Sampling
 from spinedet.simulation.study import DrawnStudy, draw_study
-from spinedet.simulation.truth import CLASSES, STYLES, Convention
 
 # Raised whenever the same seed gives other pictures: finished studies of an older recipe are drawn again.
 RECIPE = 15

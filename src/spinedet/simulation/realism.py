@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinedet.core.geometry import Grid
-from spinedet.simulation.anatomy import Vector
-from spinedet.simulation.scene import Scene
+from spinedet.simulation.anatomy.patient import Scene
+from spinedet.simulation.anatomy.spine import Vector
 
 Probes = Mapping[str, Sequence[Vector]]
 

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from spinedet.core.anatomy import Region
 from spinedet.core.types import FiniteJson, Lesion
+from spinedet.simulation.anatomy.cervical_patient import draw_cervical
+from spinedet.simulation.anatomy.lumbar_patient import draw_lumbar
+from spinedet.simulation.anatomy.patient import Scene
 from spinedet.simulation.centers import CenterConfig
-from spinedet.simulation.cervical_patient import draw_cervical
-from spinedet.simulation.lumbar_patient import draw_lumbar
-from spinedet.simulation.protocol import Sampling, Stack, draw_stacks
-from spinedet.simulation.scanner import acquire
-from spinedet.simulation.scene import Scene
-from spinedet.simulation.truth import Convention, lesions_of
+from spinedet.simulation.reference_standard import Convention, lesions_of
+from spinedet.simulation.scanner.acquisition import acquire
+from spinedet.simulation.scanner.protocol import Sampling, Stack, draw_stacks
 
 
 @dataclass(frozen=True, slots=True, eq=False)

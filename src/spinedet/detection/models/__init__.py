@@ -7,13 +7,13 @@ from typing import TypeAlias
 import torch
 
 from spinedet.core.errors import InputError
-from spinedet.detection.models.convolution import quicken
-from spinedet.detection.models.dense import DenseConfig, DenseDetector
-from spinedet.detection.models.detector import Card, Detector, Learner
+from spinedet.detection.models.base import Card, Detector, Learner
+from spinedet.detection.models.dense_detector import DenseConfig, DenseDetector
 from spinedet.detection.models.detr import DetrConfig, DetrDetector
+from spinedet.detection.models.onednn_conv import quicken
 from spinedet.detection.models.retinanet import RetinaNetConfig, RetinaNetPeer
-from spinedet.detection.models.set_detector import SetDetector, SetDetectorConfig
-from spinedet.detection.models.shared import SharedDetector
+from spinedet.detection.models.shared_weights import SharedDetector
+from spinedet.detection.models.two_stage_detr import SetDetector, SetDetectorConfig
 
 ModelConfig: TypeAlias = SetDetectorConfig | DenseConfig | DetrConfig | RetinaNetConfig
 # The choices of `model=`.

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from spinedet.detection.batch import Batch, Detections
 from spinedet.detection.losses import answers_of_layers, batch_losses
 from spinedet.detection.models.backbone import Backbone, token_centers
-from spinedet.detection.models.dense import PRIOR_LOGIT
-from spinedet.detection.models.detector import Card, Detector
+from spinedet.detection.models.base import Card, Detector
+from spinedet.detection.models.dense_detector import PRIOR_LOGIT
 from spinedet.detection.models.transformer import EncoderLayer, mlp, sine_embedding
 
 

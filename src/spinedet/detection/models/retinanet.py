@@ -19,7 +19,7 @@ from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch, Detections, Targets
 from spinedet.detection.boxes import contains, limits
 from spinedet.detection.models.backbone import Backbone, Stride
-from spinedet.detection.models.detector import Card, Detector
+from spinedet.detection.models.base import Card, Detector
 
 LEVELS = ("detail", "fine", "coarse")
 NEGATIVES = ("hard", "focal")

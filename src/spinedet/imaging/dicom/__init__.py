@@ -1,10 +1,10 @@
 """DICOM folders as hospitals send them: indexed by headers, split into stacks, chosen with reasons, read as volumes."""
 
-from spinedet.imaging.dicom.choice import ChoiceRules, StudyChoice, Verdict, choose
 from spinedet.imaging.dicom.headers import words_in
 from spinedet.imaging.dicom.index import DicomSeries, DicomStudy, index_folder, only_block
 from spinedet.imaging.dicom.pixels import read_block
 from spinedet.imaging.dicom.records import LPS_TO_RAS
+from spinedet.imaging.dicom.series_selection import ChoiceRules, StudyChoice, Verdict, choose
 from spinedet.imaging.dicom.stacks import Block, split_series
 from spinedet.imaging.dicom.weighting import Weighting, weighting_in, weighting_of
 

@@ -1,0 +1,1 @@
+"""What every command shares: settings, exit statuses, terminal output and experiment tracking."""

@@ -1,1 +1,0 @@
-"""Public data sets and annotation files to manifests, and manifests back to what other tools read."""

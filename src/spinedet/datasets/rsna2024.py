@@ -1,0 +1,284 @@
+"""RSNA 2024 Lumbar Spine Degenerative Classification (LumbarDISC): graded points on DICOM series."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+
+from spinedet.core.anatomy import Plane, Region
+from spinedet.core.errors import InputError
+from spinedet.core.geometry import Array
+from spinedet.core.types import Box, FiniteJson, Lesion, Origin, Series, Split, Study
+from spinedet.datasets.rsna2024_faults import SWAPPED_SIDES, UNRELIABLE_SERIES, UNRELIABLE_STUDIES
+from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, told_apart
+from spinedet.formats.csv_columns import Row, number, read_table
+from spinedet.formats.dicom_slices import Stack, folder_of, point_box, read_stacks
+
+# Condition without its side, as the tables write it, and the category it becomes.
+CONDITIONS = {
+    "spinal_canal_stenosis": "central_stenosis",
+    "neural_foraminal_narrowing": "foraminal_stenosis",
+    "subarticular_stenosis": "subarticular_stenosis",
+}
+# Planes on whose T2 series a finding of the category is looked for; its point may stand on another series.
+_SEEN_ON = {
+    "central_stenosis": (Plane.SAGITTAL, Plane.AXIAL),
+    "foraminal_stenosis": (Plane.SAGITTAL,),
+    "subarticular_stenosis": (Plane.AXIAL,),
+}
+GRADES = ("Normal/Mild", "Moderate", "Severe")
+_DESCRIPTIONS = {"Sagittal T1": "T1", "Sagittal T2/STIR": "T2", "Axial T2": "T2"}
+
+
+@dataclass
+class RsnaConfig:
+    """What of the points becomes a lesion, and how large its box is.
+
+    Attributes:
+        weightings: of the series that are taken.
+        positive: grades that are lesions; other graded points are places found sound, ungraded ones are ignored.
+        classes: `one` category, or the `types` of stenosis apart.
+        central_mm, foraminal_mm, subarticular_mm: the box around a point, left-right, front-back, up-down.
+        max_distance_mm: a point goes onto another series only when a slice lies this near, or half a pitch if that is
+            less.
+        known_faults: exclude the studies that participants found faulty, or keep them.
+    """
+
+    name: str = "rsna2024"
+    weightings: list[str] = field(default_factory=lambda: ["T2"])
+    positive: list[str] = field(default_factory=lambda: ["Moderate", "Severe"])
+    classes: str = "one"
+    central_mm: list[float] = field(default_factory=lambda: [25.0, 24.0, 24.0])
+    foraminal_mm: list[float] = field(default_factory=lambda: [18.0, 22.0, 22.0])
+    subarticular_mm: list[float] = field(default_factory=lambda: [20.0, 20.0, 8.0])
+    max_distance_mm: float = 5.0
+    known_faults: str = "exclude"
+
+    def __post_init__(self) -> None:
+        if not self.positive or set(self.positive) - set(GRADES):
+            raise InputError(f"source.positive={self.positive}: use some of {list(GRADES)}")
+        if self.classes not in ("one", "types"):
+            raise InputError(f"source.classes={self.classes}: use one or types")
+        if not self.weightings or set(self.weightings) - {"T1", "T2"}:
+            raise InputError(f"source.weightings={self.weightings}: use T1, T2 or both")
+        if self.known_faults not in ("exclude", "keep"):
+            raise InputError(f"source.known_faults={self.known_faults}: use exclude or keep")
+        if any(len(size) != 3 or min(size) <= 0 for size in self.sizes.values()) or self.max_distance_mm <= 0:
+            raise InputError("source.*_mm must be three lengths above 0, and source.max_distance_mm above 0")
+
+    @property
+    def sizes(self) -> dict[str, list[float]]:
+        """Box by category, mm along R, A, S."""
+        sizes = (self.central_mm, self.foraminal_mm, self.subarticular_mm)
+        return dict(zip(CONDITIONS.values(), sizes, strict=True))
+
+    def category(self, kind: str) -> str:
+        """What a finding of this kind is called in the manifest."""
+        return kind if self.classes == "types" else "degeneration"
+
+
+@dataclass(frozen=True)
+class _Point:
+    """One row of train_label_coordinates.csv with its grade; `side` is empty for the canal."""
+
+    where: str
+    series: str
+    instance: str
+    column: float
+    row: float
+    kind: str
+    side: str
+    level: str
+    grade: str
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """A volume of a series that goes into the manifest."""
+
+    id: str
+    series: str
+    weighting: str
+    plane: Plane
+    stack: Stack
+    folder: Path
+
+
+@dataclass(frozen=True)
+class _Exam:
+    """What the tables say of one study."""
+
+    id: str
+    folder: Path
+    links: Path
+    descriptions: Mapping[str, str]
+    points: tuple[_Point, ...]
+    unused: tuple[Unused, ...]
+    excluded: str | None
+
+
+def open_rsna(root: Path, links: Path, config: RsnaConfig) -> Dataset:
+    """The competition's folder: three tables and train_images. Angled blocks are told apart through links in `links`.
+
+    Raises:
+        InputError: a table is missing or has other columns, or no study's images are here.
+    """
+    names = [f"{c}_{level}" for c in _columns() for level in ("l1_l2", "l2_l3", "l3_l4", "l4_l5", "l5_s1")]
+    grades = {row["study_id"]: row for row in read_table(root / "train.csv", ["study_id", *names])}
+    descriptions: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in read_table(root / "train_series_descriptions.csv", ["study_id", "series_id", "series_description"]):
+        descriptions[row["study_id"]][row["series_id"]] = row["series_description"]
+    points: dict[str, list[_Point | Unused]] = defaultdict(list)
+    columns = ["study_id", "series_id", "instance_number", "condition", "level", "x", "y"]
+    for line, row in enumerate(read_table(root / "train_label_coordinates.csv", columns), start=2):
+        points[row["study_id"]].append(_point(line, row, grades.get(row["study_id"], {})))
+    images = root / "train_images"
+    here = [study for study in grades if (images / study).is_dir()]
+    if not here:
+        raise InputError(f"{images} holds no study of train.csv; unpack the competition's images there")
+    exams = [_exam(study, images, links, (descriptions[study], points[study]), config) for study in here]
+    return Dataset(
+        name="RSNA-2024",
+        region=Region.LUMBAR,
+        categories=tuple(dict.fromkeys(config.category(kind) for kind in CONDITIONS.values())),
+        cases=tuple(Case(f"RSNA-{exam.id}", partial(_read, exam, config)) for exam in exams),
+        rule=asdict(config) | {"box": "a fixed size around the point: IoU tells of centres only"},
+    )
+
+
+def _columns() -> Iterator[str]:
+    for condition in CONDITIONS:
+        yield from [condition] if condition.startswith("spinal") else [f"left_{condition}", f"right_{condition}"]
+
+
+def _exam(
+    study: str,
+    images: Path,
+    links: Path,
+    tables: tuple[Mapping[str, str], list[_Point | Unused]],
+    config: RsnaConfig,
+) -> _Exam:
+    descriptions, rows = tables
+    good, bad = told_apart(rows)
+    excluded = None
+    if config.known_faults == "exclude":
+        descriptions = {name: text for name, text in descriptions.items() if name not in UNRELIABLE_SERIES}
+        excluded = (
+            "participants report left and right swapped"
+            if study in SWAPPED_SIDES
+            else "participants report unreliable labels"
+            if study in UNRELIABLE_STUDIES
+            else None
+        )
+    return _Exam(study, images / study, links / study, descriptions, good, bad, excluded)
+
+
+def _point(line: int, row: Row, grades: Mapping[str, str]) -> _Point | Unused:
+    """The row as a point, or why it is none."""
+    where = f"train_label_coordinates.csv, line {line}"
+    condition = row["condition"].lower().replace(" ", "_")
+    side = next((side for side in ("left", "right") if condition.startswith(side)), "")
+    kind = CONDITIONS.get(condition.removeprefix(f"{side}_") if side else condition)
+    column, height = number(row["x"]), number(row["y"])
+    grade = grades.get(f"{condition}_{row['level'].lower().replace('/', '_')}")
+    if kind is None or grade is None:
+        return Unused(where, f"train.csv has no grade for {row['condition']!r} at {row['level']!r}")
+    if column is None or height is None:
+        return Unused(where, "x or y is no number")
+    instance = row["instance_number"].partition(".")[0]
+    return _Point(where, row["series_id"], instance, column, height, kind, side, row["level"], grade)
+
+
+def _read(exam: _Exam, config: RsnaConfig) -> Reading:
+    """One study: each point on its own series when that is taken, and on the others that show its place."""
+    stacks = {name: read_stacks(exam.folder / name) for name in exam.descriptions if (exam.folder / name).is_dir()}
+    scans = [scan for name in sorted(stacks) for scan in _scans(exam, name, stacks[name], config)]
+    lesions: list[Lesion] = []
+    negatives: list[FiniteJson] = []
+    unused = list(exam.unused)
+    for point in exam.points:
+        places = _places(point, stacks.get(point.series, []), scans, config)
+        if isinstance(places, Unused):
+            unused.append(places)
+        elif point.grade in config.positive or point.grade not in GRADES:
+            lesions += [_lesion(len(lesions) + n, point, scan, box, config) for n, (scan, box) in enumerate(places, 1)]
+        else:
+            negatives += [_negative(point, scan, box) for scan, box in places]
+    study = Study(
+        id=f"RSNA-{exam.id}",
+        patient=f"RSNA-{exam.id}",
+        center="RSNA-2024",
+        split=Split.TRAIN,
+        series=tuple(Series(id=s.id, plane=s.plane, weighting=s.weighting, path=s.folder.absolute()) for s in scans),
+        lesions=tuple(lesions),
+        excluded=exam.excluded or (None if scans else f"no {' or '.join(config.weightings)} series here"),
+        negatives=negatives,
+    )
+    return Reading(study, tuple(unused))
+
+
+def _scans(exam: _Exam, series: str, stacks: list[Stack], config: RsnaConfig) -> Iterator[_Scan]:
+    """The volumes of a series that is wanted, numbered where angled blocks make several."""
+    weighting = _DESCRIPTIONS.get(exam.descriptions[series])
+    for count, stack in enumerate(stacks, start=1):
+        name = series if len(stacks) == 1 else f"{series}-{count}"
+        plane = stack.plane
+        if weighting in config.weightings and plane is not None:
+            yield _Scan(name, series, str(weighting), plane, stack, folder_of(stack, exam.links / name))
+
+
+def _places(
+    point: _Point, stacks: list[Stack], scans: list[_Scan], config: RsnaConfig
+) -> list[tuple[_Scan, Box]] | Unused:
+    """The scans that the point goes on, with its box in each one's axes; or why it goes on none."""
+    here = next((stack for stack in stacks if stack.index(point.instance) is not None), None)
+    index = here.index(point.instance) if here else None
+    if here is None or index is None:
+        return Unused(point.where, f"no volume of series {point.series} has an image {point.instance}.dcm")
+    if not here.holds(point.column, point.row):
+        return Unused(point.where, "the point lies outside its image")
+    place = here.point(point.column, point.row, index)
+    others = [scan for scan in scans if scan.series != point.series and scan.plane in _SEEN_ON[point.kind]]
+    near = [scan for scan in scans if scan.stack is here] + [scan for scan in others if _reaches(scan, place, config)]
+    boxes = [(scan, point_box(place, config.sizes[point.kind], scan.stack.grid)) for scan in near]
+    found = [(scan, box) for scan, box in boxes if box]
+    return found or Unused(point.where, "no series that is taken has a slice there")
+
+
+def _reaches(scan: _Scan, place: Array, config: RsnaConfig) -> bool:
+    """Whether the scan has a slice near enough to show the place."""
+    return scan.stack.distance(place) <= min(config.max_distance_mm, scan.stack.grid.spacing[2] / 2)
+
+
+def _attributes(point: _Point) -> dict[str, FiniteJson]:
+    told: dict[str, FiniteJson] = {"finding": point.kind}
+    if point.side:
+        told["side"] = point.side
+    if point.grade in GRADES:
+        told |= {"grade": point.grade, "severity": GRADES.index(point.grade)}
+    return told
+
+
+def _lesion(count: int, point: _Point, scan: _Scan, box: Box, config: RsnaConfig) -> Lesion:
+    return Lesion(
+        id=str(count),
+        series=scan.id,
+        category=config.category(point.kind),
+        level=point.level,
+        box=box,
+        origin=Origin.POINT,
+        ignore=point.grade not in GRADES,
+        attributes=_attributes(point),
+    )
+
+
+def _negative(point: _Point, scan: _Scan, box: Box) -> FiniteJson:
+    return {
+        "series": scan.id,
+        "level": point.level,
+        "box": box.model_dump(mode="json"),
+        "attributes": _attributes(point),
+    }

@@ -1,0 +1,162 @@
+"""Batches for a training, made ahead of it by processes of their own where an accelerator would wait for them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from typing import NamedTuple, TypeAlias
+
+import torch
+
+from spinedet.detection.batch import Batch
+from spinedet.detection.dataset import Order, SeveralPlanes, collate
+from spinedet.training.distributed import end_with_parent, processes_here
+from spinedet.training.preemption import SIGNALS, Notice
+from spinedet.training.samplers import PlaneTurns
+
+# With more, what they hold ready outgrows the shared memory that a container has by default.
+MOST_WORKERS = 8
+# Batches asked for ahead of the training, for each worker: one that it makes and one that waits.
+AHEAD = 2
+
+# The examples of one step, and what makes the batches of many steps.
+Step: TypeAlias = Sequence[Order]
+Maker: TypeAlias = Callable[[Iterator[Step]], Iterator[Batch]]
+
+
+def workers_for(asked: int | None, on_gpu: bool) -> int:
+    """Processes that make the batches of one training process.
+
+    As many as asked; else none on a CPU, where they would take cores from the training itself, and on a GPU this
+    process's share of the cores less one.
+    """
+    if asked is not None:
+        return asked
+    share = len(os.sched_getaffinity(0)) // processes_here()
+    return min(MOST_WORKERS, max(0, share - 1)) if on_gpu else 0
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingBatches:
+    """The batches of each epoch in the sampler's order: what Lightning needs of a loader.
+
+    Where a training is, is counted in steps taken: what was made ahead and not used is made anew when it is resumed.
+
+    Attributes:
+        pinned: whether images go to memory from which a GPU copies by itself.
+    """
+
+    scans: SeveralPlanes
+    sampler: PlaneTurns
+    maker: Maker
+    pinned: bool = False
+
+    def __len__(self) -> int:
+        """Steps of a whole epoch."""
+        return len(self.sampler) // self.sampler.share.own
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in self.maker(self._steps()):
+            yield replace(batch, images=batch.images.pin_memory()) if self.pinned else batch
+
+    def _steps(self) -> Iterator[Step]:
+        draws = iter(self.sampler)
+        while step := [self.scans.order(draw) for draw in islice(draws, self.sampler.share.own)]:
+            yield step
+
+
+@contextmanager
+def maker(workers: int, notice: Notice) -> Iterator[Maker]:
+    """Makes batches with so many processes, or with none when their turn has come."""
+    if not workers:
+        yield partial(map, _batch)
+        return
+    # Spawned: a process that has threads or a GPU cannot be forked safely.
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin) as pool:
+        try:
+            yield Ahead(pool, AHEAD * workers, notice)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Ahead:
+    """Batches made by a pool, so many of them ahead; what goes wrong or is warned of there is told here.
+
+    Attributes:
+        notice: whether it is time to leave.
+    """
+
+    pool: ProcessPoolExecutor
+    most: int
+    notice: Notice
+
+    def __call__(self, steps: Iterator[Step]) -> Iterator[Batch]:
+        """Their batches, in order.
+
+        Raises:
+            InputError: an image cannot be used any more.
+            BrokenProcessPool: a worker was killed, and nobody has asked to leave.
+        """
+        waiting: deque[tuple[Step, Future[_Made]]] = deque()
+        for step in steps:
+            waiting.append((step, self._asked(step)))
+            if len(waiting) > self.most:
+                yield self._made(*waiting.popleft())
+        for one in waiting:
+            yield self._made(*one)
+
+    def _asked(self, step: Step) -> Future[_Made]:
+        try:
+            return self.pool.submit(_make, step)
+        except BrokenProcessPool as error:  # told when its turn has come: the batches before are good
+            lost: Future[_Made] = Future()
+            lost.set_exception(error)
+            return lost
+
+    def _made(self, step: Step, future: Future[_Made]) -> Batch:
+        try:
+            made = future.result()
+        except BrokenProcessPool:
+            if not self.notice:
+                raise
+            return _batch(step)  # what asks all processes of a job to leave ends the workers before a step is saved
+        for message in made.warned:
+            warnings.warn(message, stacklevel=2)
+        return made.batch
+
+
+class _Made(NamedTuple):
+    """A batch, and what was warned of."""
+
+    batch: Batch
+    warned: tuple[str, ...]
+
+
+def _begin() -> None:
+    """Prepare a worker: one core, deaf to what the training process heeds, and gone when that is gone."""
+    torch.set_num_threads(1)
+    for number in {signal.SIGINT, *SIGNALS} - {signal.SIGTERM}:  # the pool ends it by that
+        signal.signal(number, signal.SIG_IGN)
+    end_with_parent()
+
+
+def _make(step: Step) -> _Made:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        batch = _batch(step)
+    return _Made(batch, tuple(str(one.message) for one in caught))
+
+
+def _batch(step: Step) -> Batch:
+    return collate([order.example() for order in step])

@@ -1,0 +1,304 @@
+"""Scans on the working grid: prepared once into a cache on disk, augmented anew each time they are drawn."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from spinedet.core.anatomy import Plane
+from spinedet.core.errors import InputError
+from spinedet.core.files import naming, sha256
+from spinedet.core.geometry import Grid, inside
+from spinedet.core.types import Lesion, Series, Study
+from spinedet.detection.batch import Batch, Targets
+from spinedet.detection.boxes import limits
+from spinedet.imaging.augment import AugmentConfig, augment, crop
+from spinedet.imaging.planes import PlaneSpec
+from spinedet.imaging.resample import prepare
+from spinedet.imaging.volume import Volume, read_volume
+from spinedet.training.samplers import Draw, generator
+
+# Boxes may reach this far beyond the image: annotators round, and partial volume blurs the border.
+OUTSIDE_TOLERANCE_MM = 5.0
+
+
+# Called with how many are done and how many there are.
+Progress = Callable[[int, int], None]
+
+
+def silent(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """One prepared series: its place in the study, its working grid, and where its voxels are cached.
+
+    Attributes:
+        checksum: CRC-32 of the cached file. prepare: makes the voxels anew from the series' own image.
+        scale: mm in the patient for one working mm.
+    """
+
+    study: str
+    series: str
+    plane: Plane
+    grid: Grid
+    file: Path
+    lesions: tuple[Lesion, ...]
+    checksum: int
+    prepare: Callable[[], Volume]
+    scale: float = 1.0
+
+    def image(self) -> Tensor:
+        """Normalised voxels, float32 (1, slices, rows, columns); a cached file that was damaged is made anew.
+
+        Raises:
+            InputError: the cached file is damaged and the series' own image is not what it was.
+        """
+        content = b""
+        with suppress(OSError):
+            content = self.file.read_bytes()
+        if zlib.crc32(content) != self.checksum:
+            content = self._restored()
+        return torch.from_numpy(np.load(io.BytesIO(content)).astype(np.float32))[None]
+
+    def _restored(self) -> bytes:
+        warnings.warn(f"the cached copy {self.file.name} of {self.series} was damaged; it is made anew", stacklevel=3)
+        remedy = "restore it and go on with resume=true: the last checkpoint is sound"
+        try:
+            content = _packed(self.prepare())
+        except InputError as error:
+            raise InputError(f"{error} (while training; {remedy})") from None
+        if zlib.crc32(content) != self.checksum:
+            raise InputError(f"the image of {self.study}/{self.series} was changed while training; {remedy}")
+        with suppress(OSError):  # what was read is good, wherever it can be kept
+            self.file.write_bytes(content)
+        return content
+
+    def targets(self, categories: Sequence[str]) -> Targets:
+        """The lesions as boxes in working mm from the working grid's outer corner."""
+        return targets_on(self.grid, self.lesions, categories).scaled(1 / self.scale)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Scans that are ready, and studies that could not be read with the reason for each."""
+
+    scans: tuple[Scan, ...] = ()
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def targets_on(grid: Grid, lesions: Iterable[Lesion], categories: Sequence[str]) -> Targets:
+    """Lesions as model targets on a working grid, in the patient's mm."""
+    known = list(lesions)
+    edges = [grid.edges(lesion.box) for lesion in known]
+    boxes = [np.r_[(e.low + e.high) / 2 * grid.spacing, (e.high - e.low) * grid.spacing] for e in edges]
+    return Targets(
+        torch.tensor(np.array(boxes).reshape(-1, 6), dtype=torch.float32),
+        torch.tensor([categories.index(lesion.category) for lesion in known], dtype=torch.long),
+        torch.tensor([lesion.ignore for lesion in known], dtype=torch.bool),
+        torch.tensor([lesion.severity for lesion in known], dtype=torch.float32),
+    )
+
+
+def series_of(study: Study, spec: PlaneSpec) -> tuple[Series, ...]:
+    """The study's T2 series of a plane."""
+    return tuple(s for s in study.series if s.plane is spec.plane and s.weighting == "T2")
+
+
+def read_series(series: Series) -> Volume:
+    """The image of a manifest's series.
+
+    Raises:
+        InputError: the image cannot be used, or is not the one that the manifest means.
+    """
+    volume = read_volume(series.path)
+    if series.sha256 is not None and sha256(series.path) != series.sha256:
+        raise InputError(
+            f"{series.path} is not the image that the manifest means: its sha256 differs; restore the file, or correct "
+            "the manifest if the image was changed on purpose"
+        )
+    return volume
+
+
+def read_prepared(study: Study, series: Series, spec: PlaneSpec) -> Volume:
+    """The series on the working grid of its study's region.
+
+    Raises:
+        InputError: the image cannot be used, or a lesion's box lies outside it.
+    """
+    volume = read_series(series)
+    for lesion in study.lesions:
+        if lesion.series == series.id and not inside(lesion.box, volume.grid, OUTSIDE_TOLERANCE_MM):
+            raise InputError(
+                f"{series.path}: the box of lesion {lesion.id!r} (study {study.id!r}) lies outside the image; "
+                "check that the manifest is in RAS mm and belongs to this image"
+            )
+    return prepare(volume, spec.of(study.region))
+
+
+def prepare_scans(
+    studies: Sequence[Study], spec: PlaneSpec, cache: Path, workers: int, progress: Progress = silent
+) -> Prepared:
+    """Read every T2 series of one plane into `cache` (float16, so memory stays bounded whatever the cohort).
+
+    A study that cannot be read is skipped and reported, never raised.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    jobs = [(study, series) for study in studies for series in series_of(study, spec)]
+    scans: list[Scan] = []
+    skipped: dict[str, str] = {}
+    with ThreadPoolExecutor(workers) as pool:
+        results = pool.map(lambda job: _cached(job[0], job[1], spec, cache), jobs)
+        for done, ((study, _), result) in enumerate(zip(jobs, results, strict=True), start=1):
+            if isinstance(result, Scan):
+                scans.append(result)
+            else:
+                skipped[study.id] = result
+            progress(done, len(jobs))
+    return Prepared(tuple(scans), skipped)
+
+
+def _cached(study: Study, series: Series, spec: PlaneSpec, cache: Path) -> Scan | str:
+    try:
+        volume = read_prepared(study, series, spec)
+    except InputError as error:
+        return str(error)
+    name = hashlib.sha256(f"{study.id}\0{series.id}".encode()).hexdigest()[:24]
+    file = cache / f"{name}.npy"
+    content = _packed(volume)
+    with naming(file):
+        file.write_bytes(content)
+    lesions = tuple(lesion for lesion in study.lesions if lesion.series == series.id)
+    return Scan(
+        study.id,
+        series.id,
+        spec.plane,
+        volume.grid,
+        file,
+        lesions,
+        checksum=zlib.crc32(content),
+        prepare=partial(read_prepared, study, series, spec),
+        scale=spec.of(study.region).scale,
+    )
+
+
+def _packed(volume: Volume) -> bytes:
+    content = io.BytesIO()
+    np.save(content, volume.array.astype(np.float16))
+    return content.getvalue()
+
+
+class Example(NamedTuple):
+    """A scan or a crop of it: an image (1, slices, rows, columns) of one plane, and its targets."""
+
+    image: Tensor
+    targets: Targets
+    plane: Plane
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """Random variation of one example and a crop of the plane's field of view, fixed by seed, epoch and index."""
+
+    spec: PlaneSpec
+    config: AugmentConfig
+    seed: int
+
+    def __call__(self, image: Tensor, targets: Targets, draw: Draw) -> Example:
+        """Image (1, slices, rows, columns) and targets -> the crop's image and targets, still in mm."""
+        random = generator(self.seed, draw.epoch, draw.index)
+        spacing = torch.tensor(self.spec.spacing)
+        low, high = limits(targets.boxes)
+        image, edges = augment(image, torch.cat([low / spacing, high / spacing], 1), self.spec, self.config, random)
+        cut = crop(image, edges, self.spec.crop_shape, random)
+        low, high = (cut.boxes.view(-1, 2, 3) * spacing).unbind(1)
+        boxes = torch.cat([(low + high) / 2, high - low], dim=1)
+        ignore = targets.ignore[cut.kept] | cut.ignore
+        kept = Targets(boxes, targets.labels[cut.kept], ignore, targets.severity[cut.kept])
+        return Example(cut.image, kept, self.spec.plane)
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """All that it takes to make one training example, also in another process."""
+
+    scan: Scan
+    categories: Sequence[str]
+    augmented: Augmented
+    draw: Draw
+
+    def example(self) -> Example:
+        """The same one each time.
+
+        Raises:
+            InputError: the scan's image cannot be used any more.
+        """
+        return self.augmented(self.scan.image(), self.scan.targets(self.categories), self.draw)
+
+
+class TrainingScans:
+    """Augmented crops of one plane's training scans."""
+
+    def __init__(self, scans: Sequence[Scan], categories: Sequence[str], augmented: Augmented) -> None:
+        self.scans, self.categories, self.augmented = scans, categories, augmented
+
+    def __len__(self) -> int:
+        return len(self.scans)
+
+    def order(self, draw: Draw) -> Order:
+        """What is drawn."""
+        return Order(self.scans[draw.index], self.categories, self.augmented, draw)
+
+
+class SeveralPlanes:
+    """Training scans of several planes, numbered one plane after the other."""
+
+    def __init__(self, planes: Sequence[TrainingScans]) -> None:
+        self.planes = planes
+
+    def __len__(self) -> int:
+        return sum(map(len, self.planes))
+
+    def order(self, draw: Draw) -> Order:
+        """What is drawn, as its own plane numbers it."""
+        index = draw.index
+        for scans in self.planes:
+            if index < len(scans):
+                return scans.order(replace(draw, index=index))
+            index -= len(scans)
+        raise IndexError(draw.index)
+
+
+class TuningScans(Dataset[Example]):
+    """Whole tuning scans as `predict` would see them."""
+
+    def __init__(self, scans: Sequence[Scan], categories: Sequence[str]) -> None:
+        self.scans, self.categories = scans, categories
+
+    def __len__(self) -> int:
+        return len(self.scans)
+
+    def __getitem__(self, index: int) -> Example:
+        scan = self.scans[index]
+        return Example(scan.image(), scan.targets(self.categories), scan.plane)
+
+
+def collate(examples: Sequence[Example]) -> Batch:
+    """Examples of one plane and shape as a batch."""
+    images, targets, planes = zip(*examples, strict=True)
+    return Batch(torch.stack(images), targets, planes[0])

@@ -1,0 +1,152 @@
+"""The dense first stage: a box with a score at every token; with suppression at the end, a detector of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from spinedet.core.errors import InputError
+from spinedet.detection.assignment import nearest_tokens
+from spinedet.detection.batch import Batch, Detections, Targets
+from spinedet.detection.boxes import distinct, refine
+from spinedet.detection.losses import LEAST_QUALITY, Answer, Prediction, batch_losses
+from spinedet.detection.models.backbone import Backbone, token_centers
+from spinedet.detection.models.base import Card, Detector
+from spinedet.detection.models.ordinal_head import SeverityHead, expected_grade
+from spinedet.detection.models.transformer import EncoderLayer, Map
+
+# The share of tokens that are positive at first, as a logit: focal losses need a pessimistic start.
+PRIOR_LOGIT = -4.0
+
+
+@dataclass
+class DenseConfig:
+    """Sizes of the dense detector: what remains of the set-prediction detector without its decoder.
+
+    Attributes:
+        width: channels of the ResNet18's first stage (64 is the published one).
+        channels, heads: of the encoder layer.
+        queries: most boxes of a scan.
+        overlap: IoU above which two proposals are one.
+        positives: tokens that answer for one lesion.
+        least_quality: a hit is asked for a score of its box's IoU, but no less than this.
+        severity: the highest grade of lesions' `attributes.severity`, which is learned too; 0 learns none.
+    """
+
+    name: str = "dense"
+    width: int = 16
+    channels: int = 64
+    heads: int = 4
+    queries: int = 24
+    overlap: float = 0.3
+    positives: int = 9
+    least_quality: float = LEAST_QUALITY
+    severity: int = 0
+
+    def __post_init__(self) -> None:
+        if self.severity < 0:
+            raise InputError(f"model.severity={self.severity}: name the highest grade, such as 3, or 0 to learn none")
+
+
+class Tokens(NamedTuple):
+    """The dense stage: features (b, t, c), boxes (b, t, 6) mm, logits (b, t, k), positions (t, 3) mm, the finer map
+    that the decoder reads, and logits of being above each grade (b, t, g) where grades are learned.
+    """
+
+    features: Tensor
+    boxes: Tensor
+    logits: Tensor
+    positions: Tensor
+    detail: Map
+    severity: Tensor | None = None
+
+    def apart(self) -> Tokens:
+        """The same tokens, through which nothing is learned."""
+        detail = self.detail._replace(features=self.detail.features.detach())
+        return self._replace(features=self.features.detach(), detail=detail)
+
+    def grades(self, scan: int, boxes: Tensor, count: int) -> Tensor | None:
+        """Expected grades (n,) of one scan's boxes (n, 6) mm, from the `count` tokens that answer for such a lesion."""
+        if self.severity is None:
+            return None
+        away = (self.positions[:, None] - boxes[None, :, :3]) / boxes[None, :, 3:]
+        near = away.square().sum(-1).topk(min(count, len(away)), dim=0, largest=False).indices
+        return expected_grade(self.severity[scan, near].mean(0))
+
+
+class DenseStage(nn.Module):
+    """Backbone, one encoder layer on the coarse map, and a box with a score at every fine token."""
+
+    def __init__(self, config: DenseConfig, card: Card) -> None:
+        super().__init__()
+        c = config.channels
+        self.backbone = Backbone(config.width, card.spacing)
+        _, fine, coarse = self.backbone.channels
+        self.lateral, self.top = nn.Conv3d(fine, c, 1), nn.Conv3d(coarse, c, 1)
+        self.encoder = EncoderLayer(c, config.heads)
+        self.tower = nn.Sequential(
+            nn.Conv3d(c, c, (1, 3, 3), padding=(0, 1, 1), bias=False), nn.BatchNorm3d(c), nn.ReLU(inplace=True)
+        )
+        self.score, self.box = nn.Linear(c, len(card.categories)), nn.Linear(c, 6)
+        nn.init.constant_(self.score.bias, PRIOR_LOGIT)
+        nn.init.normal_(self.box.weight, std=1e-3)
+        nn.init.zeros_(self.box.bias)
+        self.severity = SeverityHead(c, config.severity) if config.severity else None
+        self.spacing, self.mean_size = card.spacing, card.mean_size
+
+    def forward(self, images: Tensor) -> Tokens:
+        """Tokens of images (b, 1, slices, rows, columns)."""
+        maps, strides = self.backbone(images), self.backbone.strides
+        coarse = self.top(maps.coarse)
+        places = token_centers(coarse, strides.coarse, self.spacing)
+        encoded = self.encoder(coarse.flatten(2).mT, places).mT.reshape(coarse.shape)
+        fine = self.lateral(maps.fine) + F.interpolate(encoded, size=maps.fine.shape[2:])
+        features = self.tower(fine).flatten(2).mT
+        positions = token_centers(fine, strides.fine, self.spacing)
+        start = torch.cat([positions, positions.new_tensor(self.mean_size).expand_as(positions)], dim=-1)
+        spacing = positions.new_tensor(self.spacing)
+        detail = Map(maps.detail, spacing * spacing.new_tensor(strides.detail), spacing / 2)
+        graded = None if self.severity is None else self.severity(features)
+        return Tokens(features, refine(start, self.box(features)), self.score(features), positions, detail, graded)
+
+
+class DenseDetector(Detector):
+    """The dense stage alone; overlapping boxes are suppressed at the end."""
+
+    embeddings = ("dense.top.bias", "dense.tower.1.bias")
+
+    def __init__(self, config: DenseConfig, card: Card) -> None:
+        super().__init__()
+        self.config, self.card = config, card
+        self.dense = DenseStage(config, card)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Class, L1 and GIoU terms of the tokens."""
+        answers = dense_answers(self.dense(batch.images), batch.targets, self.config)
+        return batch_losses({"dense": answers}, self.config.least_quality)
+
+    @torch.no_grad()
+    def detect(self, images: Tensor) -> list[Detections]:
+        """The best boxes that do not overlap a better one, at most `queries` per scan."""
+        tokens = self.dense(images)
+        return [self._suppress(tokens, scan) for scan in range(len(images))]
+
+    def _suppress(self, tokens: Tokens, scan: int) -> Detections:
+        boxes, scores = tokens.boxes[scan].float(), tokens.logits[scan].float().sigmoid()
+        chosen = distinct(boxes, scores.amax(-1), self.config.overlap, self.config.queries)
+        kept = chosen.row[~chosen.filler]
+        return Detections(boxes[kept], scores[kept], tokens.grades(scan, boxes[kept], self.config.positives))
+
+
+def dense_answers(tokens: Tokens, targets: tuple[Targets, ...], config: DenseConfig) -> list[Answer]:
+    """What the tokens say of each scan; the `config.positives` nearest answer for a lesion."""
+    grades = [None] * len(targets) if tokens.severity is None else tokens.severity
+    said = [Prediction(*one) for one in zip(tokens.boxes, tokens.logits, grades, strict=True)]
+    return [
+        Answer(prediction, truth, nearest_tokens(tokens.positions, truth.certain, config.positives))
+        for prediction, truth in zip(said, targets, strict=True)
+    ]

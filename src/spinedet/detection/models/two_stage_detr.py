@@ -1,0 +1,162 @@
+"""The set-prediction detector: a dense first stage proposes distinct boxes, a transformer decoder settles them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from spinedet.detection.assignment import Match
+from spinedet.detection.batch import Batch, Detections, Targets
+from spinedet.detection.boxes import distinct, refine
+from spinedet.detection.losses import Answer, Prediction, answers_of_layers, batch_losses
+from spinedet.detection.models.base import Card, Detector
+from spinedet.detection.models.denoising import Jittered, jitter, walls
+from spinedet.detection.models.dense_detector import DenseConfig, DenseStage, Tokens, dense_answers
+from spinedet.detection.models.transformer import BoxEmbedding, DecoderLayer, Look, mlp
+
+# How much a proposal that overlaps a better one is pushed down before the decoder judges it.
+FILLER_DOUBT = 6.0
+
+
+@dataclass
+class SetDetectorConfig(DenseConfig):
+    """Sizes of the set-prediction detector, and a switch for each part that an ablation takes away.
+
+    Attributes:
+        queries: boxes that the decoder settles; a few times the lesions a scan can have.
+        overlap: IoU above which two proposals are one query; with 1 every proposal may be a query.
+        positives: tokens of the dense stage that answer for one lesion; 1 turns one-to-many supervision off.
+        denoising: jittered copies of each lesion that the decoder learns to repair; 0 turns it off.
+        auxiliary: weight of the losses of all decoder layers but the last; 0 leaves the last layer's.
+        least_quality: a hit is asked for a score of its box's IoU, but no less than this; 1 turns IoU-awareness off.
+        apart: the decoder learns from the features of the dense stage without changing them; the dense stage learns
+            more from its own losses alone (measured).
+    """
+
+    name: str = "set"
+    decoder_layers: int = 3
+    denoising: int = 3
+    auxiliary: float = 1.0
+    apart: bool = True
+
+
+class Queries(NamedTuple):
+    """Queries of the decoder: content (b, q, c), boxes (b, q, 6) mm, base logits (b, q, k)."""
+
+    content: Tensor
+    boxes: Tensor
+    logits: Tensor
+
+
+class Decoder(nn.Module):
+    """Rounds of attention that correct each query's box and score."""
+
+    def __init__(self, config: SetDetectorConfig, categories: int, read: int) -> None:
+        super().__init__()
+        c = config.channels
+        self.content = nn.Linear(c, c)
+        self.place = BoxEmbedding(c)
+        self.layers = nn.ModuleList(DecoderLayer(c, config.heads, read) for _ in range(config.decoder_layers))
+        deltas = [mlp(c, c, 6) for _ in range(config.decoder_layers)]
+        scores = [nn.Linear(c, categories) for _ in range(config.decoder_layers)]
+        self.deltas, self.scores = nn.ModuleList(deltas), nn.ModuleList(scores)
+        # Each layer starts as "the proposal is right", with weights just large enough to pass gradients on.
+        for head in (*scores, *(delta[-1] for delta in deltas)):
+            for parameter in head.parameters():
+                nn.init.normal_(parameter, std=1e-3)
+
+    def forward(self, queries: Queries, tokens: Tokens, blocked: Tensor | None) -> list[tuple[Tensor, Tensor]]:
+        """Boxes (b, q, 6) and logits (b, q, k) after each layer."""
+        # In fp32: a few dozen queries are too little work for half precision to pay for its conversions.
+        with torch.autocast(queries.boxes.device.type, enabled=False):
+            x, boxes, outputs = self.content(queries.content.float()), queries.boxes, []
+            for layer, delta, score in zip(self.layers, self.deltas, self.scores, strict=True):
+                x = layer(x, self.place(boxes), blocked, Look(boxes, tokens.detail))
+                refined = refine(boxes, delta(x))
+                outputs.append((refined, queries.logits.float() + score(x)))
+                boxes = refined.detach()
+        return outputs
+
+
+class SetDetector(Detector):
+    """Two-stage set prediction of boxes: no anchors, no suppression at the end.
+
+    After Deformable DETR's two stages, DINO's denoising and RT-DETR's query selection, with queries made distinct
+    before they are decoded, because duplicates are what a small decoder does not unlearn on small data.
+    """
+
+    embeddings = ("dense.top.bias", "dense.tower.1.bias", "decoder.content.bias")
+
+    def __init__(self, config: SetDetectorConfig, card: Card) -> None:
+        super().__init__()
+        self.config, self.card = config, card
+        self.dense = DenseStage(config, card)
+        self.decoder = Decoder(config, len(card.categories), self.dense.backbone.channels[0])
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Class, L1 and GIoU terms of the dense stage, each decoder layer and the denoising queries."""
+        tokens = self.dense(batch.images)
+        given = tokens.apart() if self.config.apart else tokens
+        queries, copies = self._select(given), jitter(batch.targets, self.config.denoising)
+        count = queries.boxes.shape[1]
+        both = Queries(*(torch.cat(pair, dim=1) for pair in zip(queries, _repair_queries(given, copies), strict=True)))
+        layers = self.decoder(both, given, walls(count, copies))
+        boxes, logits = (torch.stack(part) for part in zip(*layers, strict=True))
+        answers = {"dense": dense_answers(tokens, batch.targets, self.config)}
+        answers |= answers_of_layers(boxes[:, :, :count], logits[:, :, :count], batch.targets)
+        if self.config.denoising:
+            answers |= _repaired(boxes[:, :, count:], logits[:, :, count:], copies, batch.targets)
+        losses = batch_losses(answers, self.config.least_quality)
+        whole = ("dense", f"decoder{len(layers) - 1}", f"denoise{len(layers) - 1}")
+        return {n: term if n.split("/")[0] in whole else self.config.auxiliary * term for n, term in losses.items()}
+
+    @torch.no_grad()
+    def detect(self, images: Tensor) -> list[Detections]:
+        """The last layer's boxes and scores, `queries` per scan."""
+        tokens = self.dense(images)
+        boxes, logits = self.decoder(self._select(tokens), tokens, None)[-1]
+        return [
+            Detections(b.float(), s.float().sigmoid(), tokens.grades(scan, b, self.config.positives))
+            for scan, (b, s) in enumerate(zip(boxes, logits, strict=True))
+        ]
+
+    def _select(self, tokens: Tokens) -> Queries:
+        best, boxes = tokens.logits.detach().float().amax(-1), tokens.boxes.detach()
+        chosen = [distinct(b, s, self.config.overlap, self.config.queries) for b, s in zip(boxes, best, strict=True)]
+        index, filler = (torch.stack(part) for part in zip(*chosen, strict=True))
+        queries = _queries_at(tokens, index, _pick(boxes, index))
+        return queries._replace(logits=queries.logits - FILLER_DOUBT * filler[..., None])
+
+
+def _pick(values: Tensor, index: Tensor) -> Tensor:
+    """Rows of (b, t, c) by (b, q) -> (b, q, c)."""
+    return values.gather(1, index[..., None].expand(-1, -1, values.shape[-1]))
+
+
+def _queries_at(tokens: Tokens, index: Tensor, boxes: Tensor) -> Queries:
+    # The dense logits are settled by their own loss; the decoder only corrects them.
+    return Queries(_pick(tokens.features, index), boxes, _pick(tokens.logits, index).detach())
+
+
+def _repair_queries(tokens: Tokens, copies: Jittered) -> Queries:
+    """Denoising queries start as real ones do: from the token that lies nearest to the box."""
+    nearest = torch.cdist(copies.boxes[..., :3], tokens.positions.expand(len(copies.boxes), -1, -1)).argmin(-1)
+    return _queries_at(tokens, nearest, copies.boxes)
+
+
+def _repaired(boxes: Tensor, logits: Tensor, copies: Jittered, targets: tuple[Targets, ...]) -> dict[str, list[Answer]]:
+    """What each layer makes of the copies that are no padding, each answering for the lesion that it copies.
+
+    Args:
+        boxes: (layers, scans, q, 6) mm. logits: (layers, scans, q, categories).
+    """
+    parts: dict[str, list[Answer]] = {f"denoise{layer}": [] for layer in range(len(boxes))}
+    for row, (real, truth) in enumerate(zip(copies.real, targets, strict=True)):
+        match = Match(torch.arange(int(real.sum()), device=real.device), copies.lesion[real])
+        layers = zip(parts.values(), boxes[:, row, real], logits[:, row, real], strict=True)
+        for part, own, scored in layers:
+            part.append(Answer(Prediction(own, scored), truth, match))
+    return parts

@@ -1,0 +1,345 @@
+"""Training a detector with Lightning, of one plane or shared by several, from prepared scans to averaged weights."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies import DDPStrategy
+from torch import nn
+from torch.utils.data import DataLoader
+
+from spinedet.core.errors import InputError
+from spinedet.core.files import write_json
+from spinedet.detection.batch import Detections
+from spinedet.detection.batch_loader import TrainingBatches, maker, workers_for
+from spinedet.detection.boxes import typical_sizes
+from spinedet.detection.dataset import Augmented, Scan, SeveralPlanes, TrainingScans, TuningScans, collate
+from spinedet.detection.lightning_module import DetectionModule, RecipeConfig
+from spinedet.detection.model_files import PlaneDetector
+from spinedet.detection.models import Card, Detector, Learner, ModelConfig, SharedDetector, build
+from spinedet.detection.models.dense_detector import DenseConfig
+from spinedet.detection.models.pretrained import load_backbone
+from spinedet.detection.tuning_score import TuningScore
+from spinedet.imaging.augment import AugmentConfig
+from spinedet.imaging.planes import PlaneSpec
+from spinedet.training.callbacks import FiniteLoss, LastCheckpoint, Pulse, Pulses, RampedEma, StepSeed
+from spinedet.training.checkpoints import Position, Saved, WholeCheckpoints
+from spinedet.training.distributed import processes_here, rank, share_batch_norm, world_size
+from spinedet.training.preemption import Notice
+from spinedet.training.samplers import PlaneTurns, Share
+from spinedet.training.schedule import seconds
+
+# Sizes that stand for those of all lesions; more of them hardly fit better (benchmarks/detector.py).
+TYPICAL = 4
+
+
+@dataclass
+class TrainerConfig:
+    """Where and how long to train; the rest of the names are Lightning's.
+
+    Attributes:
+        max_time: DD:HH:MM:SS for each network, or null; each plane has one unless it is shared.
+        devices: processes on each node, one for each GPU; auto is what torchrun or srun started, or one; -1 is all.
+        precision: `auto` takes bf16 where the hardware multiplies it faster.
+        validate_every: epochs between scores on the tuning split.
+        checkpoint_minutes: between checkpoints within an epoch; there is one after every epoch anyway.
+        loader_workers: processes that make the batches of each training process, which makes them itself with 0; null
+            is 0 on a CPU, and on a GPU its share of this machine's cores less one, at most 8.
+    """
+
+    max_epochs: int = 100
+    max_time: str | None = None
+    accelerator: str = "auto"
+    devices: Any = "auto"
+    num_nodes: int = 1
+    precision: str = "auto"
+    validate_every: int = 10
+    deterministic: bool = False
+    checkpoint_minutes: float = 10.0
+    loader_workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.loader_workers is not None and self.loader_workers < 0:
+            raise InputError(f"trainer.loader_workers={self.loader_workers} must be 0 or more, or null to choose")
+
+
+# The choices of `trainer=`.
+TRAINERS = {"single": TrainerConfig(), "ddp": TrainerConfig(devices=-1)}
+
+
+@dataclass(frozen=True)
+class PlanePlan:
+    """All that one plane's training needs.
+
+    Attributes:
+        train, tune: prepared scans. score: how well the tuning scans' detections are, in their order.
+        folder: for checkpoints. start: the checkpoint to go on from. notice: whether it is time to leave.
+        initial: whose weights are the start.
+        tell: is told how far training is.
+    """
+
+    spec: PlaneSpec
+    categories: tuple[str, ...]
+    train: Sequence[Scan]
+    tune: Sequence[Scan]
+    score: Callable[[list[Detections]], float]
+    folder: Path
+    seed: int = 0
+    start: Saved | None = None
+    notice: Notice = field(default_factory=Notice)
+    loggers: Sequence[Logger] = ()
+    initial: PlaneDetector | None = None
+    tell: Callable[[Pulse], None] = lambda pulse: None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The configurable part of training."""
+
+    model: ModelConfig
+    recipe: RecipeConfig
+    augment: AugmentConfig
+    trainer: TrainerConfig
+
+
+def train_plane(plan: PlanePlan, settings: Settings) -> PlaneDetector:
+    """Train a plane's own network; see `train_network`."""
+    (detector,) = train_network([plan], settings)
+    return detector
+
+
+def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneDetector]:
+    """Train one network for the planes of all plans, or go on from their checkpoint.
+
+    This is one of the processes of a training when there are several.
+
+    Args:
+        plans: alike but for their planes, scans, scores and initial weights.
+
+    Raises:
+        InputError: there is no training scan with a lesion, or one with a severity that the model does not know, the
+            scans of a step cannot be shared evenly among the processes, a loss is not finite, an image was changed, or
+            the disk is full.
+        Preempted: the process was asked to leave, and left a checkpoint.
+        BrokenProcessPool: a process that made batches was killed.
+    """
+    _quiet()
+    plan = plans[0]
+    _refuse_other_grades([scan for each in plans for scan in each.train], settings.model)
+    pl.seed_everything(plan.seed, verbose=False)
+    cards = [card_of(each) for each in plans]
+    learner = _joined([_begun(each, settings, card) for each, card in zip(plans, cards, strict=True)], plans)
+    module = DetectionModule(learner, settings.recipe)
+    share = share_of(min(plans, key=lambda each: len(each.train)), settings.recipe)
+    sampler = PlaneTurns([len(each.train) for each in plans], plan.seed, share, _position(plan))
+    average = RampedEma(settings.recipe.ema)
+    trainer = _trainer(plan, settings, [average, *_callbacks(plans, settings.trainer, sampler)])
+    on_gpu = trainer.strategy.root_device.type == "cuda"
+    if world_size() > 1:
+        share_batch_norm(learner, on_gpu=on_gpu)
+    path = plan.start.path if plan.start else None
+    scans = SeveralPlanes([_training_scans(each, settings) for each in plans])
+    with maker(workers_for(settings.trainer.loader_workers, on_gpu), plan.notice) as made:
+        batches = TrainingBatches(scans, sampler, made, pinned=on_gpu)
+        trainer.fit(module, batches, _tuning_loader(plans), ckpt_path=path, weights_only=True)
+    networks = [build(settings.model, card) for card in cards]
+    _joined(networks, plans).load_state_dict(average.averaged())
+    finished = zip(cards, networks, strict=True)
+    return [PlaneDetector(settings.model, card, network.eval()) for card, network in finished]
+
+
+def _refuse_other_grades(scans: Sequence[Scan], model: ModelConfig) -> None:
+    """Where grades are learned, every lesion that counts says one of them or nothing."""
+    highest = model.severity if isinstance(model, DenseConfig) else 0
+    for study, lesion in ((scan.study, one) for scan in scans if highest for one in scan.lesions if not one.ignore):
+        told = lesion.attributes.get("severity")
+        if told is not None and not 0 <= lesion.severity <= highest:
+            raise InputError(
+                f"study {study!r}, lesion {lesion.id!r}, attributes.severity: {told!r} is no grade from 0 to "
+                f"{highest}; correct the manifest, set model.severity to the highest grade, or leave it out"
+            )
+
+
+def _begun(plan: PlanePlan, settings: Settings, card: Card) -> Detector:
+    """The network with the weights that it starts from."""
+    network = build(settings.model, card)
+    if settings.recipe.backbone is not None:
+        transfer = load_backbone(network, Path(settings.recipe.backbone))
+        write_json(plan.folder / "backbone.json", asdict(transfer))
+    if plan.initial is not None:
+        take_over(network, plan.initial.network)
+    return network
+
+
+def _joined(networks: Sequence[Detector], plans: Sequence[PlanePlan]) -> Learner:
+    """What the networks are trained as: one of them as itself, several with the weights of the first."""
+    if len(networks) == 1:
+        return networks[0]
+    return SharedDetector({plan.spec.plane: network for plan, network in zip(plans, networks, strict=True)})
+
+
+def share_of(plan: PlanePlan, recipe: RecipeConfig) -> Share:
+    """The scans of each step that this process takes of those of all processes, at most all training scans.
+
+    Raises:
+        InputError: they cannot be shared evenly.
+    """
+    asked = recipe.scans_a_step(world_size())
+    batch = min(asked, len(plan.train))
+    if batch % world_size():
+        raise InputError(
+            f"{batch} scans a step (recipe.batch={asked}, {len(plan.train)} training scans) cannot be shared "
+            f"evenly among {world_size()} processes; set recipe.batch to a multiple of it, or use fewer devices"
+        )
+    return Share(batch, rank(), world_size())
+
+
+def _position(plan: PlanePlan) -> Position:
+    return plan.start.position if plan.start else Position()
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """Which of a network's tensors fit another's by name and shape, and which have to start anew.
+
+    Attributes:
+        share: of all numbers in the network that are reused.
+    """
+
+    reused: tuple[str, ...]
+    fresh: tuple[str, ...]
+    share: float
+
+
+def reuse_of(network: nn.Module, source: nn.Module) -> Reuse:
+    """What `network` can take over from `source`."""
+    own, theirs = network.state_dict(), source.state_dict()
+    fits = {name: name in theirs and theirs[name].shape == tensor.shape for name, tensor in own.items()}
+    numbers = sum(own[name].numel() for name, fit in fits.items() if fit)
+    return Reuse(
+        reused=tuple(name for name, fit in fits.items() if fit),
+        fresh=tuple(name for name, fit in fits.items() if not fit),
+        share=numbers / max(1, sum(tensor.numel() for tensor in own.values())),
+    )
+
+
+def take_over(network: nn.Module, source: nn.Module) -> Reuse:
+    """Copy every tensor whose name and shape fit."""
+    reuse, theirs = reuse_of(network, source), source.state_dict()
+    network.load_state_dict({name: theirs[name] for name in reuse.reused}, strict=False)
+    return reuse
+
+
+def card_of(plan: PlanePlan) -> Card:
+    """The facts about the training data that the network is built on.
+
+    Weights that are taken over answer relative to the sizes that they learned with, so those come along.
+
+    Raises:
+        InputError: no training scan of this plane holds a lesion.
+    """
+    boxes = [scan.targets(plan.categories).certain.boxes for scan in plan.train]
+    sizes = torch.cat([*boxes, torch.empty(0, 6)])[:, 3:]
+    if not len(sizes):
+        raise InputError(f"no {plan.spec.plane.value} training scan has a lesion; add studies or leave the plane out")
+    if plan.initial is not None and plan.initial.card.spacing == plan.spec.spacing:
+        return replace(plan.initial.card, categories=plan.categories)
+    (mean,) = _extents(sizes.log().mean(0, keepdim=True).exp())
+    return Card(plan.categories, plan.spec.spacing, mean, _extents(typical_sizes(sizes, TYPICAL)))
+
+
+def _extents(sizes: torch.Tensor) -> tuple[tuple[float, float, float], ...]:
+    return tuple((thick, high, wide) for thick, high, wide in sizes.tolist())
+
+
+def _tuning_loader(plans: Sequence[PlanePlan]) -> DataLoader[Any]:
+    # Every process needs a scan to take part in the validation; a surplus one is not counted.
+    tune = [scan for plan in plans for scan in plan.tune]
+    own = tune[rank() :: world_size()] or tune[:1]
+    return DataLoader(TuningScans(own, plans[0].categories), batch_size=1, collate_fn=collate)
+
+
+def _training_scans(plan: PlanePlan, settings: Settings) -> TrainingScans:
+    return TrainingScans(plan.train, plan.categories, Augmented(plan.spec, settings.augment, plan.seed))
+
+
+def _callbacks(plans: Sequence[PlanePlan], config: TrainerConfig, sampler: PlaneTurns) -> list[Callback]:
+    plan, scans = plans[0], [scan for each in plans for scan in each.train]
+
+    def name(at: Position) -> list[str]:
+        return [f"{scans[draw.index].study}/{scans[draw.index].series}" for draw in sampler.step(at)]
+
+    return [
+        StepSeed(plan.seed),
+        FiniteLoss(name),
+        TuningScore(partial(_mean_score, plans), sum(len(each.tune) for each in plans)),
+        LastCheckpoint(plan.folder, plan.notice, config.checkpoint_minutes),
+        Pulses(plan.tell),
+    ]
+
+
+def _mean_score(plans: Sequence[PlanePlan], detections: list[Detections]) -> float:
+    """The planes' scores of their tuning scans, averaged."""
+    rest = iter(detections)
+    return fmean(plan.score(list(islice(rest, len(plan.tune)))) for plan in plans)
+
+
+def _trainer(plan: PlanePlan, settings: Settings, callbacks: list[Callback]) -> pl.Trainer:
+    config, several = settings.trainer, world_size() > 1
+    return pl.Trainer(
+        max_epochs=config.max_epochs,
+        max_time=seconds(config.max_time),
+        accelerator=config.accelerator,
+        devices=processes_here() if several else 1,
+        num_nodes=world_size() // processes_here() if several else 1,
+        # Norms see all processes' scans, so their statistics are equal without being sent around.
+        strategy=DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True) if several else "auto",
+        plugins=[TorchElasticEnvironment() if several else LightningEnvironment(), WholeCheckpoints()],
+        precision=precision_for(config),
+        gradient_clip_val=settings.recipe.clip,
+        check_val_every_n_epoch=config.validate_every,
+        deterministic=config.deterministic,
+        callbacks=callbacks,
+        enable_progress_bar=False,
+        logger=list(plan.loggers) or False,
+        enable_checkpointing=True,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        log_every_n_steps=10,
+        default_root_dir=plan.folder,
+    )
+
+
+def precision_for(config: TrainerConfig) -> Any:
+    """Lightning's precision flag: bf16 where the device multiplies it natively, else fp32."""
+    if config.precision != "auto":
+        return config.precision
+    if config.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    fast = config.accelerator in ("auto", "cpu") and torch.cpu._is_avx512_bf16_supported()
+    return "bf16-mixed" if fast else "32-true"
+
+
+def _quiet() -> None:
+    """Keep Lightning's advice on cores and loggers out of the user's sight; warnings of ours stay."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    advice = ["does not have many workers", "number of training batches", "LeafSpec", "log_every_n"]
+    # The sampler resumes, norms need no syncing, strides of 1 x 1 x 1 weights are as good, and the score is gathered.
+    advice += ["dataloader is not resumable", "forward_sync_buffers", "Grad strides", "self.log\\('tuning_f1'", "srun"]
+    for text in advice:
+        warnings.filterwarnings("ignore", f"(?s).*{text}.*")

@@ -1,0 +1,130 @@
+"""Commands run one after another as steps of a study: finished ones are kept, a broken one leaves the others whole."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from spinedet.cli.app import Status, console
+from spinedet.runs.run_folder import RunFolder
+
+KEPT, DONE, FAILED, LEFT_OUT = "kept", "done", "failed", "left out"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of a study.
+
+    Attributes:
+        name: of its folder below `steps`. words: its overrides but `out=`. needs: steps whose results it uses.
+    """
+
+    name: str
+    command: str
+    words: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """As it would be typed; values with brackets or blanks are quoted."""
+        words = (f"'{word}'" if set(word) & set("[]{} ") else word for word in self.words)
+        return " ".join((f"python -m spinedet.{self.command}", *words))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step ended: `kept` from before, `done`, `failed` or `left out`, with the reason for the latter two."""
+
+    step: Step
+    state: str
+    seconds: float = 0.0
+    reason: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether its results are there."""
+        return self.state in (KEPT, DONE)
+
+
+def take_steps(steps: Sequence[Step], folder: Path) -> list[Outcome]:
+    """Run every step that is not finished yet in a process of its own, in order."""
+    outcomes: dict[str, Outcome] = {}
+    for number, step in enumerate(steps, 1):
+        missing = [name for name in step.needs if name not in outcomes or not outcomes[name].good]
+        where = f"step {number} of {len(steps)}, {step.name}"
+        if missing:
+            outcomes[step.name] = Outcome(step, LEFT_OUT, reason=f"it needs {', '.join(missing)}")
+            console.print(f"{where}: left out, because it needs {', '.join(missing)}")
+            continue
+        if finished(folder / step.name):
+            outcomes[step.name] = Outcome(step, KEPT)
+            console.print(f"{where}: finished before")
+            continue
+        console.print(f"{where}: {step.command} ...")
+        outcomes[step.name] = outcome = _taken(step, folder)
+        told = f"{outcome.state} in {outcome.seconds:.0f} s"
+        console.print(f"{where}: {told}{f': {outcome.reason}' if outcome.reason else ''}", markup=False)
+    return list(outcomes.values())
+
+
+def finished(folder: Path) -> bool:
+    """Whether a command came to its end in this folder; `run.json` is what it writes last."""
+    return RunFolder(folder).record.is_file()
+
+
+def _taken(step: Step, folder: Path) -> Outcome:
+    begun, log = time.perf_counter(), folder / f"{step.name}.log"
+    words = (*step.words, f"out={folder / step.name}", *_going_on(step, RunFolder(folder / step.name)))
+    folder.mkdir(parents=True, exist_ok=True)
+    process = multiprocessing.get_context("spawn").Process(target=_run, args=(step.command, words, log))
+    process.start()
+    try:
+        process.join()
+    except KeyboardInterrupt:
+        process.join()
+        raise
+    seconds = time.perf_counter() - begun
+    good = process.exitcode in (Status.DONE, Status.SKIPPED) and finished(folder / step.name)
+    return Outcome(step, DONE if good else FAILED, seconds, "" if good else _last_words(log, process.exitcode))
+
+
+def _going_on(step: Step, run: RunFolder) -> tuple[str, ...]:
+    """What an interrupted attempt left is gone on from by a training and removed for any other command."""
+    if step.command == "train" and run.config.is_file():
+        return ("resume=true",)
+    shutil.rmtree(run.root, ignore_errors=True)
+    return ()
+
+
+def _last_words(log: Path, status: int | None) -> str:
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("error:")]
+    said = (errors or lines or ["it said nothing"])[-1].removeprefix("error: ")
+    return f"{said} (exit status {status}; see {log.name})"
+
+
+def _run(command: str, words: Sequence[str], log: Path) -> None:
+    """A command in this process, which ends when its parent does; what it prints goes to the log."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    with log.open("a", buffering=1) as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+        sys.argv = [command, *words]
+        import_module(f"spinedet.{command}").main()
+
+
+def _end_with(sentinel: int) -> None:
+    # A killed study must not leave a training behind that writes into the folder while another one resumes there.
+    wait([sentinel])
+    os._exit(1)

@@ -1,0 +1,1 @@
+"""The seed study: lumbar training, external tests, transfer to the cervical spine."""

@@ -1,0 +1,110 @@
+"""What the steps of the seed study left behind, brought together and compared patient by patient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spinedet.core.files import read_json, sha256
+from spinedet.core.findings import read_findings, read_findings_table
+from spinedet.core.manifest import read_manifest
+from spinedet.core.types import Manifest
+from spinedet.experiments.steps import Outcome
+from spinedet.experiments.transfer.plan import SOURCE, ZERO_SHOT, Plan, Sources
+from spinedet.pipelines.splits import only, phantom_note
+from spinedet.report.transfer_page import Kept, StepLine, StudyResults, Tested, Transferred
+from spinedet.runs.run_folder import RunFolder
+from spinedet.scoring import (
+    BootstrapSettings,
+    Comparison,
+    Contender,
+    ScoreSettings,
+    Selection,
+    compare,
+    read_operating_point,
+    read_scores,
+)
+
+
+def collect(size: str, sources: Sources, plan: Plan, outcomes: Sequence[Outcome]) -> StudyResults:
+    """All results that there are; what a broken step should have given is missing."""
+    good = {one.step.name for one in outcomes if one.good}
+    lumbar, neck = read_manifest(sources.lumbar), read_manifest(sources.cervical)
+
+    def found(name: str, run: str, manifest: Manifest) -> Tested | None:
+        return _tested(sources.steps, name, run, manifest) if name in good else None
+
+    trained = {name: one for name in _trainings(plan) if (one := found(name, name, neck)) is not None}
+    base = {name: plan.scratch[int(name.rpartition("-")[2])] for name in trained}
+    transferred = tuple(
+        Transferred(name, one, _against(neck, trained.get(base[name]), one), _share(sources.steps / name))
+        for name, one in trained.items()
+    )
+    source = found(SOURCE, SOURCE, lumbar)
+    kept = tuple(
+        Kept(run, one, _against(lumbar, source, one))
+        for run, name in plan.kept.items()
+        if (one := found(name, run, lumbar)) is not None
+    )
+    return StudyResults(
+        size=size,
+        notes=phantom_note(lumbar),
+        cohorts=(lumbar, neck),
+        lumbar=source,
+        zero_shot=found(ZERO_SHOT, SOURCE, neck),
+        transferred=transferred,
+        headline=plan.full[max(plan.full)],
+        compared=(plan.scratch[plan.compared], *plan.recipes.values()),
+        curve={"from scratch": plan.scratch, "fine-tuned": plan.full},
+        kept=kept,
+        steps=tuple(StepLine(o.step.name, o.state, o.seconds, o.reason, o.step.shown) for o in outcomes),
+    )
+
+
+def _trainings(plan: Plan) -> list[str]:
+    return list(dict.fromkeys([*plan.scratch.values(), *plan.full.values(), *plan.recipes.values()]))
+
+
+def _tested(steps: Path, name: str, run: str, manifest: Manifest) -> Tested:
+    folder = RunFolder(steps / name)
+    findings = read_findings(folder.findings)
+    read = {study.id for study in findings.studies}
+    return Tested(
+        name=name,
+        folder=folder.root,
+        scores=read_scores(folder.scores),
+        reference=only(manifest, (study for study in manifest.studies if study.id in read)),
+        findings=findings,
+        frozen=sha256(RunFolder(steps / run).operating_point),
+        point=read_operating_point(RunFolder(steps / run).operating_point),
+        internal=tuple(_record(steps / run).get("internal_centers", ())),
+    )
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    return dict(read_json(RunFolder(folder).record))
+
+
+def _share(folder: Path) -> dict[str, float]:
+    """Share of each plane's numbers that began with the source's; nothing from scratch."""
+    planes = _record(folder).get("init", {}).get("planes", {})
+    return {plane: float(part["share"]) for plane, part in planes.items()}
+
+
+def _against(manifest: Manifest, first: Tested | None, second: Tested) -> Comparison | None:
+    """The second minus the first on the same patients, each at its own frozen operating point."""
+    if first is None or first is second:
+        return None
+    planes = tuple(dict.fromkeys(one.plane for one in second.point.thresholds))
+    said = second.scores.bootstrap
+    bootstrap = BootstrapSettings(samples=int(str(said["samples"])), seed=int(str(said["seed"])))
+    selection = Selection(planes=planes, allow_missing=True)
+    return compare(
+        manifest, _contender(first), _contender(second), ScoreSettings(selection=selection, bootstrap=bootstrap)
+    )
+
+
+def _contender(tested: Tested) -> Contender:
+    table = read_findings_table(RunFolder(tested.folder).findings)
+    return Contender(tested.name, table, operating_point=tested.point)

@@ -1,0 +1,147 @@
+"""Boxes drawn in 3D Slicer: ROI markups (`*.mrk.json`) beside their images, oriented, in LPS or RAS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinedet.core.anatomy import LEVELS
+from spinedet.core.errors import InputError
+from spinedet.core.files import read_json
+from spinedet.core.types import ORTHONORMAL_TOLERANCE, Origin
+from spinedet.formats.annotated_dataset import Dataset, Unused, told_apart
+from spinedet.formats.annotated_images import AnnotatedImage, Annotation, cases_of, categories_in, known_region, stem_of
+from spinedet.formats.box_frames import centered
+from spinedet.imaging.image_files import SUFFIXES
+
+ENDING = ".mrk.json"
+# Slicer names new boxes R, R_1, R_2 or ROI: names that say nothing.
+_UNNAMED = ("", "R", "ROI")
+IGNORE = "ignore"
+_NUMBERED = re.compile(r"[_-]\d+$")
+
+
+@dataclass
+class SlicerConfig:
+    """What a markup's name says.
+
+    Attributes:
+        category: of boxes whose name says none. A name such as `bulge L4-L5` gives category and level, and the word
+            `ignore` in it makes the box one to ignore.
+        region: of the spine.
+    """
+
+    name: str = "slicer"
+    category: str = "degeneration"
+    region: str = "lumbar"
+
+    def __post_init__(self) -> None:
+        known_region(self.region)
+
+
+def open_slicer(root: Path, config: SlicerConfig) -> Dataset:
+    """A folder of images with their markups beside them: files whose names begin with the image's, or any file when
+    the image is its folder's only one.
+
+    Every folder below `root` that holds images is a study; images directly in `root` are studies of their own. An
+    image without markups is left out, as nobody may have looked at it; markups without boxes say that one did.
+
+    Raises:
+        InputError: there is no markups file, or one of them is no markups file.
+    """
+    files = sorted(file for file in root.rglob(f"*{ENDING}") if file.is_file())
+    if not files:
+        raise InputError(f"{root} holds no markups ({ENDING}); save the ROIs of 3D Slicer beside their images")
+    images = sorted(file for file in root.rglob("*") if file.name.lower().endswith(SUFFIXES) and file.is_file())
+    markups: dict[Path, list[Path]] = {image: [] for image in images}
+    unused: list[Unused] = []
+    for file in files:
+        image = _image_of(file, [image for image in images if image.parent == file.parent])
+        if image:
+            markups[image].append(file)
+        else:
+            unused.append(Unused(file.relative_to(root).as_posix(), "its name begins with that of no image beside it"))
+    unused += [Unused(i.relative_to(root).as_posix(), "an image without markups") for i, m in markups.items() if not m]
+    annotated = [_annotated(root, image, marks, config) for image, marks in markups.items() if marks]
+    return Dataset(
+        name=root.name,
+        region=known_region(config.region),
+        categories=categories_in(annotated) or (config.category,),
+        cases=cases_of(annotated, Origin.MANUAL),
+        rule=asdict(config),
+        unused=tuple(unused),
+    )
+
+
+def _image_of(file: Path, beside: list[Path]) -> Path | None:
+    """The image whose name the markups' name begins with, the longest of several, else the only one there."""
+    fits = [image for image in beside if file.name.startswith(stem_of(image))]
+    return max(fits, key=lambda image: len(stem_of(image))) if fits else beside[0] if len(beside) == 1 else None
+
+
+def _annotated(root: Path, image: Path, markups: list[Path], config: SlicerConfig) -> AnnotatedImage:
+    annotations, unused = told_apart(
+        made for file in markups for made in _boxes(file, file.relative_to(root).as_posix(), config)
+    )
+    folder = image.parent.relative_to(root)
+    study = "-".join(folder.parts) or stem_of(image)
+    return AnnotatedImage(
+        path=image,
+        study=study,
+        series=stem_of(image),
+        patient=study,
+        center="own",
+        annotations=annotations,
+        unused=unused,
+    )
+
+
+def _boxes(file: Path, name: str, config: SlicerConfig) -> Iterator[Annotation | Unused]:
+    """The boxes of one markups file.
+
+    Raises:
+        InputError: it is no markups file.
+    """
+    content: Any = read_json(file)
+    if not isinstance(content, dict) or not isinstance(content.get("markups"), list):
+        raise InputError(f"{file} is no markups file of 3D Slicer: it has no list of markups")
+    for number, markup in enumerate(content["markups"], start=1):
+        where = f"{name}, markup {number}"
+        if markup.get("type") != "ROI" or markup.get("roiType", "Box") not in ("Box", "BoundingBox"):
+            yield Unused(where, f"a {markup.get('roiType', markup.get('type'))}, not a box (ROI)")
+            continue
+        try:
+            yield _box(where, markup, file, config)
+        except (KeyError, TypeError, ValueError) as error:
+            yield Unused(where, f"not a box with center, size and orientation ({error})")
+
+
+def _box(where: str, markup: dict[str, Any], file: Path, config: SlicerConfig) -> Annotation:
+    """`orientation` holds the ROI's axes as the columns of a 3 x 3 matrix, row by row, in the markup's frame."""
+    frame = {"LPS": "lps", "RAS": "ras"}[markup.get("coordinateSystem", "LPS")]
+    axes = np.asarray(markup.get("orientation", np.eye(3)), float).reshape(3, 3).T
+    if np.abs(axes @ axes.T - np.eye(3)).max() > ORTHONORMAL_TOLERANCE:
+        raise ValueError("its orientation is no rotation")
+    box = centered(np.asarray(markup["center"], float), np.asarray(markup["size"], float), axes, frame)
+    attributes = {"description": text} if (text := markup.get("description")) else {}
+    words = _words(str(markup.get("name") or _file_label(file)))
+    level = next((word for word in words if word in LEVELS), None)
+    label = " ".join(word for word in words if word not in LEVELS and word != IGNORE)
+    category = config.category if label in _UNNAMED else label
+    return Annotation(where, category, box, level, IGNORE in words, attributes)
+
+
+def _file_label(file: Path) -> str:
+    """What Slicer names a markup after: its file, here without the image's name and a full stop before it."""
+    return file.name[: -len(ENDING)].rpartition(".")[2]
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name such as `bulge L4-L5`, levels as `L4/L5`, the number off the end of `bulge_2`."""
+    words = _NUMBERED.sub("", name).split()
+    return [slashed if (slashed := word.replace("-", "/")) in LEVELS else word for word in words]

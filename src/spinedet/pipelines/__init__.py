@@ -1,0 +1,1 @@
+"""The work behind the commands: training, testing and prediction over whole cohorts."""

@@ -1,0 +1,247 @@
+"""The studies a command works on: manifests as they are, or a phantom cohort drawn on first use, split by patient."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinedet.cli.app import console
+from spinedet.cli.progress import progress_bar
+from spinedet.core.errors import InputError
+from spinedet.core.files import refuse_repeats
+from spinedet.core.manifest import read_manifests, refuse_leakage
+from spinedet.core.types import Manifest, Origin, Split, Study
+from spinedet.simulation import SHIPPED, CohortConfig, draw_cohort
+
+
+@dataclass
+class DataConfig:
+    """Which studies.
+
+    Attributes:
+        manifests: manifest files; none means the phantom cohort.
+        cohort: the phantom cohort to draw when no manifest is given.
+        folder: where that cohort lies or will be drawn; `cohort` in the run's own folder when null.
+        tune_fraction: share of the training patients that become the tuning split when the manifests name none.
+    """
+
+    manifests: list[str] = field(default_factory=list)
+    cohort: CohortConfig = field(default_factory=CohortConfig)
+    folder: str | None = None
+    tune_fraction: float = 0.2
+
+
+@dataclass
+class DevelopmentConfig(DataConfig):
+    """Which studies a detector is developed on.
+
+    Attributes:
+        train_patients: use only so many of the patients to train on, the tuning split that is carved out of them
+            included; a smaller number gives a part of a larger one's. All when null.
+        hold_out: a centre that is tested on and never learned from; all others' studies train.
+        mix: manifests, of any region, whose training studies are learned from as well, never tuned or tested on.
+        mix_patients: use only so many of their patients; all when null.
+    """
+
+    train_patients: int | None = None
+    hold_out: str | None = None
+    mix: list[str] = field(default_factory=list)
+    mix_patients: int | None = None
+
+
+# The choices of `data=`.
+COHORTS = {name: DataConfig(cohort=cohort) for name, cohort in SHIPPED.items()}
+DEVELOPMENT_COHORTS = {name: DevelopmentConfig(cohort=cohort) for name, cohort in SHIPPED.items()}
+
+
+def load_manifest(config: DataConfig, out: Path, workers: int) -> Manifest:
+    """The manifests as one, or the phantom cohort's, drawn if it is not there yet.
+
+    Raises:
+        InputError: as `read_manifests`.
+    """
+    if config.manifests:
+        return read_manifests([Path(path) for path in config.manifests])
+    folder = Path(config.folder) if config.folder else out / "cohort"
+    console.print("no data.manifests given: drawing the phantom cohort (no patients, nothing clinical)")
+    with progress_bar("drawing phantoms") as advance:
+        return read_manifests([draw_cohort(config.cohort, folder, workers, advance)])
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Studies by the part they play; excluded ones play none."""
+
+    train: tuple[Study, ...]
+    tune: tuple[Study, ...]
+    test: tuple[Study, ...]
+
+    @property
+    def centers(self) -> tuple[str, ...]:
+        """Where the studies that a model is developed on come from: the internal centres."""
+        return tuple(sorted({study.center for study in (*self.train, *self.tune)}))
+
+    @property
+    def all(self) -> tuple[Study, ...]:
+        """Every study that plays a part."""
+        return (*self.train, *self.tune, *self.test)
+
+    @property
+    def labelled(self) -> tuple[Study, ...]:
+        """Every study, its split said by the study itself."""
+        parts = ((Split.TRAIN, self.train), (Split.TUNE, self.tune), (Split.TEST, self.test))
+        return tuple(study.model_copy(update={"split": split}) for split, part in parts for study in part)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What `splits.json` holds: who plays which part, the known hashes of the images, and a digest of all that."""
+        studies = [
+            {
+                "study": study.id,
+                "patient": study.patient,
+                "center": study.center,
+                "split": study.split.value if study.split else None,
+                "images": {series.id: series.sha256 for series in study.series},
+            }
+            for study in sorted(self.labelled, key=lambda one: one.id)
+        ]
+        text = json.dumps(studies, sort_keys=True, separators=(",", ":"))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return {"format": "spinedet-splits", "version": 1, "sha256": digest, "studies": studies}
+
+    @property
+    def record(self) -> dict[str, list[str]]:
+        """Study ids per split."""
+        return {name: [s.id for s in getattr(self, name)] for name in ("train", "tune", "test")}
+
+
+def develop_on(manifest: Manifest, config: DevelopmentConfig, seed: int) -> Splits:
+    """The parts that the studies play in a training, see `DevelopmentConfig`.
+
+    Raises:
+        InputError: too few patients, no such centre, or a study to mix in that does not go with the others.
+    """
+    used = manifest if config.hold_out is None else held_out(manifest, config.hold_out)
+    if config.train_patients is not None:
+        used = fewer(used, config.train_patients, seed, "data.train_patients")
+    splits = split_studies(used, config.tune_fraction, seed)
+    return mixed(splits, manifest.categories, config, seed) if config.mix else splits
+
+
+def held_out(manifest: Manifest, center: str) -> Manifest:
+    """One centre's studies test, all others' train; what the others' manifest keeps for tuning still does.
+
+    Raises:
+        InputError: no study is of this centre.
+    """
+    centers = sorted({study.center for study in manifest.studies})
+    if center not in centers:
+        raise InputError(f"data.hold_out={center}: manifest {manifest.name!r} has the centres {', '.join(centers)}")
+
+    def part(study: Study) -> Split | None:
+        if study.center == center:
+            return Split.TEST
+        return Split.TRAIN if study.split is Split.TEST else study.split
+
+    return only(manifest, (study.model_copy(update={"split": part(study)}) for study in manifest.studies))
+
+
+def fewer(manifest: Manifest, count: int, seed: int, key: str) -> Manifest:
+    """Only `count` of the patients to train on; the first ones of an order that seed and ids fix.
+
+    Raises:
+        InputError: there are not so many, or fewer than two are asked for.
+    """
+    patients = sorted({s.patient for s in manifest.studies if _trains(s)})
+    if not 2 <= count <= len(patients):
+        raise InputError(f"{key}={count}: manifest {manifest.name!r} allows 2 to {len(patients)} training patients")
+    order = np.random.default_rng(np.random.SeedSequence([seed, *b"patients"])).permutation(patients)
+    kept = set(order[:count].tolist())
+    return only(manifest, (s for s in manifest.studies if not _trains(s) or s.patient in kept))
+
+
+def _trains(study: Study) -> bool:
+    return study.excluded is None and study.split in (None, Split.TRAIN)
+
+
+def mixed(splits: Splits, categories: Sequence[str], config: DevelopmentConfig, seed: int) -> Splits:
+    """The splits with the training studies of `data.mix` to learn from as well.
+
+    Raises:
+        InputError: another category, or a patient, image or study that is in both.
+    """
+    sources = [read_manifests([Path(path)]) for path in config.mix]
+    if config.mix_patients is not None:
+        sources = [fewer(source, config.mix_patients, seed, "data.mix_patients") for source in sources]
+    for source in sources:
+        strange = sorted(set(source.categories) - set(categories))
+        if strange:
+            raise InputError(f"data.mix: manifest {source.name!r} has the category {strange[0]!r} of its own; drop it")
+    extra = tuple(study for source in sources for study in source.studies if _trains(study))
+    whole = replace(splits, train=(*splits.train, *extra))
+    refuse_repeats((study.id for study in whole.all), "data.mix", "study")
+    refuse_leakage(whole.labelled, "data.mix")
+    return whole
+
+
+def split_studies(manifest: Manifest, tune_fraction: float, seed: int) -> Splits:
+    """Split for training: null counts as train; without a tuning split one is carved out of train by patient.
+
+    Raises:
+        InputError: fewer than two training patients, so that nothing can be tuned on; or a patient or an image is in
+            two splits.
+    """
+    used = [study for study in manifest.studies if study.excluded is None]
+    train = [s for s in used if s.split in (None, Split.TRAIN)]
+    tune = [s for s in used if s.split is Split.TUNE]
+    if not tune:
+        chosen = _carve(train, tune_fraction, seed)
+        tune = [s for s in train if s.patient in chosen]
+        train = [s for s in train if s.patient not in chosen]
+    if not train or not tune:
+        raise InputError(
+            f"manifest {manifest.name!r} leaves {len(train)} studies to train on and {len(tune)} to tune on; "
+            "training needs at least two patients whose split is train or null"
+        )
+    splits = Splits(tuple(train), tuple(tune), tuple(s for s in used if s.split is Split.TEST))
+    refuse_leakage(splits.labelled, f"manifest {manifest.name!r}, split for training")
+    return splits
+
+
+def _carve(studies: list[Study], fraction: float, seed: int) -> set[str]:
+    """Patients for the tuning split, spread over the centres, the same whatever the order of the studies."""
+    chosen: set[str] = set()
+    for center in sorted({s.center for s in studies}):
+        patients = sorted({s.patient for s in studies if s.center == center})
+        rng = np.random.default_rng(np.random.SeedSequence([seed, *center.encode()]))
+        count = min(max(1, round(fraction * len(patients))), len(patients) - 1)
+        chosen.update(rng.permutation(patients)[:count].tolist())
+    return chosen
+
+
+def phantom_note(manifest: Manifest) -> tuple[str, ...]:
+    """The plain line that a phantom cohort's reports begin with; nothing for patients."""
+    lesions = (lesion for study in manifest.studies for lesion in study.lesions)
+    if not any(lesion.origin is Origin.PHANTOM for lesion in lesions):
+        return ()
+    return ("These are phantoms drawn by software, not patients: nothing here is a clinical result.",)
+
+
+def only(manifest: Manifest, studies: Iterable[Study]) -> Manifest:
+    """The manifest with just these studies."""
+    return manifest.model_copy(update={"studies": tuple(studies)})
+
+
+def data_hash(studies: Iterable[Study]) -> str:
+    """A digest of ids, splits, images and lesions: the same data gives the same digest wherever it lies."""
+    digest = hashlib.sha256()
+    for study in sorted(studies, key=lambda s: s.id):
+        lean = study.model_copy(update={"series": tuple(s.model_copy(update={"path": ""}) for s in study.series)})
+        digest.update(lean.model_dump_json().encode())
+    return digest.hexdigest()

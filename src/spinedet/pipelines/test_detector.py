@@ -1,0 +1,137 @@
+"""Testing a model on studies: findings, scores at the frozen operating point, and the page that shows both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from spinedet.cli.progress import progress_bar
+from spinedet.core.errors import InputError
+from spinedet.core.findings import write_findings
+from spinedet.core.types import Finding, Findings, FiniteJson, Manifest, Study, StudyFindings
+from spinedet.detection.inference import Answers, detect_each, detect_studies
+from spinedet.detection.model_files import Model
+from spinedet.pipelines.splits import only
+from spinedet.report.test_page import Page, write_page
+from spinedet.runs.run_folder import RunFolder
+from spinedet.runs.sharding import Journal, records
+from spinedet.scoring import BootstrapSettings, OperatingPoint, Scores, ScoreSettings, Selection, score, write_scores
+
+
+@dataclass
+class TestConfig:
+    """How a model is tested.
+
+    Attributes:
+        min_score: findings below it are not written. cases: studies shown with pictures in the report.
+    """
+
+    min_score: float = 0.01
+    bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
+    cases: int = 6
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A model with its frozen thresholds, before studies it has to prove itself on.
+
+    Attributes:
+        title: of the report. notes: what a reader must know before the numbers.
+        internal_centers: where the model was developed.
+    """
+
+    model: Model
+    point: OperatingPoint
+    title: str
+    notes: tuple[str, ...] = ()
+    internal_centers: tuple[str, ...] = ()
+
+
+def ask(model: Model, studies: Sequence[Study], min_score: float, workers: int) -> Answers:
+    """The model's findings in every study that can be read.
+
+    Raises:
+        InputError: there is none.
+    """
+    with progress_bar("looking for findings") as progress:
+        answers = detect_studies(model, studies, min_score, workers, progress)
+    if not answers.studies:
+        reason = next(iter(answers.skipped.values()), "there is no study to read")
+        raise InputError(f"none of {len(studies)} studies could be read; the first: {reason}")
+    return answers
+
+
+def ask_part(model: Model, studies: Sequence[Study], journal: Journal, config: TestConfig, workers: int) -> None:
+    """Write the model's findings in this job's part of the studies into its journal; those that are there are done."""
+    mine = studies[journal.shard.index :: journal.shard.count]
+    with journal.open() as (done, write), progress_bar("looking for findings") as progress:
+        each = detect_each(model, mine[done:], config.min_score, workers)
+        for number, (study, answer) in enumerate(each, start=done + 1):
+            write({"id": study.id, "skipped": answer} if isinstance(answer, str) else answer.model_dump(mode="json"))
+            progress(number, len(mine))
+
+
+def answers_of(folder: Path, parts: int) -> Answers:
+    """What all jobs have found.
+
+    Raises:
+        InputError: no study could be read.
+    """
+    answered: list[StudyFindings] = []
+    skipped: dict[str, str] = {}
+    for record in records(folder, parts):
+        if "skipped" in record:
+            skipped[record["id"]] = record["skipped"]
+        else:
+            answered.append(StudyFindings.model_validate_json(json.dumps(record)))
+    if not answered:
+        raise InputError(f"none of {len(skipped)} studies could be read; the first: {next(iter(skipped.values()))}")
+    return Answers(tuple(answered), skipped)
+
+
+def as_findings(model: Model, answers: Answers) -> Findings:
+    """What `findings.json` holds, before an operating point is known."""
+    described: dict[str, FiniteJson] = {"name": model.name, "planes": [plane.value for plane in model.detectors]}
+    return Findings(model=described, studies=answers.studies)
+
+
+def marked(findings: Findings, point: OperatingPoint, manifest: Manifest) -> Findings:
+    """Each finding marked as above the operating point or not."""
+    thresholds = point.values
+    planes = {(study.id, series.id): series.plane.value for study in manifest.studies for series in study.series}
+
+    def mark(study: StudyFindings, finding: Finding) -> Finding:
+        threshold = thresholds[planes[study.id, finding.series], finding.category]
+        return finding.model_copy(update={"above_operating_point": finding.score >= threshold})
+
+    studies = (s.model_copy(update={"findings": tuple(mark(s, f) for f in s.findings)}) for s in findings.studies)
+    return findings.model_copy(update={"studies": tuple(studies)})
+
+
+def report_test(trial: Trial, manifest: Manifest, answers: Answers, config: TestConfig, run: RunFolder) -> Scores:
+    """Write findings, scores and the report of what was answered; studies that were not read are left out."""
+    read = {study.id for study in answers.studies}
+    reference = only(manifest, (study for study in manifest.studies if study.id in read))
+    findings = marked(as_findings(trial.model, answers), trial.point, reference)
+    write_findings(run.findings, findings)
+    planes = tuple(plane.value for plane in trial.model.detectors)
+    settings = ScoreSettings(
+        selection=Selection(planes=planes), operating_point=trial.point, bootstrap=config.bootstrap
+    )
+    scores = score(reference, findings, settings)
+    write_scores(run.scores, scores)
+    page = Page(
+        title=trial.title,
+        scores=scores,
+        reference=reference,
+        findings=findings,
+        notes=trial.notes,
+        cases=config.cases,
+        internal_centers=trial.internal_centers,
+        skipped=len(answers.skipped),
+        everyone=manifest,
+    )
+    write_page(run.report, page)
+    return scores

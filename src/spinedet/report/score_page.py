@@ -1,0 +1,112 @@
+"""Scores as figures and as one self-contained HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from spinedet import __version__
+from spinedet.core.files import write_text
+from spinedet.report.csv_tables import write_curves, write_matches
+from spinedet.report.score_figures import (
+    Line,
+    forest_figure,
+    froc_figure,
+    precision_figure,
+    reliability_figure,
+    save,
+    strata_figure,
+    svg,
+)
+from spinedet.scoring.error_analysis import Cases
+from spinedet.scoring.evaluate import Examination
+from spinedet.scoring.metrics.counts import froc_name
+from spinedet.scoring.records import Group, Scores
+from spinedet.scoring.statistics.curve_bands import CurvePoint, curve_points, grid_curves
+
+_FOREST = ("f1", "recall", "precision", froc_name(1.0))
+_MOST_LINES = 7
+_FAILURES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    svg: Markup
+    wide: bool
+
+
+def write_everything(folder: Path, examination: Examination, scores: Scores) -> None:
+    """Write `curves.csv`, `matches.csv`, `lesions.csv`, the figures and `scores.html`."""
+    cases = Cases(examination.judgement, examination.reached)
+    write_matches(folder, cases)
+    curves = _curves(examination)
+    write_curves(folder / "curves.csv", curves)
+    figures = draw(scores, curves)
+    save(folder / "figures", figures)
+    write_text(folder / "scores.html", _page(scores, figures, cases))
+
+
+def draw(scores: Scores, curves: Sequence[tuple[dict[str, str], Sequence[CurvePoint]]]) -> dict[str, Figure]:
+    """All figures by name, plane by plane."""
+    figures: dict[str, Figure] = {}
+    caption = str(scores.criterion["description"])
+    for whole in (group for group in scores.groups if set(group.by) == {"plane"} and group.n.lesions):
+        plane = str(whole.by["plane"])
+        lines = _lines(scores, plane, curves)
+        figures[f"froc_{plane}"] = froc_figure(plane, lines, caption)
+        figures[f"precision_recall_{plane}"] = precision_figure(plane, lines, caption)
+        forests = [one for one in scores.forests if one.by["plane"] == plane and one.metric in _FOREST]
+        if forests:
+            figures[f"forest_{plane}"] = forest_figure(plane, forests, caption)
+        calibrations = [one for one in scores.calibration if one.by["plane"] == plane and one.bins]
+        if calibrations:
+            figures[f"reliability_{plane}"] = reliability_figure(plane, calibrations, caption)
+        if whole.strata:
+            figures[f"strata_{plane}"] = strata_figure(plane, whole.strata, caption)
+    return figures
+
+
+def _curves(examination: Examination) -> list[tuple[dict[str, str], list[CurvePoint]]]:
+    """The curves of every plane, and of every centre where there are several."""
+    known: dict[tuple[bytes, bytes], list[CurvePoint]] = {}
+    found = []
+    for named in examination.groups:
+        if set(named.by) in ({"plane"}, {"plane", "center"}):
+            key = named.part.key
+            if key not in known:
+                curves = grid_curves(examination.tally(named))
+                known[key] = list(curve_points(curves, examination.statistics(curves)))
+            found.append(({name: str(value) for name, value in named.by.items()}, known[key]))
+    return found
+
+
+def _lines(scores: Scores, plane: str, curves: Sequence[tuple[dict[str, str], Sequence[CurvePoint]]]) -> list[Line]:
+    """Everything first, then the centres if there are a few; a centre without lesions has no curve."""
+    found = []
+    for by, points in curves:
+        group: Group = scores.group(**by)
+        if by["plane"] == plane and group.n.lesions:
+            found.append(Line(by.get("center", "all centres"), points, group))
+    if len(found) == 2:  # a single centre is everything
+        return found[1:]
+    return found if len(found) <= _MOST_LINES else found[:1]
+
+
+def _page(scores: Scores, figures: dict[str, Figure], cases: Cases) -> str:
+    environment = Environment(
+        loader=PackageLoader("spinedet.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    # matplotlib wrote these drawings and escaped the names in them.
+    drawings = [_Drawing(Markup(svg(figure)), name.startswith("forest")) for name, figure in figures.items()]  # noqa: S704
+    return environment.get_template("scores.html").render(
+        title=f"Scores of {scores.model.get('name', 'a detector')} on {scores.name}",
+        scores=scores,
+        figures=drawings,
+        failures=[("lesion", cases.worst_misses(_FAILURES)), ("finding", cases.surest_errors(_FAILURES))],
+        version=__version__,
+    )

@@ -1,0 +1,105 @@
+"""The page of an evaluation sweep: every job's numbers, a forest of F1, curves, and which jobs broke."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from spinedet import __version__
+from spinedet.core.files import write_text
+from spinedet.core.types import Findings, Manifest
+from spinedet.report.curves import HEIGHT, WIDTH, Curves, draw_runs
+from spinedet.report.html import in_text, render
+from spinedet.report.number_format import MARKS
+from spinedet.report.sentences import confidence_of
+from spinedet.report.test_evidence import gather_evidence
+from spinedet.scoring import Group, Scores
+
+# So many lines can be told apart in one figure.
+LINES = 7
+
+
+@dataclass(frozen=True, eq=False)
+class SweepLine:
+    """One run at one centre in one plane."""
+
+    run: str
+    center: str
+    plane: str
+    scores: Scores
+    reference: Manifest
+    findings: Findings
+
+    @property
+    def group(self) -> Group:
+        """Its numbers."""
+        return self.scores.group(plane=self.plane)
+
+    @property
+    def sha256(self) -> str:
+        """Of the operating point that was used."""
+        return str(self.scores.threshold.get("sha256", ""))
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """For `sweep.json`."""
+        numbers = {name: getattr(self.group, name).model_dump() for name in ("precision", "recall", "f1", "ap", "cpm")}
+        by = {"run": self.run, "center": self.center, "plane": self.plane}
+        return {**by, "operating_point_sha256": self.sha256, "n": self.group.n.model_dump(), **numbers}
+
+
+def show_lines(lines: Sequence[SweepLine], broken: Sequence[tuple[str, str]], console: Console | None = None) -> None:
+    """Print the table of a sweep; broken jobs stand beneath it."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False)
+    for name in ("run", "centre", "plane", "scans", "lesions", "precision", "recall", "F1", "AP"):
+        table.add_column(name)
+    for line in lines:
+        group = line.group
+        numbers = (in_text(one) for one in (group.precision, group.recall, group.f1, group.ap))
+        counts = (str(group.n.series), str(group.n.lesions))
+        table.add_row(escape(line.run), escape(line.center), line.plane, *counts, *numbers)
+    shown = console or Console(highlight=False, soft_wrap=True)
+    shown.print(table)
+    for words, why in broken:
+        shown.print(f"broken job: {words}: {why}", markup=False)
+
+
+def write_sweep(folder: Path, lines: Sequence[SweepLine], broken: Sequence[tuple[str, str]]) -> Path:
+    """Write `sweep.html` into `folder`."""
+    by_plane: dict[str, list[SweepLine]] = {}
+    for line in lines:
+        by_plane.setdefault(line.plane, []).append(line)
+    scores = lines[0].scores if lines else None
+    page = render(
+        "sweep.html",
+        title="External tests, one sweep",
+        notes=tuple(f"Broken job: {words}: {why}" for words, why in broken),
+        lines=[
+            line for several in by_plane.values() for line in sorted(several, key=lambda one: (one.run, one.center))
+        ],
+        criterion=scores.criterion["description"] if scores else "no job gave scores",
+        intervals=scores.bootstrap["description"] if scores else "none",
+        level=confidence_of(scores) if scores else 0.95,
+        curves=[_curves(several[:LINES], plane) for plane, several in by_plane.items()],
+        marks=MARKS,
+        width=WIDTH,
+        height=HEIGHT,
+        version=__version__,
+    )
+    write_text(folder / "sweep.html", page)
+    return folder / "sweep.html"
+
+
+def _curves(lines: Sequence[SweepLine], plane: str) -> Curves:
+    runs = [
+        (f"{line.run}, {line.center}", gather_evidence(line.reference, line.findings, line.scores), line.scores)
+        for line in lines
+    ]
+    return draw_runs(runs, plane)

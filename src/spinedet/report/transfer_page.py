@@ -1,0 +1,300 @@
+"""The seed study's page: external tests at a frozen threshold, transfer to the neck, what was forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinedet import __version__
+from spinedet.core.files import write_text
+from spinedet.core.types import Findings, Manifest
+from spinedet.report.curves import HEIGHT, WIDTH, Curves, Figure, Key, draw_curves, draw_growth, draw_runs, style_of
+from spinedet.report.html import render, render_text
+from spinedet.report.number_format import MARKS, in_words, signed
+from spinedet.report.sentences import confidence_of
+from spinedet.report.table_one import flow, shift, table_one, table_rows
+from spinedet.report.test_evidence import Evidence, gather_evidence
+from spinedet.scoring import Comparison, Estimate, Group, OperatingPoint, Scores
+
+# F1 of Yi et al., Eur Spine J 2023;32:3807, by plane: internal, two external centres, cervical. Their data are private
+# and what counted as a hit is not said, so nothing of ours can be compared with it.
+PUBLISHED: dict[str, tuple[float, ...]] = {
+    "sagittal": (0.971, 0.768, 0.787, 0.931),
+    "axial": (0.903, 0.837, 0.770, 0.919),
+}
+CAUTION = "not comparable: private data, unknown hit criterion"
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """A run's test.
+
+    Attributes:
+        folder: where it lies. reference: the studies that were read. frozen: sha256 of the run's operating point file.
+        internal: centres that the run was developed at.
+    """
+
+    name: str
+    folder: Path
+    scores: Scores
+    reference: Manifest
+    findings: Findings
+    frozen: str
+    point: OperatingPoint
+    internal: tuple[str, ...]
+
+    @property
+    def same_threshold(self) -> bool:
+        """Whether the scores say that they used the very operating point that the run froze."""
+        return self.scores.threshold.get("sha256") == self.frozen
+
+    @property
+    def evidence(self) -> Evidence:
+        """What curves are made of."""
+        return gather_evidence(self.reference, self.findings, self.scores)
+
+    @property
+    def planes(self) -> tuple[str, ...]:
+        """The planes that were tested."""
+        return tuple(str(group.by["plane"]) for group in self.scores.groups if set(group.by) == {"plane"})
+
+
+@dataclass(frozen=True, eq=False)
+class Transferred:
+    """A training on the neck with its test.
+
+    Attributes:
+        against: its differences from the training from scratch on as many patients; None for that itself.
+        reused: share of each plane's numbers that began with the lumbar run's.
+    """
+
+    name: str
+    tested: Tested
+    against: Comparison | None
+    reused: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A run for the neck on the lumbar tests, and how it differs there from the lumbar run."""
+
+    name: str
+    tested: Tested
+    against: Comparison | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    """How one step of the study went."""
+
+    name: str
+    state: str
+    seconds: float
+    reason: str
+    command: str
+
+
+@dataclass(frozen=True, eq=False)
+class StudyResults:
+    """What all steps gave; what a broken step should have given is missing.
+
+    Attributes:
+        headline: name of the training that stands for the neck in the first table.
+        compared: names of the trainings that are compared at one number of patients.
+        curve: names of trainings by number of target patients, for each line of the transfer curve.
+    """
+
+    size: str
+    notes: tuple[str, ...]
+    cohorts: tuple[Manifest, ...]
+    lumbar: Tested | None
+    zero_shot: Tested | None
+    transferred: tuple[Transferred, ...]
+    headline: str
+    compared: tuple[str, ...]
+    curve: Mapping[str, Mapping[int, str]]
+    kept: tuple[Kept, ...]
+    steps: tuple[StepLine, ...]
+
+    def training(self, name: str) -> Transferred | None:
+        """The training of this name, if it came to its end."""
+        return next((one for one in self.transferred if one.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of the first table: a plane at a place, the operating point's hash, and the paper's F1."""
+
+    plane: str
+    place: str
+    group: Group
+    sha256: str
+    same: bool
+    published: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One row of the transfer or the forgetting table; differences are against what the table's text says."""
+
+    name: str
+    group: Group
+    sha256: str
+    same: bool
+    reused: float | None
+    f1: Estimate | None
+    ap: Estimate | None
+    p: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """The transfer curve of one plane with its legend."""
+
+    keys: tuple[Key, ...]
+    figure: Figure
+
+
+def write_study(folder: Path, results: StudyResults) -> Path:
+    """Write `study.html` and `study.md` into `folder`; returns the former."""
+    values = view_of(results)
+    write_text(folder / "study.md", render_text("study.md", **values))
+    write_text(folder / "study.html", render("study.html", **values))
+    return folder / "study.html"
+
+
+def view_of(results: StudyResults) -> dict[str, object]:
+    """What the templates show."""
+    planes = results.lumbar.planes if results.lumbar else tuple(PUBLISHED)
+    scores = [one.scores for one in (results.lumbar, results.zero_shot) if one] or [
+        one.tested.scores for one in results.transferred
+    ]
+    return {
+        "title": f"The seed study on phantoms, size {results.size}",
+        "notes": (*results.notes, *_broken(results)),
+        "caution": CAUTION,
+        "criterion": scores[0].criterion["description"] if scores else "no step gave scores",
+        "intervals": scores[0].bootstrap["description"] if scores else "none",
+        "level": confidence_of(scores[0]) if scores else 0.95,
+        "lines": [line for plane in planes for line in _lines(results, plane)],
+        "sentences": list(_sentences(results, planes)),
+        "ways": {plane: list(_ways(results, plane)) for plane in planes},
+        "growths": [_growth(results, plane) for plane in planes],
+        "forgetting": {plane: list(_forgetting(results, plane)) for plane in planes},
+        "curves": _curves(results.lumbar),
+        "neck_curves": [_neck_curves(results, plane) for plane in planes],
+        "cohorts": [_cohort(manifest) for manifest in results.cohorts],
+        "steps": results.steps,
+        "marks": MARKS,
+        "width": WIDTH,
+        "height": HEIGHT,
+        "version": __version__,
+    }
+
+
+def _cohort(manifest: Manifest) -> dict[str, object]:
+    columns = table_one(manifest)
+    rows = list(table_rows(columns))
+    return {"name": manifest.name, "columns": columns, "rows": rows, "flow": flow(manifest), "shift": shift(manifest)}
+
+
+def _broken(results: StudyResults) -> Iterator[str]:
+    for step in results.steps:
+        if step.reason:
+            yield f"Step {step.name} {'was ' if step.state == 'left out' else ''}{step.state}: {step.reason}"
+
+
+def _lines(results: StudyResults, plane: str) -> Iterator[Line]:
+    published = iter(PUBLISHED.get(plane, ()))
+    if results.lumbar:
+        centers = [str(g.by["center"]) for g in results.lumbar.scores.groups if set(g.by) == {"plane", "center"}]
+        home = results.lumbar.internal
+        for center in sorted(dict.fromkeys(centers), key=lambda center: center not in home):
+            kind = "internal" if center in home else "external"
+            group = results.lumbar.scores.group(plane=plane, center=center)
+            yield _line(results.lumbar, group, f"lumbar, centre {center} ({kind})", next(published, None))
+    neck = results.training(results.headline)
+    if neck:
+        group = neck.tested.scores.group(plane=plane)
+        yield _line(neck.tested, group, f"cervical, {neck.name}", PUBLISHED.get(plane, (None,))[-1])
+
+
+def _line(tested: Tested, group: Group, place: str, published: float | None) -> Line:
+    return Line(str(group.by["plane"]), place, group, tested.frozen, tested.same_threshold, published)
+
+
+def _ways(results: StudyResults, plane: str) -> Iterator[Way]:
+    if results.zero_shot:
+        yield _way("zero-shot", results.zero_shot, {"plane": plane})
+    rest = [one.name for one in results.transferred if one.name not in results.compared]
+    for name in (*results.compared, *rest):
+        if one := results.training(name):
+            yield _way(name, one.tested, {"plane": plane}, one.against, one.reused.get(plane))
+
+
+def _forgetting(results: StudyResults, plane: str) -> Iterator[Way]:
+    """All on the internal centre's lumbar tests."""
+    if not results.lumbar:
+        return
+    by = {"plane": plane, **({"center": results.lumbar.internal[0]} if results.lumbar.internal else {})}
+    yield _way(f"{results.lumbar.name} itself", results.lumbar, by)
+    for one in results.kept:
+        yield _way(one.name, one.tested, by, one.against)
+
+
+def _way(
+    name: str, tested: Tested, by: dict[str, str], against: Comparison | None = None, reused: float | None = None
+) -> Way:
+    apart = {one.metric: one for one in (against.differences if against else ()) if one.by == by}
+    f1, ap = apart.get("f1"), apart.get("ap")
+    return Way(
+        name=name,
+        group=tested.scores.group(**by),
+        sha256=tested.frozen,
+        same=tested.same_threshold,
+        reused=reused,
+        f1=f1.difference if f1 else None,
+        ap=ap.difference if ap else None,
+        p=f1.p if f1 else None,
+    )
+
+
+def _sentences(results: StudyResults, planes: Sequence[str]) -> Iterator[str]:
+    """What the fine-tuning gave over the training from scratch, in words."""
+    for plane in planes:
+        for way in _ways(results, plane):
+            if way.name in results.compared and way.name.startswith("full") and way.f1 is not None:
+                change = signed(way.f1)
+                between = f" (paired interval {change.interval})" if change.interval else ""
+                yield (
+                    f"{plane.capitalize()}: {way.name} reaches F1 {in_words(way.group.f1, 0.95)} on the neck; minus "
+                    f"the training from scratch on as many patients that is {change.value}{between}."
+                )
+
+
+def _growth(results: StudyResults, plane: str) -> Growth:
+    numbers = sorted({number for line in results.curve.values() for number in line})
+    series = [[_f1(results.training(line[n]), plane) for n in numbers] for line in results.curve.values()]
+    names, places = [*results.curve], [str(number) for number in numbers]
+    if results.zero_shot:
+        places, names = ["0", *places], [*names, "zero-shot"]
+        zero = results.zero_shot.scores.group(plane=plane).f1
+        series = [*([None, *line] for line in series), [zero, *([None] * len(numbers))]]
+    keys = tuple(Key(style_of(row), name, None, 0, 0) for row, name in enumerate(names))
+    return Growth(keys, draw_growth(places, series, plane))
+
+
+def _f1(training: Transferred | None, plane: str) -> Estimate | None:
+    return training.tested.scores.group(plane=plane).f1 if training else None
+
+
+def _curves(tested: Tested | None) -> tuple[Curves, ...]:
+    return draw_curves(tested.evidence, tested.scores, tested.internal) if tested else ()
+
+
+def _neck_curves(results: StudyResults, plane: str) -> Curves | None:
+    named = [(name, one.tested) for name in results.compared if (one := results.training(name))]
+    if results.zero_shot:
+        named.insert(0, ("zero-shot", results.zero_shot))
+    return draw_runs([(name, one.evidence, one.scores) for name, one in named], plane) if named else None

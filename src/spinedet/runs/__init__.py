@@ -1,0 +1,1 @@
+"""Run folders: their contents, their provenance, and the division of many studies among jobs."""

@@ -1,0 +1,242 @@
+"""Every number traced to cases: which finding hit which lesion, or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinedet.scoring.matching.cohort import PLANES, Cohort, Lesions, Marks
+from spinedet.scoring.matching.criteria import IouCriterion
+from spinedet.scoring.matching.greedy import ABSORBED, MISSED
+from spinedet.scoring.matching.overlaps import Floats, Ints, Pairs, Sites, touching
+from spinedet.scoring.metrics.matched_cohort import Judgement
+
+_ANY_OVERLAP = 1e-6
+HIT, DUPLICATE, ON_IGNORED, TOO_LITTLE, OTHER_CATEGORY, NOWHERE = range(6)
+OUTCOMES = ("hit", "duplicate", "absorbed", "false positive", "false positive", "false positive")
+FINDING_REASONS = (
+    "hits the lesion",
+    "the lesion went to a better finding",
+    "lies on a lesion to be ignored",
+    "overlaps a lesion, but does not meet the criterion",
+    "overlaps a lesion of another category",
+    "overlaps no lesion",
+)
+FOUND, BELOW, TAKEN, WEAK, NAMED_OTHERWISE, UNSEEN = range(6)
+LESION_REASONS = (
+    "found",
+    "hit by a finding below the threshold",
+    "its findings went to other lesions",
+    "findings overlap it, but do not meet the criterion",
+    "only findings of another category overlap it",
+    "no finding overlaps it",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One finding or lesion, where it is, and why it counts as what it counts.
+
+    Attributes:
+        row: among the cohort's findings (or lesions).
+        number: the finding's place in its study's list, from 0; or the lesion's id.
+        score: of the finding; of a missed lesion, none.
+    """
+
+    row: int
+    study: str
+    series: str
+    category: str
+    number: str
+    score: float | None
+    iou: float
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Cases:
+    """The cases behind a judged cohort; `reached` (n,) are the findings at or above the frozen threshold."""
+
+    judgement: Judgement
+    reached: NDArray[np.bool_]
+
+    @property
+    def cohort(self) -> Cohort:
+        """Scans, lesions and findings."""
+        return self.judgement.cohort
+
+    @cached_property
+    def number(self) -> Ints:
+        """Each finding's place in its study's list in the file, from 0, (n,)."""
+        study = self.cohort.table.study[self.cohort.marks.row]
+        return self.cohort.marks.row - np.searchsorted(self.cohort.table.study, study)
+
+    @cached_property
+    def lesion(self) -> Ints:
+        """The lesion that each finding hit, else the one of its category that it overlaps most, else -1, (n,)."""
+        best, _ = _closest(self._own.finding, self._own.lesion, self._own.value, len(self.reached))
+        hit = self.judgement.matches.lesion
+        return np.where(hit >= 0, hit, best)
+
+    @cached_property
+    def overlap(self) -> Floats:
+        """IoU of each finding with its `lesion`, 0 without one, (n,)."""
+        overlap: Floats = np.zeros(len(self.reached))
+        theirs = self._own.lesion == self.lesion[self._own.finding]
+        overlap[self._own.finding[theirs]] = self._own.value[theirs]
+        return overlap
+
+    @cached_property
+    def why(self) -> Ints:
+        """For each finding the row of `OUTCOMES` and `FINDING_REASONS`, (n,)."""
+        matches = self.judgement.matches
+        choices = [matches.lesion >= 0, matches.lesion == ABSORBED, matches.duplicate, self.overlap > 0, self._astray]
+        return np.select(choices, [HIT, ON_IGNORED, DUPLICATE, TOO_LITTLE, OTHER_CATEGORY], NOWHERE)
+
+    @cached_property
+    def found(self) -> NDArray[np.bool_]:
+        """Which lesions are found at the frozen threshold, (l,)."""
+        hit = self.judgement.matches.finding
+        return (hit != MISSED) & np.append(self.reached, False)[hit]
+
+    @cached_property
+    def why_missed(self) -> Ints:
+        """For each lesion the row of `LESION_REASONS`, (l,)."""
+        cohort, hit = self.cohort, self.judgement.matches.finding
+        pairs = touching(cohort.sites(cohort.marks), cohort.sites(cohort.lesions), self.judgement.criterion)
+        touched, overlapped, otherwise = (np.zeros(len(hit), bool) for _ in range(3))
+        touched[pairs.lesion] = True
+        overlapped[self._own.lesion] = True
+        otherwise[self._all.lesion] = True
+        choices = [self.found, hit != MISSED, touched, overlapped, otherwise]
+        return np.select(choices, [FOUND, BELOW, TAKEN, WEAK, NAMED_OTHERWISE], UNSEEN)
+
+    def worst_misses(self, most: int) -> list[Case]:
+        """Lesions missed at the threshold, the largest first."""
+        lesions = self.cohort.lesions
+        missed = np.flatnonzero(~self.found & ~lesions.ignore)
+        largest = missed[np.argsort(-lesions.boxes.size[missed].prod(axis=1), kind="stable")]
+        _, best = _closest(self._own.lesion, self._own.finding, self._own.value, len(lesions.scan))
+        return [
+            Case(
+                row=row,
+                **_place(self.cohort, lesions, row),
+                number=lesions.records[row].id,
+                score=None,
+                iou=float(best[row]),
+                reason=LESION_REASONS[self.why_missed[row]],
+            )
+            for row in largest[:most].tolist()
+        ]
+
+    def surest_errors(self, most: int) -> list[Case]:
+        """False positives at or above the threshold, highest score first."""
+        marks = self.cohort.marks
+        wrong = np.flatnonzero(self.reached & (self.judgement.matches.lesion == MISSED))
+        surest = wrong[np.argsort(-marks.score[wrong], kind="stable")]
+        return [
+            Case(
+                row=row,
+                **_place(self.cohort, marks, row),
+                number=str(self.number[row]),
+                score=float(marks.score[row]),
+                iou=float(self.overlap[row]),
+                reason=FINDING_REASONS[self.why[row]],
+            )
+            for row in surest[:most].tolist()
+        ]
+
+    @cached_property
+    def _all(self) -> Pairs:
+        """Findings and lesions of one scan that overlap at all, of whatever category."""
+        cohort = self.cohort
+        findings, lesions = (
+            Sites(cohort.marks.boxes, cohort.marks.scan),
+            Sites(cohort.lesions.boxes, cohort.lesions.scan),
+        )
+        return touching(findings, lesions, IouCriterion(iou=_ANY_OVERLAP))
+
+    @cached_property
+    def _own(self) -> Pairs:
+        """Those of the same category."""
+        pairs, cohort = self._all, self.cohort
+        same = cohort.marks.category[pairs.finding] == cohort.lesions.category[pairs.lesion]
+        return Pairs(pairs.finding[same], pairs.lesion[same], pairs.value[same])
+
+    @cached_property
+    def _astray(self) -> NDArray[np.bool_]:
+        astray = np.zeros(len(self.reached), bool)
+        astray[self._all.finding] = True
+        return astray
+
+
+def _closest(one: Ints, other: Ints, value: Floats, count: int) -> tuple[Ints, Floats]:
+    """For each of `count` things the other with the largest value, and that value; -1 and 0 without any."""
+    partner, best = np.full(count, -1, dtype=np.int64), np.zeros(count)
+    order = np.argsort(value, kind="stable")
+    partner[one[order]], best[one[order]] = other[order], value[order]
+    return partner, best
+
+
+def _place(cohort: Cohort, things: Lesions | Marks, row: int) -> dict[str, str]:
+    scan = int(things.scan[row])
+    return {
+        "study": cohort.studies[cohort.scans.study[scan]].id,
+        "series": cohort.scans.series[scan],
+        "category": cohort.categories[things.category[row]],
+    }
+
+
+def matches_table(cases: Cases) -> dict[str, Sequence[str]]:
+    """One row per finding in file order, as columns of text."""
+    cohort, marks = cases.cohort, cases.cohort.marks
+    lesion_ids = [*(lesion.id for lesion in cohort.lesions.records), ""]
+    return {
+        **_places(cohort, marks),
+        "finding": list(map(str, cases.number.tolist())),
+        "score": list(map(repr, marks.score.tolist())),
+        "counts": _pick(("no", "yes"), cases.reached.astype(int)),
+        "outcome": _pick(OUTCOMES, cases.why),
+        "lesion": _pick(lesion_ids, cases.lesion),
+        "iou": [f"{value:.4f}" for value in cases.overlap.tolist()],
+        "reason": _pick(FINDING_REASONS, cases.why),
+    }
+
+
+def lesions_table(cases: Cases) -> dict[str, Sequence[str]]:
+    """One row per lesion of the reference, as columns of text."""
+    cohort, lesions, hit = cases.cohort, cases.cohort.lesions, cases.judgement.matches.finding
+    scores = [*map(repr, cohort.marks.score.tolist()), ""]
+    numbers = [*map(str, cases.number.tolist()), ""]
+    return {
+        **_places(cohort, lesions),
+        "lesion": [lesion.id for lesion in lesions.records],
+        "level": [lesion.level or "" for lesion in lesions.records],
+        "found": _pick(("no", "yes"), cases.found.astype(int)),
+        "finding": _pick(numbers, hit),
+        "score": _pick(scores, hit),
+        "reason": [
+            "to be ignored" if skip else reason
+            for skip, reason in zip(lesions.ignore.tolist(), _pick(LESION_REASONS, cases.why_missed), strict=True)
+        ],
+    }
+
+
+def _places(cohort: Cohort, things: Lesions | Marks) -> dict[str, Sequence[str]]:
+    study = cohort.scans.study[things.scan]
+    patients = cohort.scans.patient[things.scan]
+    return {
+        "study": _pick([study.id for study in cohort.studies], study),
+        "series": _pick(cohort.scans.series, things.scan),
+        "plane": _pick(PLANES, cohort.scans.plane[things.scan]),
+        "center": _pick(cohort.centers, cohort.patient_center[patients]),
+        "category": _pick(cohort.categories, things.category),
+    }
+
+
+def _pick(names: Sequence[str], rows: NDArray[np.integer]) -> list[str]:
+    return [names[row] for row in rows.tolist()]

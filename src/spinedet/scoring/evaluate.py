@@ -1,0 +1,322 @@
+"""Scoring: from a reference and a detector's findings to numbers with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinedet.core.errors import InputError
+from spinedet.core.findings import FindingsTable
+from spinedet.core.types import Findings, FiniteJson, Manifest
+from spinedet.scoring.matching.cohort import Cohort, Selection, as_table, gather
+from spinedet.scoring.matching.criteria import Criterion, IouCriterion, criterion_from, criterion_record
+from spinedet.scoring.metrics.coco_ap import coco_average_precision, coco_judgement
+from spinedet.scoring.metrics.counts import Tally, tally
+from spinedet.scoring.metrics.matched_cohort import Judgement, above, judge, judge_overlaps
+from spinedet.scoring.metrics.strata import Labels, stratify, usual_strata
+from spinedet.scoring.metrics.subgroups import Named, groups
+from spinedet.scoring.operating_point import OperatingPoint
+from spinedet.scoring.records import Calibration, Estimate, Group, Performance, Scores
+from spinedet.scoring.statistics.bootstrap import FEW_PATIENTS, BootstrapSettings, Weights, draw
+from spinedet.scoring.statistics.calibration import are_probabilities, calibration, reliability, tempered, uncalibrated
+from spinedet.scoring.statistics.estimates import (
+    Countable,
+    Statistics,
+    counts,
+    over_categories,
+    patient_level,
+    performance,
+    severity_agreement,
+    statistics,
+    strata_scores,
+)
+from spinedet.scoring.statistics.multicenter import contrasts, forests
+
+Progress: TypeAlias = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """How findings are scored.
+
+    Attributes:
+        criterion: what counts as a hit; None takes the operating point's, else IoU >= 0.1.
+        selection: which studies and planes; with an operating point its planes, unless planes are named.
+        threshold: one frozen threshold for all; or
+        operating_point: frozen thresholds per plane and category. With neither, every finding counts.
+        bootstrap: how intervals are made.
+        by: further groups, see `grouping.groups`.
+        strata: kinds of lesions, see `strata.stratify`; None takes size, and level and side where stated.
+        size_edges: mm between the bins of size; terciles when empty.
+        secondary: IoU thresholds reported beside the criterion.
+        internal: the centre to which the others are compared.
+        froc: `step`, or `linear` for parity with LUNA16's script.
+        coco_compat: average precision as pycocotools computes it, without interval.
+    """
+
+    criterion: Criterion | None = None
+    selection: Selection = field(default_factory=Selection)
+    threshold: float | None = None
+    operating_point: OperatingPoint | None = None
+    bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
+    by: tuple[str, ...] = ()
+    strata: tuple[str, ...] | None = None
+    size_edges: tuple[float, ...] = ()
+    secondary: tuple[float, ...] = (0.1, 0.25, 0.5)
+    internal: str | None = None
+    froc: str = "step"
+    coco_compat: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """A cohort, judged, with what every number and picture is made of.
+
+    Attributes:
+        reached: (n,) which findings are at or above their frozen threshold.
+        weights: (P, B) of the patients in each replicate.
+    """
+
+    cohort: Cohort
+    settings: ScoreSettings
+    judgement: Judgement
+    secondary: tuple[Judgement, ...]
+    reached: NDArray[np.bool_]
+    weights: Weights
+
+    @property
+    def groups(self) -> list[Named]:
+        """The parts that are reported."""
+        return groups(self.cohort, self.settings.by)
+
+    def tally(self, named: Named) -> Tally:
+        """The counts of one part; with strata where it is everything or a plane."""
+        strata = self._strata() if set(named.by) <= {"plane"} else ()
+        return replace(tally(self.judgement, named.part, self.reached, strata), froc=self.settings.froc)
+
+    def statistics(self, counted: Countable) -> Statistics:
+        """Numbers with their replicates."""
+        return statistics(counted, self.weights, self.settings.bootstrap)
+
+    def beside(self, named: Named) -> Iterator[Performance]:
+        """The same part under the secondary criteria; with intervals where it is everything or a plane."""
+        settings = (
+            self.settings.bootstrap if set(named.by) <= {"plane"} else replace(self.settings.bootstrap, samples=0)
+        )
+        for judgement in self.secondary:
+            counted = replace(tally(judgement, named.part, self.reached), froc=self.settings.froc)
+            yield performance(counted, statistics(counted, self.weights, settings), judgement, self.reached)
+
+    def as_coco(self, named: Named) -> dict[str, Estimate]:
+        """Average precision as pycocotools has it, where that is asked for."""
+        if not self.settings.coco_compat:
+            return {}
+        value = coco_average_precision(self.coco, named.part)
+        return {"ap": Estimate(value=value, reason="no lesion" if value is None else "coco_compat: no interval")}
+
+    @cached_property
+    def coco(self) -> Judgement:
+        """The cohort matched as pycocotools does it."""
+        criterion = self.judgement.criterion
+        if not isinstance(criterion, IouCriterion):
+            raise InputError("coco_compat=true needs criterion=iou; pycocotools knows no other")
+        return coco_judgement(self.cohort, criterion)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know before the numbers."""
+        return (*self.cohort.notes, *_notes(self.cohort, self.settings))
+
+    def _strata(self) -> list[tuple[str, Labels]]:
+        keys = usual_strata(self.cohort.lesions.records) if self.settings.strata is None else self.settings.strata
+        return [(key, stratify(self.cohort.lesions, key, self.settings.size_edges)) for key in keys]
+
+
+def examine(
+    manifest: Manifest, findings: Findings | FindingsTable, settings: ScoreSettings | None = None
+) -> Examination:
+    """Judge findings against a reference.
+
+    Raises:
+        InputError: findings that do not go with the manifest, or thresholds that do not go with either.
+    """
+    settings = settings or ScoreSettings()
+    if settings.froc not in ("step", "linear"):
+        raise InputError(f"froc={settings.froc}: use step, or linear for parity with LUNA16's script")
+    cohort = gather(manifest, as_table(findings), _selection(settings))
+    criterion = _criterion(settings)
+    overlaps = tuple(iou for iou in settings.secondary if criterion != IouCriterion(iou=iou))
+    return Examination(
+        cohort=cohort,
+        settings=settings,
+        judgement=judge(cohort, criterion),
+        secondary=judge_overlaps(cohort, overlaps),
+        reached=_reaching(cohort, settings),
+        weights=draw(cohort.patient_center, cohort.centers, settings.bootstrap),
+    )
+
+
+def score(manifest: Manifest, findings: Findings | FindingsTable, settings: ScoreSettings | None = None) -> Scores:
+    """Score findings against a reference.
+
+    Raises:
+        InputError: as `examine`.
+    """
+    return report(manifest.name, examine(manifest, findings, settings))
+
+
+def report(name: str, examination: Examination, progress: Progress = lambda done, total: None) -> Scores:
+    """The numbers of an examination.
+
+    Args:
+        name: of the reference.
+        examination: judged findings.
+        progress: told after each group how many of them are done.
+    """
+    cohort, settings = examination.cohort, examination.settings
+    reckoned = Reckoned(examination)
+    named = examination.groups
+    records = []
+    for done, one in enumerate(named, 1):
+        records.append(Group(by=one.by, **reckoned.content(one)))
+        progress(done, len(named))
+    return Scores(
+        name=name,
+        model=cohort.table.model,
+        criterion=dict(criterion_record(examination.judgement.criterion)),
+        threshold=_threshold_block(settings),
+        bootstrap=bootstrap_block(settings.bootstrap),
+        froc=settings.froc,
+        groups=tuple(records),
+        forests=forests(named, reckoned.numbers),
+        contrasts=contrasts(cohort, settings.internal, reckoned.numbers) if settings.internal else (),
+        calibration=tuple(
+            one for part in named if set(part.by) == {"plane"} for one in _calibrations(examination, part)
+        ),
+        not_read=cohort.not_read,
+        notes=examination.notes,
+    )
+
+
+class Reckoned:
+    """The numbers of an examination's parts; parts with the same scans and categories are reckoned once."""
+
+    def __init__(self, examination: Examination) -> None:
+        self._examination = examination
+        self._numbers: dict[tuple[bytes, bytes], Statistics] = {}
+        self._content: dict[tuple[bytes, bytes], dict[str, Any]] = {}
+
+    def numbers(self, named: Named) -> Statistics:
+        """Values with replicates."""
+        key = named.part.key
+        if key not in self._numbers:
+            self._numbers[key] = self._examination.statistics(self._examination.tally(named))
+        return self._numbers[key]
+
+    def content(self, named: Named) -> dict[str, Any]:
+        """What the group's record holds, but for its name."""
+        key = named.part.key
+        if key not in self._content:
+            counted = self._examination.tally(named)
+            self._numbers[key] = self._examination.statistics(counted)
+            self._content[key] = _content(self._examination, named, counted, self._numbers[key])
+        return self._content[key]
+
+
+def _content(examination: Examination, named: Named, counted: Tally, numbers: Statistics) -> dict[str, Any]:
+    judgement = examination.judgement
+    return {
+        **dict(performance(counted, numbers, judgement, examination.reached)),
+        **examination.as_coco(named),
+        "n": counts(named.part, judgement.matches.lesion),
+        "interval": numbers.method,
+        "patient": patient_level(counted, numbers),
+        "categories": over_categories(counted, numbers),
+        "secondary": tuple(examination.beside(named)),
+        "strata": strata_scores(counted, numbers),
+        "severity": severity_agreement(counted, numbers),
+    }
+
+
+def _calibrations(examination: Examination, named: Named) -> Iterator[Calibration]:
+    """A plane's reliability; once more with the temperature of the operating point, if there is one."""
+    verdicts = examination.judgement.verdicts(named.part)
+    if not are_probabilities(verdicts.score):
+        yield uncalibrated(named.by, verdicts)
+        return
+    point = examination.settings.operating_point
+    fitted = point.temperatures.get(str(named.by["plane"])) if point else None
+    for temperature in (1.0, fitted) if fitted else (1.0,):
+        table = reliability(tempered(verdicts, temperature), named.part.members)
+        yield calibration(table, examination.statistics(table), named.by, temperature)
+
+
+def _reaching(cohort: Cohort, settings: ScoreSettings) -> NDArray[np.bool_]:
+    if settings.operating_point is not None:
+        return above(cohort, settings.operating_point.values)
+    limit = -np.inf if settings.threshold is None else settings.threshold
+    return np.greater_equal(cohort.marks.score, limit)
+
+
+def _selection(settings: ScoreSettings) -> Selection:
+    point = settings.operating_point
+    if point is None or settings.selection.planes:
+        return settings.selection
+    return replace(settings.selection, planes=tuple(dict.fromkeys(one.plane for one in point.thresholds)))
+
+
+def _criterion(settings: ScoreSettings) -> Criterion:
+    if settings.criterion is not None:
+        return settings.criterion
+    return criterion_from(settings.operating_point.criterion) if settings.operating_point else IouCriterion()
+
+
+def _threshold_block(settings: ScoreSettings) -> dict[str, FiniteJson]:
+    point = settings.operating_point
+    if point is not None:
+        thresholds: list[Any] = [one.model_dump(mode="json") for one in point.thresholds]
+        return {
+            "rule": point.rule,
+            "criterion": point.criterion,
+            "thresholds": thresholds,
+            "sha256": point.sha256,
+            "chosen_on": {"studies": point.chosen_on.studies, "data_sha256": point.chosen_on.data_sha256},
+            "description": "frozen before this test: a finding counts when its score is at or above its threshold",
+        }
+    if settings.threshold is not None:
+        return {"rule": "given", "value": settings.threshold, "description": f"score ≥ {settings.threshold:g} counts"}
+    return {"rule": "none", "value": None, "description": "no threshold was given: every finding counts"}
+
+
+def bootstrap_block(settings: BootstrapSettings) -> dict[str, FiniteJson]:
+    """How intervals were made, for files and for people."""
+    return {
+        "samples": settings.samples,
+        "seed": settings.seed,
+        "unit": "patient",
+        "stratified_by": "center",
+        "method": settings.method,
+        "confidence": settings.confidence,
+        "description": f"{settings.confidence:.0%} intervals from {settings.samples} resamples of patients within "
+        f"their centres; BCa below {FEW_PATIENTS} patients, percentile from there on"
+        if settings.samples
+        else "no intervals were asked for",
+    }
+
+
+def _notes(cohort: Cohort, settings: ScoreSettings) -> list[str]:
+    point = settings.operating_point
+    if point is None:
+        return []
+    notes = []
+    seen = sum(point.chosen_on.holds(study.id) for study in cohort.studies)
+    if seen:
+        notes.append(f"{seen} of the {len(cohort.studies)} studies also chose the threshold: this is no test of it")
+    if settings.criterion is not None and criterion_record(settings.criterion) != point.criterion:
+        notes.append(f"the threshold was chosen under another criterion ({point.criterion.get('description')})")
+    return notes

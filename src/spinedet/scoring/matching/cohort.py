@@ -1,0 +1,312 @@
+"""The scans that count, their lesions and their findings, in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinedet.core.anatomy import Plane
+from spinedet.core.errors import InputError
+from spinedet.core.findings import FindingsTable, tabulate
+from spinedet.core.types import RAS_AXES, Axes, Box, Findings, Lesion, Manifest, Series, Split, Study
+from spinedet.scoring.matching.overlaps import Boxes, Floats, Ints, Sites
+
+PLANES: tuple[str, ...] = tuple(plane.value for plane in Plane)
+_TIES_WORTH_A_WORD = 0.01
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which part of a manifest is scored.
+
+    Attributes:
+        split: only these studies; a null split counts as test. None takes all. Excluded studies never count.
+        planes: only series of these planes. None takes those that the detector says it reads, else all.
+        allow_missing: leave out studies that the findings do not have, instead of refusing.
+    """
+
+    split: str | None = None
+    planes: tuple[str, ...] | None = None
+    allow_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scans:
+    """One row per series that counts: its study, its id, its plane (row of `PLANES`) and its patient."""
+
+    study: Ints
+    series: tuple[str, ...]
+    plane: Ints
+    patient: Ints
+
+    def of_plane(self, plane: int) -> NDArray[np.bool_]:
+        """The scans of one plane, (s,)."""
+        return np.equal(self.plane, plane)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesions:
+    """One row per reference lesion on a scan that counts; `severity` is its grade, NaN where that is not known."""
+
+    records: tuple[Lesion, ...]
+    scan: Ints
+    category: Ints
+    ignore: NDArray[np.bool_]
+    boxes: Boxes
+    severity: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """One row per finding on a scan that counts, in the order of the file.
+
+    Attributes:
+        row: in the findings' table.
+        falling: these findings by falling score, equal ones as listed; sorted once and for all.
+        rank: of the score among the distinct ones, 1 for the lowest.
+        severity: the grade that it tells, NaN for none.
+    """
+
+    row: Ints
+    scan: Ints
+    category: Ints
+    score: Floats
+    boxes: Boxes
+    falling: Ints
+    rank: Ints
+    severity: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cohort:
+    """A reference and a detector's findings, brought together.
+
+    Attributes:
+        patient_center: (p,) row of `centers` for each of `patients`.
+        table: the findings as handed in.
+        not_read: ids of the studies that the findings do not have.
+        notes: what a reader should know before the numbers.
+    """
+
+    categories: tuple[str, ...]
+    studies: tuple[Study, ...]
+    patients: tuple[str, ...]
+    centers: tuple[str, ...]
+    patient_center: Ints
+    scans: Scans
+    lesions: Lesions
+    marks: Marks
+    table: FindingsTable
+    not_read: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def sites(self, things: Lesions | Marks) -> Sites:
+        """The boxes by scan and category."""
+        return Sites(things.boxes, things.scan * len(self.categories) + things.category)
+
+
+def as_table(findings: Findings | FindingsTable) -> FindingsTable:
+    """The columns, whichever way the findings came."""
+    return tabulate(findings) if isinstance(findings, Findings) else findings
+
+
+def gather(manifest: Manifest, table: FindingsTable, selection: Selection) -> Cohort:
+    """Bring a reference and a detector's findings together.
+
+    Raises:
+        InputError: a finding in a study, series or category that the manifest does not have; a study without
+            findings; nothing to score. The message names the study and the field.
+    """
+    places = _places(table)
+    _refuse_strangers(manifest, table, places)
+    studies, not_read = _selected(manifest, table, selection)
+    patients = sorted({study.patient for study in studies})
+    centers = sorted({study.center for study in studies})
+    home = {study.patient: centers.index(study.center) for study in studies}
+    scans = _scans(studies, patients, _planes(table, selection))
+    if not scans.series:
+        raise InputError(_nothing_to_score(manifest, selection))
+    number = {(studies[study].id, series): row for row, (study, series) in enumerate(_keys(scans))}
+    marks = _marks(manifest, table, places, number)
+    return Cohort(
+        categories=manifest.categories,
+        studies=tuple(studies),
+        patients=tuple(patients),
+        centers=tuple(centers),
+        patient_center=_ints(home[name] for name in patients),
+        scans=scans,
+        lesions=_lesions(manifest, studies, number),
+        marks=marks,
+        table=table,
+        not_read=tuple(not_read),
+        notes=(*_ties(marks.rank), *_silent_planes(scans, marks)),
+    )
+
+
+def _ints(values: Iterable[int]) -> Ints:
+    return np.fromiter(values, dtype=np.int64)
+
+
+def _keys(scans: Scans) -> Iterable[tuple[int, str]]:
+    return zip(scans.study.tolist(), scans.series, strict=True)
+
+
+def _refuse_strangers(manifest: Manifest, table: FindingsTable, places: _Places) -> None:
+    known = {study.id: study for study in manifest.studies}
+    for name in table.studies:
+        if name not in known:
+            raise InputError(f"{table.source}: study {name!r} is not in the manifest {manifest.name!r}; remove it")
+    for code, name in enumerate(table.category_names):
+        if name not in manifest.categories:
+            raise InputError(
+                f"{_named(table, table.category == code)}, category: unknown category {name!r}; "
+                f"the manifest's categories are {sorted(manifest.categories)}"
+            )
+    for row, code in places.codes:
+        series = table.series_names[code]
+        if all(one.id != series for one in known[table.studies[row]].series):
+            where = _named(table, (table.study == row) & (table.series == code))
+            raise InputError(f"{where}, series: the manifest's study has no series {series!r}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Places:
+    """The distinct (study, series) codes of a table, and for each finding which of them it is."""
+
+    codes: list[tuple[int, int]]
+    row: Ints
+
+
+def _places(table: FindingsTable) -> _Places:
+    width = max(1, len(table.series_names))
+    key = table.study.astype(np.int64) * width + table.series
+    # Findings of one series mostly stand together: number the runs, and only their first ones are looked at.
+    start = np.flatnonzero(np.diff(key, prepend=-1))
+    keys, run = np.unique(key[start], return_inverse=True)
+    length = np.diff(np.append(start, len(key)))
+    return _Places([divmod(one, width) for one in keys.tolist()], np.repeat(run, length))
+
+
+def _named(table: FindingsTable, rows: NDArray[np.bool_]) -> str:
+    """The first of these findings in words: file, study and its number within the study."""
+    first = int(np.argmax(rows))
+    study = int(table.study[first])
+    return (
+        f"{table.source}: study {table.studies[study]!r}, finding number {first - int(np.argmax(table.study == study))}"
+    )
+
+
+def _selected(manifest: Manifest, table: FindingsTable, selection: Selection) -> tuple[list[Study], list[str]]:
+    read = set(table.studies)
+    asked = [study for study in manifest.studies if study.excluded is None and _in_split(study, selection.split)]
+    not_read = [study.id for study in asked if study.id not in read]
+    if not_read and not selection.allow_missing:
+        raise InputError(
+            f"{table.source}: study {not_read[0]!r} of the manifest is missing ({len(not_read)} in all); "
+            "list a study without findings with an empty list, or say allow_missing=true"
+        )
+    return [study for study in asked if study.id in read], not_read
+
+
+def _in_split(study: Study, split: str | None) -> bool:
+    return split is None or (study.split or Split.TEST).value == split
+
+
+def _planes(table: FindingsTable, selection: Selection) -> tuple[str, ...]:
+    said = table.model.get("planes")
+    planes = selection.planes or (tuple(said) if isinstance(said, list) and said else PLANES)
+    unknown = [plane for plane in planes if plane not in PLANES]
+    if unknown:
+        raise InputError(f"{table.source}: unknown plane {unknown[0]!r}; the planes are {', '.join(PLANES)}")
+    return planes
+
+
+def _nothing_to_score(manifest: Manifest, selection: Selection) -> str:
+    split = f" in split {selection.split!r}" if selection.split else ""
+    planes = f" of plane {' or '.join(selection.planes)}" if selection.planes else ""
+    return (
+        f"manifest {manifest.name!r} has no series{planes}{split} to score (its {len(manifest.studies)} studies are "
+        "excluded, not read or elsewhere); check split=, planes= and the findings"
+    )
+
+
+def _scans(studies: Sequence[Study], patients: Sequence[str], planes: tuple[str, ...]) -> Scans:
+    rank = {name: row for row, name in enumerate(patients)}
+    kept: list[tuple[int, Series]] = [
+        (row, series) for row, study in enumerate(studies) for series in study.series if series.plane.value in planes
+    ]
+    return Scans(
+        study=_ints(row for row, _ in kept),
+        series=tuple(series.id for _, series in kept),
+        plane=_ints(PLANES.index(series.plane.value) for _, series in kept),
+        patient=_ints(rank[studies[row].patient] for row, _ in kept),
+    )
+
+
+def _lesions(manifest: Manifest, studies: Sequence[Study], number: dict[tuple[str, str], int]) -> Lesions:
+    kept = [(study.id, lesion) for study in studies for lesion in study.lesions if (study.id, lesion.series) in number]
+    return Lesions(
+        records=tuple(lesion for _, lesion in kept),
+        scan=_ints(number[study, lesion.series] for study, lesion in kept),
+        category=_ints(manifest.categories.index(lesion.category) for _, lesion in kept),
+        ignore=np.array([lesion.ignore for _, lesion in kept], dtype=bool),
+        boxes=_boxes([lesion.box for _, lesion in kept]),
+        severity=np.array([lesion.severity for _, lesion in kept], dtype=float),
+    )
+
+
+def _boxes(boxes: Sequence[Box]) -> Boxes:
+    frames: dict[Axes, int] = {RAS_AXES: 0}
+    frame = np.array([frames.setdefault(box.axes, len(frames)) for box in boxes], dtype=np.int32)
+    return Boxes(_vectors(box.center for box in boxes), _vectors(box.size for box in boxes), frame, np.array([*frames]))
+
+
+def _vectors(values: Iterable[tuple[float, float, float]]) -> Floats:
+    return np.fromiter(chain.from_iterable(values), dtype=np.float64).reshape(-1, 3)
+
+
+def _marks(manifest: Manifest, table: FindingsTable, places: _Places, number: dict[tuple[str, str], int]) -> Marks:
+    scans = _ints(number.get((table.studies[row], table.series_names[code]), -1) for row, code in places.codes)
+    scan = scans[places.row]
+    rows = np.flatnonzero(scan >= 0)
+    score = table.score[rows]
+    falling = np.argsort(-score, kind="stable")
+    lower = np.diff(score[falling], prepend=np.inf) < 0
+    rank = np.empty(len(rows), dtype=np.int64)
+    rank[falling] = lower.sum() + 1 - np.cumsum(lower)
+    category = _ints(manifest.categories.index(name) for name in table.category_names)
+    return Marks(
+        row=rows,
+        scan=scan[rows],
+        category=category[table.category[rows]],
+        score=score,
+        boxes=Boxes(table.center[rows], table.size[rows], table.frame[rows], table.frames),
+        falling=falling,
+        rank=rank,
+        severity=table.severity[rows],
+    )
+
+
+def _ties(rank: Ints) -> list[str]:
+    counts = np.bincount(rank)
+    share = (len(rank) - (counts == 1).sum()) / max(1, len(rank))
+    if share <= _TIES_WORTH_A_WORD:
+        return []
+    return [
+        f"{share:.0%} of the findings share their score with another ({rank.max()} distinct scores): they move "
+        "together, so the curves have few points"
+    ]
+
+
+def _silent_planes(scans: Scans, marks: Marks) -> list[str]:
+    heard = set(scans.plane[marks.scan].tolist())
+    return [
+        f"no finding in any of the {int(scans.of_plane(plane).sum())} {PLANES[plane]} scans, which count all the "
+        f"same; if the detector does not read them, name the planes that it reads (planes=)"
+        for plane in np.unique(scans.plane).tolist()
+        if plane not in heard and heard
+    ]

@@ -1,0 +1,225 @@
+"""FROC and precision-recall curves, exact at tied scores, for many weightings of the patients at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinedet.scoring.matching.overlaps import Floats, Ints
+from spinedet.scoring.metrics.sparse_sums import counter, stacked
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+# The rates of LUNA16's competition performance metric.
+RATES: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Ledger:
+    """Hits and false positives by score and patient: all that a curve needs, whatever the patients weigh.
+
+    Every curve turns only where a lesion is hit, so there is one row for each distinct score of a hit (K of them,
+    highest first); row j holds what lies at or above its score and below the row before.
+
+    Attributes:
+        threshold: (K,) scores.
+        hits, false: (K, P) counts.
+        tied: (K, P) those of the false positives whose score is exactly the row's.
+        lesions, scans: (P,) of each patient.
+    """
+
+    threshold: Floats
+    hits: csr_array
+    false: csr_array
+    tied: csr_array
+    lesions: Ints
+    scans: Ints
+
+    @cached_property
+    def _sizes(self) -> csr_array:
+        return stacked([self.lesions, self.scans])
+
+    def weigh(self, weights: Floats) -> Curve:
+        """The curve in which patient p counts `weights[p, b]` times, for each column b of (P, B)."""
+        lesions, scans = self._sizes @ weights
+        return Curve(
+            tp=np.cumsum(self.hits @ weights, axis=0),
+            fp=np.cumsum(self.false @ weights, axis=0),
+            tied=self.tied @ weights,
+            lesions=lesions,
+            scans=scans,
+        )
+
+    def curve(self) -> Curve:
+        """The curve of the patients as they are (B = 1)."""
+        return self.weigh(np.ones((len(self.lesions), 1)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdicts:
+    """Judged findings (n,): score, whether each is a hit, and its patient. Absorbed findings are left out."""
+
+    score: Floats
+    hit: NDArray[np.bool_]
+    patient: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Hits and false positives at or above a score."""
+
+    tp: int
+    fp: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Staircase:
+    """Every operating point there is: the distinct scores (D,), highest first, with hits and false positives (D,)."""
+
+    score: Floats
+    tp: Ints
+    fp: Ints
+
+    def at(self, threshold: float) -> Step:
+        """The counts at a frozen threshold."""
+        row = int(np.searchsorted(-self.score, -threshold, side="right")) - 1
+        return Step(int(self.tp[row]), int(self.fp[row])) if row >= 0 else Step(0, 0)
+
+
+def staircase(verdicts: Verdicts) -> Staircase:
+    """Operating points of judged findings; equal scores move together."""
+    order = np.argsort(-verdicts.score, kind="stable")
+    score, hit = verdicts.score[order], verdicts.hit[order]
+    last = np.flatnonzero(np.append(np.diff(score) != 0, True))[: len(score)]
+    hits: Ints = np.cumsum(hit, dtype=np.int64)[last]
+    return Staircase(score[last], hits, last + 1 - hits)
+
+
+def ledger(verdicts: Verdicts, lesions: Ints, scans: Ints) -> Ledger:
+    """Count hits and false positives between neighbouring scores of hits.
+
+    Args:
+        verdicts: the findings.
+        lesions, scans: (P,) of each patient; ignored lesions left out.
+    """
+    rising = np.unique(verdicts.score[verdicts.hit])
+    # What scores below the last hit changes no curve.
+    false = ~verdicts.hit & (verdicts.score >= rising[0] if len(rising) else False)
+    return Ledger(
+        threshold=rising[::-1],
+        hits=_rows(rising, verdicts, verdicts.hit, len(lesions)),
+        false=_rows(rising, verdicts, false, len(lesions)),
+        tied=_rows(rising, verdicts, false & np.isin(verdicts.score, rising), len(lesions)),
+        lesions=lesions,
+        scans=scans,
+    )
+
+
+def rows_of_hits(verdicts: Verdicts, some: NDArray[np.bool_], patients: int) -> csr_array:
+    """Some of the hits by row of the ledger that all hits make, (K, P)."""
+    return _rows(np.unique(verdicts.score[verdicts.hit]), verdicts, some, patients)
+
+
+def _rows(rising: Floats, verdicts: Verdicts, some: NDArray[np.bool_], patients: int) -> csr_array:
+    row = len(rising) - np.searchsorted(rising, verdicts.score[some], side="right")
+    return counter(row, verdicts.patient[some], (len(rising), patients))
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Cumulated hits and false positives (K, B) from the highest score down, of (B,) lesions and scans.
+
+    Counts are whole numbers in float64; `tied` (K, B) false positives have the very score of their row. Undefined
+    values come back as NaN: no lesion, or no scan.
+    """
+
+    tp: Floats
+    fp: Floats
+    tied: Floats
+    lesions: Floats
+    scans: Floats
+
+    def reached(self, counts: Floats, rates: tuple[float, ...] = RATES) -> Floats:
+        """Counts (K, B), cumulated along this curve, where it has at most `rate` false positives per scan, (R, B)."""
+        allowed = np.asarray(rates)[:, None] * self.scans
+        last = _first_at_least(self.fp, np.nextafter(allowed, np.inf)) - 1
+        return np.where(last >= 0, _pick(counts, np.maximum(last, 0)), 0.0)
+
+    def sensitivity(self, rates: tuple[float, ...] = RATES) -> Floats:
+        """FROC: the highest sensitivity with at most `rate` false positives per scan, a step function, (R, B)."""
+        return np.where(self.scans > 0, ratio(self.reached(self.tp, rates), self.lesions), np.nan)
+
+    def linear_sensitivity(self, rates: tuple[float, ...] = RATES) -> Floats:
+        """FROC with straight lines between neighbouring thresholds, as LUNA16's script draws it, (R, B).
+
+        It differs from the steps only where a hit and a false positive have the same score.
+        """
+        allowed = np.asarray(rates)[:, None] * self.scans
+        after = _first_at_least(self.fp, np.nextafter(allowed, np.inf))
+        below = np.where(after > 0, _pick(self.tp, np.maximum(after - 1, 0)), 0.0)
+        row = np.minimum(after, max(len(self.tp) - 1, 0))
+        tied = _pick(self.tied, row)
+        share = ratio(allowed - (_pick(self.fp, row) - tied), tied)  # of the way along the line, below 0 before it
+        climbing = (after < len(self.tp)) & (share > 0)
+        found = below + np.where(climbing, share * (_pick(self.tp, row) - below), 0.0)
+        return np.where(self.scans > 0, ratio(found, self.lesions), np.nan)
+
+    @cached_property
+    def precision(self) -> Floats:
+        """(K, B); 0 where nothing is counted yet."""
+        total = self.tp + self.fp
+        return np.divide(self.tp, total, out=np.zeros_like(total), where=total > 0)
+
+    def interpolated_precision(self) -> Floats:
+        """The best precision at recall k / 100 or more, for k = 0 ... 100, (101, B)."""
+        best = np.maximum.accumulate(self.precision[::-1], axis=0)[::-1]
+        # recall >= k / 100 if and only if tp >= ceil(k * lesions / 100)
+        first = _first_at_least(self.tp, np.ceil(np.arange(101)[:, None] * self.lesions / 100))
+        reached = np.where(first < len(best), _pick(best, np.minimum(first, len(best) - 1)), 0.0)
+        return np.where(self.lesions > 0, reached, np.nan)
+
+    def average_precision(self) -> Floats:
+        """101-point average precision with recall compared in whole numbers, (B,)."""
+        return np.asarray(self.interpolated_precision().mean(axis=0))
+
+    def average_precision_step(self) -> Floats:
+        """Average precision without interpolation: precision summed over the steps of recall, (B,)."""
+        gained = np.diff(self.tp, axis=0, prepend=np.zeros((1, self.tp.shape[1])))
+        return ratio((gained * self.precision).sum(axis=0), self.lesions)
+
+    def f1(self) -> Floats:
+        """F1 at each score, (K, B)."""
+        return ratio(2 * self.tp, self.tp + self.fp + self.lesions)
+
+    def f1_max(self) -> Floats:
+        """The best F1 over all thresholds, (B,): what no frozen threshold can beat."""
+        best = self.f1().max(axis=0, initial=0.0)
+        return np.where(self.lesions > 0, best, np.nan)
+
+
+def ratio(above: NDArray[Any], below: NDArray[Any]) -> Floats:
+    """above / below, NaN where there is nothing below."""
+    below = np.broadcast_to(below, above.shape)
+    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+
+
+def _pick(columns: Floats, rows: Ints) -> Floats:
+    """columns[rows[q, b], b] for (K, B) and (Q, B); zeros when there is no row at all."""
+    return np.take_along_axis(columns, rows, axis=0) if len(columns) else np.zeros(rows.shape)
+
+
+def _first_at_least(rising: Floats, target: Floats) -> Ints:
+    """For each column b the first row of `rising` (K, B) that is >= target (Q, B); K when none is. Bisection."""
+    low = np.zeros(target.shape, dtype=np.int64)
+    high = np.full(target.shape, len(rising), dtype=np.int64)
+    while (low < high).any():
+        middle = (low + high) // 2
+        enough = (low >= high) | (_pick(rising, np.minimum(middle, len(rising) - 1)) >= target)
+        high = np.where(enough, np.minimum(high, middle), high)
+        low = np.where(enough, low, middle + 1)
+    return low

@@ -1,0 +1,1 @@
+"""Intervals, hypothesis tests and calibration."""

@@ -1,0 +1,204 @@
+"""From a tally to the numbers of a group, each with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinedet.scoring.matching.criteria import criterion_record
+from spinedet.scoring.matching.greedy import ABSORBED
+from spinedet.scoring.matching.overlaps import Floats, Ints
+from spinedet.scoring.metrics.counts import MACRO, Tally, froc_name, lesion_free
+from spinedet.scoring.metrics.froc_pr import RATES
+from spinedet.scoring.metrics.matched_cohort import Judgement, Part
+from spinedet.scoring.records import (
+    BestF1,
+    Counts,
+    Estimate,
+    FrocPoint,
+    MacroMicro,
+    PatientLevel,
+    Performance,
+    SeverityAgreement,
+    StratumScore,
+)
+from spinedet.scoring.statistics.bootstrap import (
+    BootstrapSettings,
+    Weights,
+    bca_limits,
+    leave_one_out,
+    percentile_limits,
+    replicate,
+)
+
+_PLAIN = ("precision", "recall", "f1", "fp_per_scan", "fp_per_lesion_free_scan", "cpm", "ap", "ap_step")
+_REASONS = {
+    "precision": "no finding at or above the threshold",
+    "macro precision": "no finding at or above the threshold",
+    "fp_per_lesion_free_scan": "no lesion-free scan",
+    "patient specificity": "no patient without lesions",
+    "patient auc": "needs patients with and without lesions",
+    "severity kappa": "needs hits of several grades",
+    "severity spearman": "needs hits of several grades",
+    "severity mae": "no hit with a grade on both sides",
+}
+_NO_LESION = "no lesion"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statistics:
+    """Named statistics: their values, replicates (B,) and, for BCa, values with one patient left out (P,)."""
+
+    values: Mapping[str, float]
+    replicates: Mapping[str, Floats]
+    left_out: Mapping[str, Floats]
+    settings: BootstrapSettings
+    method: str
+    patients: int
+
+    def estimate(self, name: str) -> Estimate:
+        """One statistic with its interval; undefined replicates are left out and counted."""
+        value = self.values[name]
+        if np.isnan(value):
+            return Estimate(reason=_REASONS.get(name, _NO_LESION))
+        if name not in self.replicates:
+            return Estimate(value=value)
+        replicates = self.replicates[name]
+        defined = replicates[~np.isnan(replicates)]
+        undefined = len(replicates) - len(defined)
+        if not len(defined):
+            return Estimate(value=value, undefined_replicates=undefined, reason="no interval: no replicate is defined")
+        low, high = self._limits(name, value, defined)
+        degenerate = bool((defined == value).all())
+        return Estimate(value=value, low=low, high=high, undefined_replicates=undefined, degenerate=degenerate)
+
+    def _limits(self, name: str, value: float, defined: Floats) -> tuple[float, float]:
+        if self.method == "bca":
+            left_out = self.left_out[name]
+            return bca_limits(value, defined, left_out[~np.isnan(left_out)], self.settings.confidence)
+        return percentile_limits(defined, self.settings.confidence)
+
+
+class Countable(Protocol):
+    """What can be weighed: a tally, a reliability table, points of a curve."""
+
+    @property
+    def members(self) -> Ints:
+        """Rows of the cohort's patients, (P,)."""
+
+    @property
+    def batch(self) -> int:
+        """How many replicates to take at once."""
+
+    def measure(self, weights: Floats) -> dict[str, Floats]:
+        """Statistics by name, (B,), for patient weights (P, B)."""
+
+
+def statistics(counted: Countable, weights: Weights, settings: BootstrapSettings) -> Statistics:
+    """Values and replicates of every statistic.
+
+    Args:
+        counted: of one part.
+        weights: (P, B) of all the cohort's patients.
+        settings: how intervals are made.
+    """
+    members, measure, batch = counted.members, counted.measure, counted.batch
+    method = settings.method_for(len(members))
+    values = {name: float(column[0]) for name, column in measure(np.ones((len(members), 1))).items()}
+    # One patient resampled is always the same patient: that is no interval.
+    enough = settings.samples > 0 and len(members) > 1
+    return Statistics(
+        values=values,
+        replicates=replicate(measure, weights[members], batch) if enough else {},
+        left_out=replicate(measure, leave_one_out(len(members)), batch) if enough and method == "bca" else {},
+        settings=settings,
+        method=method if enough else "none",
+        patients=len(members),
+    )
+
+
+def performance(counted: Tally, numbers: Statistics, judgement: Judgement, above: NDArray[np.bool_]) -> Performance:
+    """The record of one part under one criterion."""
+    decisions, part = counted.decisions, counted.part
+    tp, lesions = int(decisions.tp.sum()), int(decisions.lesions.sum())
+    return Performance(
+        criterion=dict(criterion_record(judgement.criterion)),
+        tp=tp,
+        fp=int(decisions.fp.sum()),
+        fn=lesions - tp,
+        duplicates=int((judgement.matches.duplicate & above & part.marks).sum()),
+        f1_max=BestF1(**dict(numbers.estimate("f1_max")), threshold=_best_threshold(counted)),
+        froc=_froc(numbers, froc_name),
+        ap_categories=sum(bool(book.lesions.any()) for book, _ in counted.categories),
+        **{name: numbers.estimate(name) for name in _PLAIN},
+    )
+
+
+def patient_level(counted: Tally, numbers: Statistics) -> PatientLevel:
+    """The record of what is said of each patient."""
+    table = counted.patients
+    return PatientLevel(
+        diseased=int(table.diseased.sum()),
+        healthy=int(table.healthy.sum()),
+        **{name: numbers.estimate(f"patient {name}") for name in ("sensitivity", "specificity", "auc")},
+    )
+
+
+def over_categories(counted: Tally, numbers: Statistics) -> MacroMicro | None:
+    """The record of several categories together; None for a single one."""
+    if counted.part.categories.sum() == 1:
+        return None
+    macro = {f"macro_{name}": numbers.estimate(f"macro {name}") for name in MACRO}
+    return MacroMicro(**macro, micro_ap=numbers.estimate("micro ap"))
+
+
+def severity_agreement(counted: Tally, numbers: Statistics) -> SeverityAgreement | None:
+    """The record of grades; None where there are none."""
+    if counted.grading is None:
+        return None
+    found = {name: numbers.estimate(f"severity {name}") for name in ("kappa", "spearman", "mae")}
+    return SeverityAgreement(hits=len(counted.grading.told), **found)
+
+
+def strata_scores(counted: Tally, numbers: Statistics) -> tuple[StratumScore, ...]:
+    """The records of the kinds of lesions."""
+    return tuple(
+        StratumScore(
+            by={one.key: one.value},
+            lesions=int(one.lesions.sum()),
+            tp=int(one.tp.sum()),
+            recall=numbers.estimate(one.statistic("recall")),
+            froc=_froc(numbers, lambda rate, one=one: one.statistic(froc_name(rate))),  # type: ignore[misc]
+        )
+        for one in counted.strata
+    )
+
+
+def counts(part: Part, lesion: Ints) -> Counts:
+    """What the part holds; `lesion` (n,) is the outcome of each of the cohort's findings."""
+    cohort, series = part.cohort, int(part.scans.sum())
+    lesions = int(part.lesions_per_patient.sum())
+    return Counts(
+        patients=len(part.members),
+        studies=len(np.unique(cohort.scans.study[part.scans])),
+        series=series,
+        lesions=lesions,
+        findings=int(part.marks.sum()),
+        ignored_lesions=int((part.lesions & cohort.lesions.ignore).sum()),
+        absorbed_findings=int((lesion[part.marks] == ABSORBED).sum()),
+        lesion_free_series=int(lesion_free(part).sum()),
+        lesions_per_scan=lesions / series,
+    )
+
+
+def _froc(numbers: Statistics, name: Callable[[float], str]) -> tuple[FrocPoint, ...]:
+    return tuple(FrocPoint(fp_per_scan=rate, sensitivity=numbers.estimate(name(rate))) for rate in RATES)
+
+
+def _best_threshold(counted: Tally) -> float | None:
+    f1 = counted.book.curve().f1()[:, 0]
+    return float(counted.book.threshold[np.argmax(f1)]) if len(f1) and not np.isnan(f1).all() else None

@@ -1,0 +1,1 @@
+"""Simulated anatomy of a patient, in RAS mm."""

@@ -1,0 +1,1 @@
+"""Drawing of tissues onto a slice plane."""

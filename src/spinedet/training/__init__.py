@@ -1,0 +1,1 @@
+"""What every training shares, whatever the network: checkpoints, callbacks, samplers, distributed processes."""

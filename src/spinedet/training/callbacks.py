@@ -1,0 +1,154 @@
+"""Lightning callbacks of every training: averaged weights, checkpoints, a finite loss, progress."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, Checkpoint, WeightAveraging
+from torch import Tensor
+
+from spinedet.core.errors import InputError
+from spinedet.training.checkpoints import LAST, Position
+from spinedet.training.distributed import any_process
+from spinedet.training.preemption import Notice, Preempted
+from spinedet.training.samplers import stream
+from spinedet.training.schedule import spent
+
+
+class RampedEma(WeightAveraging):
+    """Exponential moving average of weights and batch-norm statistics; its memory grows over the first steps."""
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(multi_avg_fn=_ramped(decay))
+
+    def averaged(self) -> dict[str, Tensor]:
+        """The averaged weights of the detector, also of a training that was over when it was taken up again."""
+        assert self._average_model is not None  # noqa: S101  # Lightning makes it before the first step
+        weights: dict[str, Tensor] = self._average_model.get_submodule("module.detector").state_dict()
+        return weights
+
+
+def _ramped(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        steps = float(count)
+        keep = min(decay, (1 + steps) / (10 + steps))
+        for mean, new in zip(averaged, current, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(new, 1 - keep)
+            else:
+                mean.copy_(new)
+
+    return update
+
+
+class LastCheckpoint(Checkpoint):
+    """Saves at the end of every epoch, every few minutes, and when the run is asked to leave, which it then does."""
+
+    def __init__(self, folder: Path, notice: Notice, minutes: float) -> None:
+        self.folder, self.notice, self.minutes = folder, notice, minutes
+        self.saved = time.monotonic()
+        self.position = Position()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the signals that Lightning has just taken."""
+        self.notice.listen()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
+        """Within an epoch; its last step is followed by `on_train_epoch_end`."""
+        if trainer.is_last_batch:
+            return
+        asked = any_process(bool(self.notice))
+        if asked or any_process((time.monotonic() - self.saved) / 60 > self.minutes):
+            steps = trainer.fit_loop.epoch_loop.batch_idx + 1
+            self._save(trainer, Position(trainer.current_epoch, steps), asked)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """After the epoch's validation."""
+        self._save(trainer, Position(trainer.current_epoch + 1), any_process(bool(self.notice)))
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Where in the data the training is; together with the seed it says which scans come next."""
+        checkpoint["position"] = asdict(self.position)
+
+    def _save(self, trainer: pl.Trainer, position: Position, leave: bool) -> None:
+        self.position, self.saved = position, time.monotonic()
+        trainer.save_checkpoint(self.folder / LAST)
+        if leave:
+            raise Preempted(f"saved after {trainer.global_step} steps")
+
+
+class StepSeed(Callback):
+    """Makes a step's random numbers depend on seed, step and process alone: a resumed run draws the same."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
+        """Before the step; nothing draws from the global stream between steps."""
+        torch.manual_seed(stream(self.seed, trainer.global_step, trainer.global_rank))
+
+
+class FiniteLoss(Callback):
+    """Ends a training whose loss is no number any more, before that reaches the weights.
+
+    Attributes:
+        name: tells the scans of a step by its epoch and number.
+    """
+
+    def __init__(self, name: Callable[[Position], list[str]]) -> None:
+        self.name = name
+
+    def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
+        """Between the loss and its gradients.
+
+        Raises:
+            InputError: names the batch.
+        """
+        if any_process(not torch.isfinite(loss)):  # all processes stop together, none waits for another's gradients
+            at = Position(trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_idx)
+            raise InputError(
+                f"the loss of step {trainer.global_step} (epoch {at.epoch}) is {loss.item()} on "
+                f"{', '.join(self.name(at))}; look at these scans, or lower recipe.lr, and go on with resume=true: "
+                "the last checkpoint is sound"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How far a training is: share of its budget, last loss, and the last F1 on the tuning split (NaN before one)."""
+
+    share: float
+    loss: float
+    tuning_f1: float
+
+
+class Pulses(Callback):
+    """Tells how far training is, about twice a second."""
+
+    def __init__(self, tell: Callable[[Pulse], None]) -> None:
+        self.tell = tell
+        self.last = 0.0
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
+        """After a step, unless it was told just now."""
+        if time.monotonic() - self.last > 0.5:
+            self.last = time.monotonic()
+            self._pulse(trainer, spent(trainer))
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The end, whichever limit came first."""
+        self._pulse(trainer, 1.0)
+
+    def _pulse(self, trainer: pl.Trainer, share: float) -> None:
+        loss, f1 = (float(trainer.callback_metrics.get(name, math.nan)) for name in ("loss", "tuning_f1"))
+        self.tell(Pulse(share, loss, f1))

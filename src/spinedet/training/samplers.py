@@ -1,0 +1,100 @@
+"""Which scans a training step sees: an order fixed by seed and epoch, shared out among processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import Sampler
+
+from spinedet.training.checkpoints import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Which scan is drawn in which epoch; together with the run's seed it fixes the augmentation."""
+
+    epoch: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of every step's scans that a process takes: `batch` scans a step, over `size` processes."""
+
+    batch: int
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def own(self) -> int:
+        """Scans that the process itself sees at a step."""
+        return self.batch // self.size
+
+
+class EpochSampler(Sampler[Draw]):
+    """Every scan once per epoch (those left over after the last full batch wait), from `start` on.
+
+    The scans of a step are the same however many processes share them.
+    """
+
+    def __init__(self, scans: int, seed: int, share: Share, start: Position = Position()) -> None:  # noqa: B008  # frozen
+        self.scans, self.seed, self.share, self.start = scans, seed, share, start
+        self.epoch = start.epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Draws of a whole epoch: Lightning counts the steps before `start` as done."""
+        return self.scans // self.share.batch * self.share.own
+
+    def __iter__(self) -> Iterator[Draw]:
+        done = self.start.steps if self.epoch == self.start.epoch else 0
+        order, own = self._order(self.epoch), self.share.own
+        for step in range(done, self.scans // self.share.batch):
+            first = step * self.share.batch + self.share.rank * own
+            yield from order[first : first + own]
+
+    def step(self, at: Position) -> list[Draw]:
+        """The scans of all processes at one step."""
+        return self._order(at.epoch)[at.steps * self.share.batch : (at.steps + 1) * self.share.batch]
+
+    def _order(self, epoch: int) -> list[Draw]:
+        order = torch.randperm(self.scans, generator=generator(self.seed, epoch))
+        return [Draw(epoch, index) for index in order.tolist()]
+
+
+class PlaneTurns(EpochSampler):
+    """Steps of one plane each: several planes take turns in proportion to their scans; one alone is an `EpochSampler`.
+
+    The scans are numbered one plane after the other.
+    """
+
+    def __init__(self, scans: Sequence[int], seed: int, share: Share, start: Position = Position()) -> None:  # noqa: B008  # frozen
+        self.steps = [count // share.batch for count in scans]
+        self.counts = scans
+        super().__init__(sum(self.steps) * share.batch, seed, share, start)
+
+    def _order(self, epoch: int) -> list[Draw]:
+        random, batch = generator(self.seed, epoch), self.share.batch
+        turns: list[tuple[float, list[Draw]]] = []
+        first = 0
+        for count, steps in zip(self.counts, self.steps, strict=True):
+            order = [Draw(epoch, first + index) for index in torch.randperm(count, generator=random).tolist()]
+            turns += [((step + 0.5) / steps, order[step * batch : (step + 1) * batch]) for step in range(steps)]
+            first += count
+        return [draw for _, draws in sorted(turns, key=lambda turn: turn[0]) for draw in draws]
+
+
+def stream(*key: int) -> int:
+    """The seed of a random stream of its own for every key."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def generator(*key: int) -> torch.Generator:
+    """A random stream of its own for every key."""
+    return torch.Generator().manual_seed(stream(*key))

@@ -1,0 +1,134 @@
+"""Prepared scans, their targets in mm, and the order in which they are drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.detection.conftest import MakeStudy
+
+from spinedet.core.anatomy import Region
+from spinedet.core.errors import InputError
+from spinedet.core.files import sha256
+from spinedet.core.geometry import EdgeBox, Grid
+from spinedet.core.types import Lesion
+from spinedet.detection.batch import Detections
+from spinedet.detection.dataset import (
+    Augmented,
+    TrainingScans,
+    TuningScans,
+    collate,
+    prepare_scans,
+    read_prepared,
+    read_series,
+    targets_on,
+)
+from spinedet.detection.postprocess import findings
+from spinedet.imaging.augment import AugmentConfig
+from spinedet.imaging.planes import AXIAL, SAGITTAL, SCALES
+from spinedet.training.samplers import Draw, EpochSampler, Share
+
+CATEGORIES = ("degeneration",)
+
+
+def test_targets_are_mm_from_the_outer_corner() -> None:
+    # Voxels of 4 x 2 x 1 mm; a box over voxels 1..2, 3..6, 5..9 covers edges 4-12, 6-14, 5-10 mm.
+    grid = Grid((10, 20, 30), np.diag([4.0, 2.0, 1.0, 1.0]))
+    box = grid.world(EdgeBox(np.array([1.0, 3, 5]), np.array([3.0, 7, 10])))
+    lesion = Lesion(id="1", series="s", category="degeneration", box=box)
+    assert targets_on(grid, [lesion], CATEGORIES).boxes.tolist() == [[8, 10, 7.5, 8, 8, 5]]
+
+
+def test_no_lesion_gives_empty_targets() -> None:
+    targets = targets_on(Grid((2, 2, 2), np.eye(4)), [], CATEGORIES)
+    assert targets.boxes.shape == (0, 6)
+
+
+def test_a_prepared_scan_shows_the_lesion_where_its_target_is(make_study: MakeStudy, tmp_path: Path) -> None:
+    scan = prepare_scans([make_study("a")], SAGITTAL, tmp_path / "cache", 1).scans[0]
+    image, target = scan.image()[0], scan.targets(CATEGORIES).boxes[0]
+    spacing = torch.tensor(SAGITTAL.spacing)
+    low, high = (
+        ((target[:3] - target[3:] / 2) / spacing).round().int(),
+        ((target[:3] + target[3:] / 2) / spacing).round().int(),
+    )
+    inside = image[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))]
+    assert inside.numel() == 15 * 8 * 4
+    assert inside.mean() > image.mean() + 2
+    assert image.numel() == 40 * 60 * 8
+
+
+def test_a_neck_is_seen_larger_and_its_findings_come_back_to_size(make_study: MakeStudy, tmp_path: Path) -> None:
+    study = make_study("a").model_copy(update={"region": Region.CERVICAL})
+    scan = prepare_scans([study], SAGITTAL, tmp_path / "cache", 1).scans[0]
+    lumbar = prepare_scans([make_study("a")], SAGITTAL, tmp_path / "lumbar", 1).scans[0]
+    scale = SCALES[Region.CERVICAL]
+    assert scan.grid.spacing == pytest.approx(scale * np.array(SAGITTAL.spacing))
+    target, plain = (one.targets(CATEGORIES).boxes for one in (scan, lumbar))
+    assert target[0, 3:] * scale == pytest.approx(plain[0, 3:])
+    found = findings(Detections(target, torch.ones(1, 1)).scaled(scan.scale), scan.grid, "s", CATEGORIES, 0.5)
+    assert found[0].box.center == pytest.approx(study.lesions[0].box.center, abs=1e-4)
+    assert found[0].box.size == pytest.approx(study.lesions[0].box.size, abs=1e-4)
+
+
+def test_a_broken_study_is_skipped_with_its_reason(make_study: MakeStudy, tmp_path: Path) -> None:
+    good, bad = make_study("good"), make_study("bad")
+    bad.series[0].path.write_bytes(b"no image")
+    prepared = prepare_scans([bad, good], SAGITTAL, tmp_path / "cache", 2)
+    assert [scan.study for scan in prepared.scans] == ["good"]
+    assert str(bad.series[0].path) in prepared.skipped["bad"]
+
+
+def test_an_image_that_was_changed_is_refused(make_study: MakeStudy) -> None:
+    study = make_study("a")
+    (series,) = study.series
+    right, wrong = (series.model_copy(update={"sha256": value}) for value in (sha256(series.path), "0" * 64))
+    assert read_series(right).grid.shape == read_series(series).grid.shape
+    with pytest.raises(InputError, match="is not the image that the manifest means"):
+        read_series(wrong)
+
+
+def test_a_box_outside_its_image_is_refused(make_study: MakeStudy) -> None:
+    study = make_study("a")
+    lesion = study.lesions[0]
+    away = lesion.model_copy(update={"box": lesion.box.model_copy(update={"center": (500.0, 0.0, 0.0)})})
+    with pytest.raises(InputError, match=r"lesion '0' \(study 'a'\) lies outside the image"):
+        read_prepared(study.model_copy(update={"lesions": (away,)}), study.series[0], SAGITTAL)
+
+
+def test_series_of_other_planes_and_weightings_are_left_alone(make_study: MakeStudy, tmp_path: Path) -> None:
+    study = make_study("a")
+    t1 = study.model_copy(update={"series": (study.series[0].model_copy(update={"weighting": "T1"}),)})
+    assert prepare_scans([study], AXIAL, tmp_path / "cache", 1).scans == ()
+    assert prepare_scans([t1], SAGITTAL, tmp_path / "cache", 1).scans == ()
+
+
+def test_an_epoch_draws_every_scan_once_in_an_order_of_its_own() -> None:
+    sampler = EpochSampler(20, 3, Share(2))
+    first = list(sampler)
+    sampler.set_epoch(1)
+    second = list(sampler)
+    assert sorted(draw.index for draw in first) == list(range(20))
+    assert [d.index for d in first] != [d.index for d in second]
+    again = EpochSampler(20, 3, Share(2))
+    again.set_epoch(1)
+    assert list(again) == second
+
+
+def test_an_example_is_fixed_by_seed_epoch_and_index(make_study: MakeStudy, tmp_path: Path) -> None:
+    scans = prepare_scans([make_study("a")], SAGITTAL, tmp_path / "cache", 1).scans
+    examples = TrainingScans(scans, CATEGORIES, Augmented(SAGITTAL, AugmentConfig(), seed=1))
+    one, same, other = (examples.order(draw).example() for draw in (Draw(0, 0), Draw(0, 0), Draw(1, 0)))
+    assert torch.equal(one[0], same[0])
+    assert torch.equal(one[1].boxes, same[1].boxes)
+    assert not torch.equal(one[0], other[0])
+    assert one[0].shape == (1, *SAGITTAL.crop_shape)
+
+
+def test_tuning_scans_are_whole_and_unchanged(make_study: MakeStudy, tmp_path: Path) -> None:
+    scans = prepare_scans([make_study("a")], SAGITTAL, tmp_path / "cache", 1).scans
+    batch = collate([TuningScans(scans, CATEGORIES)[0]])
+    assert torch.equal(batch.images[0], scans[0].image())
+    assert len(batch.targets[0].boxes) == 1

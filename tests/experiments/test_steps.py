@@ -1,0 +1,44 @@
+"""Steps of a study: kept, done, failed, left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spinedet.experiments.steps import Step, take_steps
+from spinedet.experiments.transfer.plan import Sources, plan_study
+from spinedet.experiments.transfer.sizes import SIZES
+
+
+def test_a_broken_step_is_reported_and_leaves_the_others_whole(tmp_path: Path) -> None:
+    for name in ("before", "after"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text("{}")
+    steps = [
+        Step("before", "train", ()),
+        Step("broken", "train", ("data.manifests=[nowhere.json]",)),
+        Step("depends", "evaluate", (), ("before", "broken")),
+        Step("after", "train", (), ("before",)),
+    ]
+    outcomes = {one.step.name: one for one in take_steps(steps, tmp_path)}
+    assert [one.state for one in outcomes.values()] == ["kept", "failed", "left out", "kept"]
+    assert "nowhere.json does not exist" in outcomes["broken"].reason
+    assert "exit status 2" in outcomes["broken"].reason
+    assert "it needs broken" in outcomes["depends"].reason
+    assert not outcomes["depends"].good
+
+
+def test_a_step_is_shown_as_it_is_typed() -> None:
+    assert Step("a", "train", ("seed=1", "planes=[axial]")).shown == "python -m spinedet.train seed=1 'planes=[axial]'"
+
+
+def test_every_size_plans_what_its_page_compares(tmp_path: Path) -> None:
+    sources = Sources(tmp_path / "steps", tmp_path / "lumbar.json", tmp_path / "neck.json")
+    for size in SIZES.values():
+        plan = plan_study(size, sources, ("seed=0",))
+        names = [step.name for step in plan.steps]
+        assert names[0] == "lumbar"
+        assert len(set(names)) == len(names)
+        assert {*plan.scratch.values(), *plan.full.values(), *plan.recipes.values(), *plan.kept.values()} <= set(names)
+        for number, step in enumerate(plan.steps):
+            assert set(step.needs) <= set(names[:number])
+        assert f"data.train_patients={size.compared}" in plan.steps[names.index(f"full-{size.compared}")].words
