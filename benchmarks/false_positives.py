@@ -28,7 +28,7 @@ from spinedet.core.files import read_json, write_json, write_text
 from spinedet.core.types import Finding
 from spinedet.detection.inference import find_in
 from spinedet.detection.model_files import DESCRIPTION, Model, save_model
-from spinedet.imaging.input_checks import EligibilityLimits, judge, said_by_name, worst
+from spinedet.imaging.input_checks import EligibilityLimits, check_input, declared_in_name, overall_suitability
 from spinedet.imaging.planes import plane_of
 from spinedet.imaging.volume import read_volume
 from spinedet.runs.run_folder import SHIPPED, FinishedRun, open_run
@@ -101,7 +101,7 @@ def look(path: Path, runs: Mapping[str, FinishedRun]) -> Row:
     """One volume, read by every run whose planes it has."""
     volume, vertebrae = read_volume(path), vertebrae_of(path)
     plane = plane_of(volume.grid)
-    judgements = judge(volume, plane, said_by_name(path.name), Region.LUMBAR, EligibilityLimits())
+    checks = check_input(volume, plane, declared_in_name(path.name), Region.LUMBAR, EligibilityLimits())
     counts: dict[str, Counts | None] = {}
     for name, run in runs.items():
         if plane in run.model.detectors:
@@ -110,7 +110,7 @@ def look(path: Path, runs: Mapping[str, FinishedRun]) -> Row:
             counts[name] = count([f for f in found if f.score >= limits[plane.value, f.category]], vertebrae)
     discs = len(vertebrae) - 1 if len(vertebrae) else None
     name = path.name.split(".")[0]
-    standing = worst(judgements).value
+    standing = overall_suitability(checks).value
     return Row(name, plane.value, standing, discs, counts.get("phantoms"), counts.get("fine_tuned"))
 
 

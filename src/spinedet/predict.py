@@ -28,21 +28,21 @@ from spinedet.detection.cross_plane_fusion import SeenSeries, fuse
 from spinedet.detection.dataset import read_series
 from spinedet.detection.inference import find_in, together
 from spinedet.detection.tiling import Looks
-from spinedet.imaging.dicom import ChoiceRules
+from spinedet.imaging.dicom import SelectionRules
 from spinedet.imaging.input_checks import (
+    DeclaredMetadata,
     EligibilityLimits,
-    Judgement,
-    Said,
-    Standing,
+    InputCheck,
+    Suitability,
     as_record,
-    judge,
-    said_by_dicom,
-    said_by_name,
-    words,
-    worst,
+    check_input,
+    declared_in_dicom,
+    declared_in_name,
+    describe_concerns,
+    overall_suitability,
 )
 from spinedet.imaging.planes import SPECS, plane_of
-from spinedet.imaging.volume import Holdings, ImageSource, Volume, look_into
+from spinedet.imaging.volume import ImageIndex, ImageSource, Volume, index_images
 from spinedet.report.prediction_page import Entry, write_index
 from spinedet.report.slice_pictures import Mark, draw_series
 from spinedet.runs.run_folder import FinishedRun, open_run
@@ -71,7 +71,7 @@ class PredictConfig(ArchiveConfig):
     region: str | None = None
     min_score: float = 0.01
     pictures: bool = True
-    dicom: ChoiceRules = field(default_factory=ChoiceRules)
+    dicom: SelectionRules = field(default_factory=SelectionRules)
     eligibility: EligibilityLimits = field(default_factory=EligibilityLimits)
     flip: bool = False
     ensemble: list[str] = field(default_factory=list)
@@ -84,7 +84,7 @@ class PredictConfig(ArchiveConfig):
 
 
 # Only series that a manifest calls T2 become tasks.
-T2_BY_MANIFEST = Said("T2", None, "manifest")
+T2_BY_MANIFEST = DeclaredMetadata("T2", None, "manifest")
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Task:
     series: str
     read: Callable[[], Volume]
     plane: Plane | None
-    said: Said = T2_BY_MANIFEST
+    said: DeclaredMetadata = T2_BY_MANIFEST
 
     @property
     def name(self) -> str:
@@ -112,7 +112,7 @@ class Look:
     grid: Grid
     findings: tuple[Finding, ...]
     picture: Path | None
-    judgements: tuple[Judgement, ...] = ()
+    checks: tuple[InputCheck, ...] = ()
 
     @property
     def seen(self) -> SeenSeries:
@@ -127,10 +127,10 @@ def predict(config: PredictConfig) -> Status:
         finished = on_region(finished, Region(config.region))
     if is_manifest(config.input):
         return predict_archive(config, finished)
-    holdings = look_into(Path(config.input), config.dicom)
-    tasks = tasks_of(holdings, Plane(config.plane) if config.plane else None)
+    index = index_images(Path(config.input), config.dicom)
+    tasks = tasks_of(index, Plane(config.plane) if config.plane else None)
     folder = claim_output(config, "predict")
-    report_choices(holdings.choices, folder)
+    report_choices(index.choices, folder)
     looks: list[Look] = []
     skipped: dict[str, str] = {}
     with progress_bar("looking for findings") as progress:
@@ -213,7 +213,7 @@ def _listed(each: Look) -> dict[str, Any]:
     above = [f.score for f in each.findings if getattr(f, "above_operating_point", False)]
     picture = str(each.picture) if each.picture else None
     names = {"series": each.task.series, "name": each.task.name, "plane": each.plane.value, "picture": picture}
-    remarks = list(words(each.judgements))
+    remarks = list(describe_concerns(each.checks))
     return {**names, "above": len(above), "best": max(above, default=None), "remarks": remarks}
 
 
@@ -252,14 +252,14 @@ def _entry(each: dict[str, Any], findings: list[dict[str, Any]]) -> Entry:
     return Entry(each["name"], Plane(each["plane"]), own, picture, tuple(each["remarks"]))
 
 
-def tasks_of(holdings: Holdings, plane: Plane | None) -> list[Task]:
+def tasks_of(index: ImageIndex, plane: Plane | None) -> list[Task]:
     """Every image: a file is a study of its own, the chosen DICOM stacks of one examination are one study."""
-    return [Task(each.study, each.id, each.read, plane or each.plane, said_of(each)) for each in holdings.images]
+    return [Task(each.study, each.id, each.read, plane or each.plane, said_of(each)) for each in index.images]
 
 
-def said_of(image: ImageSource) -> Said:
+def said_of(image: ImageSource) -> DeclaredMetadata:
     """What accompanies an image: the tags of DICOM, or the file's own name."""
-    return said_by_dicom(image.block) if image.block else said_by_name(image.path.name)
+    return declared_in_dicom(image.block) if image.block else declared_in_name(image.path.name)
 
 
 def look(task: Task, finished: FinishedRun, config: PredictConfig, folder: Path) -> Look:
@@ -270,10 +270,10 @@ def look(task: Task, finished: FinishedRun, config: PredictConfig, folder: Path)
     """
     volume = task.read()
     plane = task.plane or plane_of(volume.grid)
-    judgements = judge(volume, plane, task.said, finished.model.region, config.eligibility)
-    if config.eligibility.gate and worst(judgements) is Standing.REFUSED:
+    checks = check_input(volume, plane, task.said, finished.model.region, config.eligibility)
+    if config.eligibility.gate and overall_suitability(checks) is Suitability.REJECTED:
         raise InputError(
-            f"{task.series} is not eligible: {'; '.join(words(judgements))} (eligibility.gate=false reads it)"
+            f"{task.series} is not eligible: {'; '.join(describe_concerns(checks))} (eligibility.gate=false reads it)"
         )
     if plane not in finished.model.detectors:
         raise InputError(
@@ -287,7 +287,7 @@ def look(task: Task, finished: FinishedRun, config: PredictConfig, folder: Path)
     picture = folder / "pictures" / f"{task.name}.png" if config.pictures else None
     if picture:
         _draw(volume, plane, found, picture)
-    return Look(task, plane, volume.grid, found, picture, judgements)
+    return Look(task, plane, volume.grid, found, picture, checks)
 
 
 def _draw(volume: Volume, plane: Plane, found: tuple[Finding, ...], path: Path) -> None:
@@ -303,7 +303,8 @@ def _write(folder: Path, finished: FinishedRun, looks: list[Look]) -> None:
     answers = tuple(_study(name, own) for name, own in studies.items())
     write_findings(folder / "findings.json", Findings(model=_model(finished), studies=answers))
     entries = [
-        Entry(each.task.name, each.plane, each.findings, each.picture, tuple(words(each.judgements))) for each in looks
+        Entry(each.task.name, each.plane, each.findings, each.picture, tuple(describe_concerns(each.checks)))
+        for each in looks
     ]
     _show(folder, finished, [(each.task.study, _listed(each)) for each in looks], entries)
 
@@ -328,7 +329,7 @@ def _study(name: str, looks: list[Look]) -> StudyFindings:
     seen = [each.seen for each in looks]
     found = tuple(finding for series in seen for finding in series.findings)
     fused = {"fused": [each.model_dump(mode="json") for each in fuse(seen)]} if len(seen) > 1 else {}
-    eligibility = {each.task.series: as_record(each.judgements) for each in looks}
+    eligibility = {each.task.series: as_record(each.checks) for each in looks}
     return StudyFindings(id=name, findings=found, eligibility=eligibility, **fused)
 
 

@@ -11,9 +11,9 @@ from spinedet.cli import tracking
 from spinedet.cli.app import CommonConfig, Status, claim_output, console, register, run_command
 from spinedet.cli.dicom_table import report_choices
 from spinedet.cli.progress import progress_bar
-from spinedet.imaging.dicom import ChoiceRules
+from spinedet.imaging.dicom import SelectionRules
 from spinedet.imaging.dicom.dicomweb import pull_study
-from spinedet.imaging.volume import look_into
+from spinedet.imaging.volume import index_images
 
 
 @dataclass
@@ -28,7 +28,7 @@ class PullConfig(CommonConfig):
 
     study: str = MISSING
     auth: str = "SPINEDET_DICOMWEB_AUTH"
-    dicom: ChoiceRules = field(default_factory=ChoiceRules)
+    dicom: SelectionRules = field(default_factory=SelectionRules)
 
 
 def pull(config: PullConfig) -> Status:
@@ -44,9 +44,9 @@ def pull(config: PullConfig) -> Status:
             os.environ.get(config.auth),
             lambda done: progress(done, done),
         )
-    holdings = look_into(images, config.dicom)
-    report_choices(holdings.choices, folder)
-    tracking.log_metrics(config.logger, folder, {"images": count, "series": len(holdings.images)})
+    index = index_images(images, config.dicom)
+    report_choices(index.choices, folder)
+    tracking.log_metrics(config.logger, folder, {"images": count, "series": len(index.images)})
     console.print(f"{count} images; go on with: python -m spinedet.predict run=RUN input={images}")
     return Status.DONE
 

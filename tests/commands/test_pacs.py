@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import requests
 
-from spinedet.imaging.volume import look_into
+from spinedet.imaging.volume import index_images
 
 from ..imaging.dicom.conftest import SAGITTAL, SECONDARY_CAPTURE, T1_TAGS, T2_TAGS, Cut, Hospital, tilted_axial
 from .conftest import Run
@@ -93,7 +93,7 @@ def study(pacs: str, tmp_path_factory: pytest.TempPathFactory) -> Hospital:
 def test_the_pacs_gives_what_the_folder_gives(pacs: str, study: Hospital, run: Run, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run("pull", f"study={pacs}/dicom-web/studies/{study.study}", f"out={out}") == 0
-    ours, theirs = look_into(study.folder), look_into(out / "dicom")
+    ours, theirs = index_images(study.folder), index_images(out / "dicom")
     assert [source.id for source in theirs.images] == [source.id for source in ours.images]
     assert len(ours.images) == 3
     assert [v.reasons for v in theirs.choices[0].verdicts] == [v.reasons for v in ours.choices[0].verdicts]

@@ -11,24 +11,24 @@ import pytest
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.geometry import Grid
 from spinedet.imaging.dicom import Block
-from spinedet.imaging.dicom.records import Acquisition, Sheet, Slice
+from spinedet.imaging.dicom.records import Acquisition, PixelMatrix, Slice
 from spinedet.imaging.input_checks import (
+    DeclaredMetadata,
     EligibilityLimits,
-    Judgement,
-    Said,
-    Standing,
-    judge,
+    InputCheck,
+    Suitability,
+    check_input,
+    declared_in_dicom,
+    declared_in_name,
     largest_void_ml,
-    said_by_dicom,
-    said_by_name,
-    worst,
+    overall_suitability,
 )
 from spinedet.imaging.planes import plane_of
 from spinedet.imaging.volume import Volume, read_volume
 
 REAL = os.environ.get("SPINEDET_REAL_DATA")
 needs_real_data = pytest.mark.skipif(REAL is None, reason="SPINEDET_REAL_DATA does not say where real scans are")
-T2 = Said("T2", None, "tags")
+T2 = DeclaredMetadata("T2", None, "tags")
 
 
 def body(shape: tuple[int, int, int] = (12, 150, 120), spacing: tuple[float, ...] = (4.0, 1.5, 1.5)) -> Volume:
@@ -39,63 +39,65 @@ def body(shape: tuple[int, int, int] = (12, 150, 120), spacing: tuple[float, ...
     return Volume(array, Grid(shape, affine))
 
 
-def answers(volume: Volume, said: Said = T2, region: Region = Region.LUMBAR) -> dict[str, Judgement]:
-    judged = judge(volume, Plane.SAGITTAL, said, region, EligibilityLimits())
-    return {one.question: one for one in judged}
+def answers(volume: Volume, declared: DeclaredMetadata = T2, region: Region = Region.LUMBAR) -> dict[str, InputCheck]:
+    checks = check_input(volume, Plane.SAGITTAL, declared, region, EligibilityLimits())
+    return {one.question: one for one in checks}
 
 
 def test_a_usual_t2_series_is_ok() -> None:
-    judged = answers(body())
-    assert {one.standing for one in judged.values()} == {Standing.OK}
-    assert judged["coverage"].reason == "225 mm from head to foot, 12 slices"
-    assert judged["spacing"].reason == "pixels of 1.50 mm, slices 4.0 mm apart"
+    checks = answers(body())
+    assert {one.suitability for one in checks.values()} == {Suitability.OK}
+    assert checks["coverage"].reason == "225 mm from head to foot, 12 slices"
+    assert checks["spacing"].reason == "pixels of 1.50 mm, slices 4.0 mm apart"
 
 
 @pytest.mark.parametrize(
-    ("said", "standing", "reason"),
+    ("declared", "suitability", "reason"),
     [
-        (Said("T1", None, "tags"), Standing.DOUBTFUL, "T1 by its tags"),
-        (Said(), Standing.DOUBTFUL, "nothing says"),
-        (said_by_name("case_t2star_axial"), Standing.DOUBTFUL, r"T2\* by its file name"),
-        (said_by_name("C002_T2TSE"), Standing.OK, "T2 by its file name"),
-        (said_by_name("pat10-b"), Standing.DOUBTFUL, "nothing says"),
+        (DeclaredMetadata("T1", None, "tags"), Suitability.DOUBTFUL, "T1 by its tags"),
+        (DeclaredMetadata(), Suitability.DOUBTFUL, "nothing says"),
+        (declared_in_name("case_t2star_axial"), Suitability.DOUBTFUL, r"T2\* by its file name"),
+        (declared_in_name("C002_T2TSE"), Suitability.OK, "T2 by its file name"),
+        (declared_in_name("pat10-b"), Suitability.DOUBTFUL, "nothing says"),
     ],
 )
-def test_weighting_is_what_is_said_of_it(said: Said, standing: Standing, reason: str) -> None:
-    judged = answers(body(), said)["weighting"]
-    assert judged.standing is standing
-    assert reason.replace("\\", "") in judged.reason
+def test_weighting_is_what_is_said_of_it(declared: DeclaredMetadata, suitability: Suitability, reason: str) -> None:
+    checks = answers(body(), declared)["weighting"]
+    assert checks.suitability is suitability
+    assert reason.replace("\\", "") in checks.reason
 
 
 def test_values_below_zero_are_refused() -> None:
     volume = body()
     shifted = Volume(np.where(volume.array == 0, np.float32(-1000), volume.array), volume.grid)
-    assert answers(shifted)["weighting"].standing is Standing.REFUSED
+    assert answers(shifted)["weighting"].suitability is Suitability.REJECTED
 
 
 def test_another_region_is_doubtful() -> None:
-    said = said_by_name("T2_cervical")
-    assert answers(body(), said)["region"].standing is Standing.DOUBTFUL
-    assert answers(body(), said, Region.CERVICAL)["region"].standing is Standing.OK
+    declared = declared_in_name("T2_cervical")
+    assert answers(body(), declared)["region"].suitability is Suitability.DOUBTFUL
+    assert answers(body(), declared, Region.CERVICAL)["region"].suitability is Suitability.OK
 
 
 @pytest.mark.parametrize(
-    ("shape", "spacing", "question", "standing"),
+    ("shape", "spacing", "question", "suitability"),
     [
-        ((12, 60, 120), (4.0, 1.5, 1.5), "coverage", Standing.DOUBTFUL),
-        ((12, 30, 120), (4.0, 1.5, 1.5), "coverage", Standing.REFUSED),
-        ((2, 150, 120), (4.0, 1.5, 1.5), "coverage", Standing.DOUBTFUL),
-        ((12, 150, 120), (7.0, 1.5, 1.5), "spacing", Standing.DOUBTFUL),
-        ((12, 150, 120), (13.0, 1.5, 1.5), "spacing", Standing.REFUSED),
-        ((12, 100, 80), (4.0, 2.0, 2.0), "spacing", Standing.DOUBTFUL),
+        ((12, 60, 120), (4.0, 1.5, 1.5), "coverage", Suitability.DOUBTFUL),
+        ((12, 30, 120), (4.0, 1.5, 1.5), "coverage", Suitability.REJECTED),
+        ((2, 150, 120), (4.0, 1.5, 1.5), "coverage", Suitability.DOUBTFUL),
+        ((12, 150, 120), (7.0, 1.5, 1.5), "spacing", Suitability.DOUBTFUL),
+        ((12, 150, 120), (13.0, 1.5, 1.5), "spacing", Suitability.REJECTED),
+        ((12, 100, 80), (4.0, 2.0, 2.0), "spacing", Suitability.DOUBTFUL),
     ],
 )
 def test_geometry_beyond_the_limits(
-    shape: tuple[int, int, int], spacing: tuple[float, ...], question: str, standing: Standing
+    shape: tuple[int, int, int], spacing: tuple[float, ...], question: str, suitability: Suitability
 ) -> None:
-    judged = judge(body(shape, spacing), Plane.SAGITTAL, T2, Region.LUMBAR, EligibilityLimits())
-    assert {one.question: one.standing for one in judged if one.standing is not Standing.OK} == {question: standing}
-    assert worst(judged) is standing
+    checks = check_input(body(shape, spacing), Plane.SAGITTAL, T2, Region.LUMBAR, EligibilityLimits())
+    assert {one.question: one.suitability for one in checks if one.suitability is not Suitability.OK} == {
+        question: suitability
+    }
+    assert overall_suitability(checks) is suitability
 
 
 def test_a_void_in_the_back_is_doubtful_and_air_around_the_patient_is_none() -> None:
@@ -105,27 +107,27 @@ def test_a_void_in_the_back_is_doubtful_and_air_around_the_patient_is_none() -> 
     array[2:10, 55:95, 15:45] = 0  # 32 x 60 x 45 mm: 86 ml, in the back, as the array runs from back to front
     operated = Volume(array, volume.grid)
     assert 60 < largest_void_ml(operated, Plane.SAGITTAL) < 90
-    assert answers(operated)["signal void"].standing is Standing.DOUBTFUL
+    assert answers(operated)["signal void"].suitability is Suitability.DOUBTFUL
 
 
 def test_tags_speak_for_a_dicom_stack() -> None:
-    sheet = Sheet((4, 4), (1.0, 1.0), (1.0, 0, 0, 0, 1.0, 0), 1, "MONOCHROME2")
+    matrix = PixelMatrix((4, 4), (1.0, 1.0), (1.0, 0, 0, 0, 1.0, 0), 1, "MONOCHROME2")
     made = Acquisition(echo_time=100.0, repetition_time=3000.0, words=frozenset({"cervical", "T1"}))
-    block = Block("series-1", (Slice("a", 0, 0, sheet, made, (0.0, 0.0, 0.0)),))
-    assert said_by_dicom(block) == Said("T2", Region.CERVICAL, "tags")
+    block = Block("series-1", (Slice("a", 0, 0, matrix, made, (0.0, 0.0, 0.0)),))
+    assert declared_in_dicom(block) == DeclaredMetadata("T2", Region.CERVICAL, "tags")
 
 
 @needs_real_data
 def test_real_scans_come_out_sensibly() -> None:
-    standings = {}
+    suitabilities = {}
     for file in sorted((Path(str(REAL)) / "scans").rglob("*.nii.gz")):
         if "labels" not in file.name:
             volume, name = read_volume(file), file.name.removesuffix(".nii.gz")
             region = Region.CERVICAL if "cervic" in name else Region.LUMBAR
-            judged = judge(volume, plane_of(volume.grid), said_by_name(name), region, EligibilityLimits())
-            standings[file.parent.name, name] = worst(judged)
-    assert all(standing is Standing.OK for (part, _), standing in standings.items() if part == "lumbar")
-    assert standings["cervical", "t2_sagittal_cervicothoracic"] is Standing.OK
-    assert standings["cervical", "t2_axial_cervical"] is Standing.DOUBTFUL, "slices 7.5 mm apart"
-    assert standings["other", "ct_lumbar_crop"] is Standing.REFUSED
-    assert all(standing is not Standing.OK for (part, _), standing in standings.items() if part == "other")
+            checks = check_input(volume, plane_of(volume.grid), declared_in_name(name), region, EligibilityLimits())
+            suitabilities[file.parent.name, name] = overall_suitability(checks)
+    assert all(suitability is Suitability.OK for (part, _), suitability in suitabilities.items() if part == "lumbar")
+    assert suitabilities["cervical", "t2_sagittal_cervicothoracic"] is Suitability.OK
+    assert suitabilities["cervical", "t2_axial_cervical"] is Suitability.DOUBTFUL, "slices 7.5 mm apart"
+    assert suitabilities["other", "ct_lumbar_crop"] is Suitability.REJECTED
+    assert all(suitability is not Suitability.OK for (part, _), suitability in suitabilities.items() if part == "other")

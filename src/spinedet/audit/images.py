@@ -15,7 +15,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import sha256
 from spinedet.core.geometry import Array, Grid, bounds, inside, iou
 from spinedet.core.types import Lesion, Series, Study
-from spinedet.imaging.input_checks import said_by_name
+from spinedet.imaging.input_checks import declared_in_name
 from spinedet.imaging.planes import plane_of, slice_axis
 from spinedet.imaging.volume import Volume, read_volume
 
@@ -98,7 +98,7 @@ def _file(where: tuple[str, ...], series: Series) -> Iterator[Fault]:
     if series.sha256 is not None and sha256(series.path) != series.sha256:
         told = "the file is not the one that the manifest means (sha256 differs); restore it or correct the manifest"
         yield Fault("sha256", Severity.UNREADABLE, where, told)
-    said = said_by_name(series.path.name).weighting
+    said = declared_in_name(series.path.name).weighting
     if series.weighting == "T2" and said not in (None, "T2"):
         told = f"the file's name says {said} where the manifest says T2; check which it is"
         yield Fault("weighting", Severity.WARNING, where, told)

@@ -10,13 +10,13 @@ from rich.table import Table
 
 from spinedet.cli.app import results, wide
 from spinedet.core.files import write_json
-from spinedet.imaging.dicom import StudyChoice, Verdict
+from spinedet.imaging.dicom import SeriesDecision, StudySelection
 
 # Rows of the table on the terminal; the file holds all of them.
 _MOST_ROWS = 200
 
 
-def report_choices(choices: Sequence[StudyChoice], folder: Path) -> None:
+def report_choices(choices: Sequence[StudySelection], folder: Path) -> None:
     """Write `series.json` and print the table; nothing when there was no DICOM.
 
     Patients and studies are named by salted hashes; neither holds a name, a date, a UID or a description.
@@ -38,7 +38,7 @@ def report_choices(choices: Sequence[StudyChoice], folder: Path) -> None:
         results.print(f"... and {len(rows) - _MOST_ROWS} more in series.json")
 
 
-def _record(choice: StudyChoice) -> dict[str, Any]:
+def _record(choice: StudySelection) -> dict[str, Any]:
     return {
         "study": choice.study.key,
         "patient": choice.study.patient,
@@ -46,7 +46,7 @@ def _record(choice: StudyChoice) -> dict[str, Any]:
     }
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
+def _verdict(verdict: SeriesDecision) -> dict[str, Any]:
     return {
         "id": verdict.series,
         "chosen": verdict.chosen,

@@ -23,29 +23,29 @@ _COARSE_MM = (4.0, 3.0, 3.0)
 _SILENT = "nothing says that it is T2-weighted, and pixels alone cannot"
 
 
-class Standing(str, Enum):
+class Suitability(str, Enum):
     """What came of a question, best first."""
 
     OK = "ok"
     DOUBTFUL = "doubtful"
-    REFUSED = "refused"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class InputCheck:
     """One question with its answer and the reason."""
 
     question: str
-    standing: Standing
+    suitability: Suitability
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class DeclaredMetadata:
     """What accompanies an image says of it.
 
     Attributes:
-        weighting, region: None when nothing is said. source: who says so, for the reason.
+        weighting, region: None when nothing is declared. source: who says so, for the reason.
     """
 
     weighting: str | None = None
@@ -75,39 +75,41 @@ class EligibilityLimits:
     void_ml: tuple[float, float] = (25.0, 400.0)
 
 
-def said_by_dicom(block: Block) -> Said:
+def declared_in_dicom(block: Block) -> DeclaredMetadata:
     """What the tags of a stack, or else its description, say."""
     weighting = weighting_of(block.acquisition)
-    return Said(weighting.name, _region(" ".join(block.acquisition.words)), weighting.source)
+    return DeclaredMetadata(weighting.name, _region(" ".join(block.acquisition.words)), weighting.source)
 
 
-def said_by_name(name: str) -> Said:
+def declared_in_name(name: str) -> DeclaredMetadata:
     """What an image file's own name says, in words such as T2, T1 or lumbar."""
-    return Said(weighting_in(name), _region(name), "file name")
+    return DeclaredMetadata(weighting_in(name), _region(name), "file name")
 
 
-def judge(volume: Volume, plane: Plane, said: Said, region: Region, limits: EligibilityLimits) -> tuple[Judgement, ...]:
+def check_input(
+    volume: Volume, plane: Plane, declared: DeclaredMetadata, region: Region, limits: EligibilityLimits
+) -> tuple[InputCheck, ...]:
     """Answers to every question, about a detector that learned on this region."""
     return (
-        _weighting(volume, said, limits),
-        _about_region(said, region),
+        _weighting(volume, declared, limits),
+        _about_region(declared, region),
         _coverage(volume, plane, limits),
         _spacing(volume, plane, limits),
         _signal(volume, plane, limits),
     )
 
 
-def worst(judgements: tuple[Judgement, ...]) -> Standing:
-    """The least favourable standing."""
-    return max((one.standing for one in judgements), key=list(Standing).index, default=Standing.OK)
+def overall_suitability(checks: tuple[InputCheck, ...]) -> Suitability:
+    """The least favourable suitability."""
+    return max((one.suitability for one in checks), key=list(Suitability).index, default=Suitability.OK)
 
 
-def as_record(judgements: tuple[Judgement, ...]) -> dict[str, FiniteJson]:
-    """What `findings.json` says of a series: its worst standing, and each question with its reason."""
+def as_record(checks: tuple[InputCheck, ...]) -> dict[str, FiniteJson]:
+    """What `findings.json` says of a series: its overall suitability, and each question with its reason."""
     answers: dict[str, FiniteJson] = {
-        one.question: {"standing": one.standing.value, "reason": one.reason} for one in judgements
+        one.question: {"standing": one.suitability.value, "reason": one.reason} for one in checks
     }
-    return {"standing": worst(judgements).value, "questions": answers}
+    return {"standing": overall_suitability(checks).value, "questions": answers}
 
 
 def _region(text: str) -> Region | None:
@@ -115,34 +117,35 @@ def _region(text: str) -> Region | None:
     return found[0] if len(found) == 1 else None
 
 
-def _weighting(volume: Volume, said: Said, limits: EligibilityLimits) -> Judgement:
+def _weighting(volume: Volume, declared: DeclaredMetadata, limits: EligibilityLimits) -> InputCheck:
     bright = max(float(np.percentile(volume.array, _BRIGHT)), 1e-6)
     negative = float((volume.array < -_BODY * bright).mean())
-    standing = _above(negative, limits.negative)
-    if standing is not Standing.OK:
-        return Judgement("weighting", standing, f"{negative:.0%} of the voxels are far below zero, as in CT")
-    if said.weighting is None:
-        return Judgement("weighting", Standing.DOUBTFUL, _SILENT)
-    standing = Standing.OK if said.weighting == "T2" else Standing.DOUBTFUL
-    return Judgement("weighting", standing, f"{said.weighting} by its {said.source}")
+    suitability = _above(negative, limits.negative)
+    if suitability is not Suitability.OK:
+        return InputCheck("weighting", suitability, f"{negative:.0%} of the voxels are far below zero, as in CT")
+    if declared.weighting is None:
+        return InputCheck("weighting", Suitability.DOUBTFUL, _SILENT)
+    suitability = Suitability.OK if declared.weighting == "T2" else Suitability.DOUBTFUL
+    return InputCheck("weighting", suitability, f"{declared.weighting} by its {declared.source}")
 
 
-def _about_region(said: Said, region: Region) -> Judgement:
-    if said.region in (None, region):
-        reason = "not said" if said.region is None else f"{region.value} by its {said.source}"
-        return Judgement("region", Standing.OK, reason)
-    reason = f"{said.region.value if said.region else ''} by its {said.source}; the detector learned on {region.value}"
-    return Judgement("region", Standing.DOUBTFUL, f"{reason} spines")
+def _about_region(declared: DeclaredMetadata, region: Region) -> InputCheck:
+    if declared.region is None:
+        return InputCheck("region", Suitability.OK, "not declared")
+    if declared.region is region:
+        return InputCheck("region", Suitability.OK, f"{region.value} by its {declared.source}")
+    reason = f"{declared.region.value} by its {declared.source}; the detector learned on {region.value} spines"
+    return InputCheck("region", Suitability.DOUBTFUL, reason)
 
 
-def _coverage(volume: Volume, plane: Plane, limits: EligibilityLimits) -> Judgement:
+def _coverage(volume: Volume, plane: Plane, limits: EligibilityLimits) -> InputCheck:
     extent, slices = _extent(volume, plane)
     name, value, bounds = {
         Plane.SAGITTAL: ("from head to foot", extent[1], limits.length_mm),
         Plane.AXIAL: ("wide", min(extent[1:]), limits.width_mm),
     }[plane]
-    standing = max(_below(value, bounds), _below(slices, limits.slices), key=list(Standing).index)
-    return Judgement("coverage", standing, f"{value:.0f} mm {name}, {slices} slices")
+    suitability = max(_below(value, bounds), _below(slices, limits.slices), key=list(Suitability).index)
+    return InputCheck("coverage", suitability, f"{value:.0f} mm {name}, {slices} slices")
 
 
 def _extent(volume: Volume, plane: Plane) -> tuple[tuple[float, float, float], int]:
@@ -152,19 +155,19 @@ def _extent(volume: Volume, plane: Plane) -> tuple[tuple[float, float, float], i
     return (slices, rows, columns), oriented.array.shape[0]
 
 
-def _spacing(volume: Volume, plane: Plane, limits: EligibilityLimits) -> Judgement:
+def _spacing(volume: Volume, plane: Plane, limits: EligibilityLimits) -> InputCheck:
     pitch, *pixel = orient(volume, SPECS[plane]).grid.spacing.tolist()
-    standing = max(_above(max(pixel), limits.pixel_mm), _above(pitch, limits.pitch_mm), key=list(Standing).index)
-    return Judgement("spacing", standing, f"pixels of {max(pixel):.2f} mm, slices {pitch:.1f} mm apart")
+    suitability = max(_above(max(pixel), limits.pixel_mm), _above(pitch, limits.pitch_mm), key=list(Suitability).index)
+    return InputCheck("spacing", suitability, f"pixels of {max(pixel):.2f} mm, slices {pitch:.1f} mm apart")
 
 
-def _signal(volume: Volume, plane: Plane, limits: EligibilityLimits) -> Judgement:
+def _signal(volume: Volume, plane: Plane, limits: EligibilityLimits) -> InputCheck:
     void = largest_void_ml(volume, plane)
     words = f"the largest void within the body has {void:.0f} ml"
-    standing = _above(void, limits.void_ml)
-    if standing is not Standing.OK:
+    suitability = _above(void, limits.void_ml)
+    if suitability is not Suitability.OK:
         words += ": metal, an operated spine, gas or a cavity"
-    return Judgement("signal void", standing, words)
+    return InputCheck("signal void", suitability, words)
 
 
 def largest_void_ml(volume: Volume, plane: Plane) -> float:
@@ -190,16 +193,16 @@ def _surrounded(array: Voxels, bright: float) -> np.typing.NDArray[np.bool_]:
     return np.stack([ndimage.binary_fill_holes(ndimage.binary_closing(one, iterations=2)) & ~one for one in body])
 
 
-def _above(value: float, bounds: tuple[float, float]) -> Standing:
-    return Standing.REFUSED if value > bounds[1] else Standing.DOUBTFUL if value > bounds[0] else Standing.OK
+def _above(value: float, bounds: tuple[float, float]) -> Suitability:
+    return Suitability.REJECTED if value > bounds[1] else Suitability.DOUBTFUL if value > bounds[0] else Suitability.OK
 
 
-def _below(value: float, bounds: tuple[float, float]) -> Standing:
-    return Standing.REFUSED if value < bounds[1] else Standing.DOUBTFUL if value < bounds[0] else Standing.OK
+def _below(value: float, bounds: tuple[float, float]) -> Suitability:
+    return Suitability.REJECTED if value < bounds[1] else Suitability.DOUBTFUL if value < bounds[0] else Suitability.OK
 
 
-def words(judgements: tuple[Judgement, ...]) -> Iterator[str]:
+def describe_concerns(checks: tuple[InputCheck, ...]) -> Iterator[str]:
     """One line for each answer that is not ok."""
-    for one in judgements:
-        if one.standing is not Standing.OK:
-            yield f"{one.question} {one.standing.value}: {one.reason}"
+    for one in checks:
+        if one.suitability is not Suitability.OK:
+            yield f"{one.question} {one.suitability.value}: {one.reason}"

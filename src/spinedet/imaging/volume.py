@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array, Grid
-from spinedet.imaging.dicom import Block, ChoiceRules, StudyChoice, choose, index_folder, only_block, read_block
+from spinedet.imaging.dicom import Block, SelectionRules, StudySelection, choose, index_folder, only_block, read_block
 from spinedet.imaging.image_files import SUFFIXES, read_file, read_header
 
 Voxels: TypeAlias = NDArray[np.float32]
@@ -67,11 +67,11 @@ class ImageSource:
 
 
 @dataclass(frozen=True, eq=False)
-class Holdings:
+class ImageIndex:
     """What a path holds: images to read, and for each DICOM study the verdict on every stack."""
 
     images: tuple[ImageSource, ...]
-    choices: tuple[StudyChoice, ...] = ()
+    choices: tuple[StudySelection, ...] = ()
 
 
 def read_volume(path: Path) -> Volume:
@@ -99,11 +99,11 @@ def read_grid(path: Path) -> Grid:
 
 
 def find_images(path: Path) -> tuple[ImageSource, ...]:
-    """The images of `look_into`, chosen by the usual rules."""
-    return look_into(path).images
+    """The images of `index_images`, chosen by the usual rules."""
+    return index_images(path).images
 
 
-def look_into(path: Path, rules: ChoiceRules | None = None) -> Holdings:
+def index_images(path: Path, rules: SelectionRules | None = None) -> ImageIndex:
     """What a path holds: itself when it is an image file, else a folder's image files and chosen DICOM series.
 
     Nothing but headers is read; a source that is no usable volume says so when read.
@@ -112,12 +112,12 @@ def look_into(path: Path, rules: ChoiceRules | None = None) -> Holdings:
         InputError: there is no such path, no image in it, no DICOM series that is fit to be read, or `rules` name a
             series that is not there.
     """
-    rules = rules or ChoiceRules()
+    rules = rules or SelectionRules()
     if not path.is_dir():
         if not path.exists():
             raise InputError(f"{path} does not exist; check the path")
         name = _name(path, path.parent)
-        return Holdings((ImageSource(name, path, name),))
+        return ImageIndex((ImageSource(name, path, name),))
     files = sorted(file for file in path.rglob("*") if file.name.lower().endswith(SUFFIXES) and file.is_file())
     found = [ImageSource(_name(file, path), file, _name(file, path)) for file in files]
     choices = _choices(path, rules)
@@ -128,10 +128,10 @@ def look_into(path: Path, rules: ChoiceRules | None = None) -> Holdings:
         raise InputError(f"{path} holds no image; give an image file ({', '.join(SUFFIXES)}) or a DICOM folder")
     if not found:
         raise InputError(f"{path} holds no T2 sagittal or axial series: {_rejections(choices)}; name one with series=")
-    return Holdings(tuple(found), choices)
+    return ImageIndex(tuple(found), choices)
 
 
-def _choices(folder: Path, rules: ChoiceRules) -> tuple[StudyChoice, ...]:
+def _choices(folder: Path, rules: SelectionRules) -> tuple[StudySelection, ...]:
     pseudonyms = rules.pseudonyms()
     choices = tuple(choose(study, rules, pseudonyms) for study in index_folder(folder, pseudonyms))
     if rules.series and choices and not any(choice.blocks for choice in choices):
@@ -140,7 +140,7 @@ def _choices(folder: Path, rules: ChoiceRules) -> tuple[StudyChoice, ...]:
     return choices
 
 
-def _rejections(choices: tuple[StudyChoice, ...]) -> str:
+def _rejections(choices: tuple[StudySelection, ...]) -> str:
     verdicts = [verdict for choice in choices for verdict in choice.verdicts]
     return "; ".join(f"{verdict.series}, {verdict.reasons[-1]}" for verdict in verdicts[:_MOST_REJECTIONS])
 

@@ -10,8 +10,8 @@ import pytest
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
-from spinedet.imaging.dicom import ChoiceRules
-from spinedet.imaging.volume import Holdings, Volume, look_into
+from spinedet.imaging.dicom import SelectionRules
+from spinedet.imaging.volume import ImageIndex, Volume, index_images
 
 from .conftest import (
     AXIAL,
@@ -73,8 +73,8 @@ def _screenshot() -> dict[str, object]:
     }
 
 
-def reasons(holdings: Holdings) -> dict[str, str]:
-    return {v.series: "; ".join(v.reasons) for choice in holdings.choices for v in choice.verdicts}
+def reasons(index: ImageIndex) -> dict[str, str]:
+    return {v.series: "; ".join(v.reasons) for choice in index.choices for v in choice.verdicts}
 
 
 def shows_the_tissue(volume: Volume) -> bool:
@@ -85,13 +85,13 @@ def shows_the_tissue(volume: Volume) -> bool:
 
 
 def test_everything_at_once_is_sorted_rightly(messy: Hospital) -> None:
-    holdings = look_into(messy.folder)
+    index = index_images(messy.folder)
     blocks = [f"series-7-block-{number}" for number in (1, 2, 3, 4)]
-    assert [source.id for source in holdings.images] == ["series-5", *blocks]
-    assert [source.plane for source in holdings.images] == [Plane.SAGITTAL, *[Plane.AXIAL] * 4]
-    assert {source.study for source in holdings.images} == {"study"}
-    assert all(shows_the_tissue(source.read()) for source in holdings.images)
-    told = reasons(holdings)
+    assert [source.id for source in index.images] == ["series-5", *blocks]
+    assert [source.plane for source in index.images] == [Plane.SAGITTAL, *[Plane.AXIAL] * 4]
+    assert {source.study for source in index.images} == {"study"}
+    assert all(shows_the_tissue(source.read()) for source in index.images)
+    told = reasons(index)
     assert "several planes, as localisers do" in told["series-1-block-1"]
     assert told["series-2"].endswith("tags: T1: TE 11 ms, TR 600 ms")
     assert told["series-3"].endswith("tags: STIR: inversion recovery, TI 160 ms")
@@ -106,8 +106,8 @@ def test_everything_at_once_is_sorted_rightly(messy: Hospital) -> None:
 
 
 def test_angled_blocks_keep_their_own_tilt_from_head_to_foot(messy: Hospital) -> None:
-    holdings = look_into(messy.folder)
-    for source, cut in zip(holdings.images[1:], DISCS, strict=True):
+    index = index_images(messy.folder)
+    for source, cut in zip(index.images[1:], DISCS, strict=True):
         grid = source.read().grid
         assert grid.shape == (80, 80, cut.slices)
         assert grid.spacing == pytest.approx([1.25, 1.25, 4.0], abs=1e-4)
@@ -117,63 +117,63 @@ def test_angled_blocks_keep_their_own_tilt_from_head_to_foot(messy: Hospital) ->
 
 
 def test_nothing_of_the_patient_is_told(messy: Hospital) -> None:
-    holdings = look_into(messy.folder)
-    told = repr(holdings.choices)
+    index = index_images(messy.folder)
+    told = repr(index.choices)
     assert all(secret not in told for secret in ("ecret", "19500101", messy.study, *messy.uids.values()))
 
 
 def test_the_caller_has_the_last_word(messy: Hospital) -> None:
     folder = messy.folder
-    by_uid = look_into(folder, ChoiceRules(series=[messy.uids[3]]))
-    by_name = look_into(folder, ChoiceRules(series=["series-3", "series-7-block-4"]))
+    by_uid = index_images(folder, SelectionRules(series=[messy.uids[3]]))
+    by_name = index_images(folder, SelectionRules(series=["series-3", "series-7-block-4"]))
     assert [source.id for source in by_uid.images] == ["series-3"]
     assert [source.id for source in by_name.images] == ["series-3", "series-7-block-4"]
     assert reasons(by_uid)["series-5"].startswith("not named by series=")
     with pytest.raises(InputError, match=r"series-77.*it holds series-1-block-1"):
-        look_into(folder, ChoiceRules(series=["series-77"]))
+        index_images(folder, SelectionRules(series=["series-77"]))
     with pytest.raises(InputError, match=r"series-4.*coronal"):
-        look_into(folder, ChoiceRules(series=["series-4"]))
+        index_images(folder, SelectionRules(series=["series-4"]))
 
 
 def test_without_tags_the_description_tells(hospital: Hospital) -> None:
     hospital.series(1, [BACK], {"SeriesDescription": "T1 sag"})
     hospital.series(2, [BACK], {"SeriesDescription": "t2_tse_sag"})
     hospital.series(3, [BACK], {})
-    holdings = look_into(hospital.folder)
-    assert [source.id for source in holdings.images] == ["series-2"]
-    told = reasons(holdings)
+    index = index_images(hospital.folder)
+    assert [source.id for source in index.images] == ["series-2"]
+    told = reasons(index)
     assert told["series-1"].endswith("description: T1: tags are silent, the description says so")
     assert told["series-3"].endswith("series-2 shows the same part and is preferred: it says that it is T2")
 
 
 def test_what_says_nothing_is_taken_when_there_is_nothing_better(hospital: Hospital) -> None:
     hospital.series(1, [BACK], {})
-    holdings = look_into(hospital.folder)
-    assert [source.id for source in holdings.images] == ["series-1"]
-    assert "neither tags nor description say how it is weighted" in reasons(holdings)["series-1"]
+    index = index_images(hospital.folder)
+    assert [source.id for source in index.images] == ["series-1"]
+    assert "neither tags nor description say how it is weighted" in reasons(index)["series-1"]
 
 
 def test_stations_of_a_whole_spine_are_all_read(hospital: Hospital) -> None:
     for number, height in ((1, 180.0), (2, 0.0), (3, 4.0)):
         hospital.series(number, [Cut(SAGITTAL, (0, 0, height), 9, shape=(160, 60))], T2_TAGS)
-    holdings = look_into(hospital.folder)
-    assert [source.id for source in holdings.images] == ["series-1", "series-2"]
-    assert "shows the same part" in reasons(holdings)["series-3"]
+    index = index_images(hospital.folder)
+    assert [source.id for source in index.images] == ["series-1", "series-2"]
+    assert "shows the same part" in reasons(index)["series-3"]
 
 
 def test_a_study_without_t2_is_refused_with_the_reasons(hospital: Hospital) -> None:
     hospital.series(1, [BACK], T1_TAGS)
     with pytest.raises(InputError, match=r"no T2 sagittal or axial series: series-1, tags: T1.*series="):
-        look_into(hospital.folder)
+        index_images(hospital.folder)
 
 
 def test_copies_under_one_name_and_under_another_are_left_out(hospital: Hospital) -> None:
     files = hospital.series(1, [BACK], T2_TAGS)
     shutil.copy(files[0], files[0].with_name("copy"))
     hospital.image(1, BACK, BACK.positions()[4], T2_TAGS)
-    holdings = look_into(hospital.folder)
-    assert holdings.images[0].read().array.shape == (60, 160, 9)
-    told = reasons(holdings)["series-1"]
+    index = index_images(hospital.folder)
+    assert index.images[0].read().array.shape == (60, 160, 9)
+    told = reasons(index)["series-1"]
     assert "1 copies of the same image left out" in told
     assert "1 images with equal pixels at a place already filled left out" in told
 
@@ -181,19 +181,19 @@ def test_copies_under_one_name_and_under_another_are_left_out(hospital: Hospital
 def test_echoes_of_one_series_come_apart(hospital: Hospital) -> None:
     hospital.series(1, [BACK], {**T2_TAGS, "EchoTime": 20.0})
     hospital.series(1, [BACK], T2_TAGS)
-    holdings = look_into(hospital.folder)
-    (source,) = holdings.images
+    index = index_images(hospital.folder)
+    (source,) = index.images
     assert source.block is not None
     assert source.block.acquisition.echo_time == 102.0
-    assert any("PD: TE 20 ms" in reason for reason in reasons(holdings).values())
+    assert any("PD: TE 20 ms" in reason for reason in reasons(index).values())
 
 
 def test_an_odd_image_in_a_series_does_not_spoil_it(hospital: Hospital) -> None:
     hospital.series(1, [BACK], T2_TAGS)
     hospital.series(1, [Cut(SAGITTAL, (0, 0, 0), 1, shape=(64, 64))], T2_TAGS)
-    holdings = look_into(hospital.folder)
-    assert [source.read().array.shape for source in holdings.images] == [(60, 160, 9)]
-    assert "single slice" in "".join(reasons(holdings).values())
+    index = index_images(hospital.folder)
+    assert [source.read().array.shape for source in index.images] == [(60, 160, 9)]
+    assert "single slice" in "".join(reasons(index).values())
 
 
 def test_a_hole_is_a_fault_of_a_sagittal_stack_and_an_end_of_an_axial_one(hospital: Hospital) -> None:
@@ -202,26 +202,26 @@ def test_a_hole_is_a_fault_of_a_sagittal_stack_and_an_end_of_an_axial_one(hospit
     hospital.series(2, [BACK], T2_TAGS)
     upper, lower = (Cut(AXIAL, (0, 0, height), 5, shape=(80, 80)) for height in (40.0, 0.0))
     hospital.series(3, [upper, lower], T2_TAGS)
-    holdings = look_into(hospital.folder)
-    assert [source.id for source in holdings.images] == ["series-2", "series-3-block-1", "series-3-block-2"]
-    assert all(shows_the_tissue(source.read()) for source in holdings.images)
-    assert "1 slice(s) are missing" in reasons(holdings)["series-1"]
+    index = index_images(hospital.folder)
+    assert [source.id for source in index.images] == ["series-2", "series-3-block-1", "series-3-block-2"]
+    assert all(shows_the_tissue(source.read()) for source in index.images)
+    assert "1 slice(s) are missing" in reasons(index)["series-1"]
 
 
 def test_an_enhanced_file_is_read_frame_by_frame(hospital: Hospital) -> None:
     hospital.enhanced(1, BACK, T2_TAGS, slopes=(1.0, 0.5))
     hospital.enhanced(2, DISCS[1], T2_TAGS)
     hospital.enhanced(3, BACK, T1_TAGS)
-    holdings = look_into(hospital.folder)
-    assert [source.id for source in holdings.images] == ["series-1", "series-2"]
-    assert all(shows_the_tissue(source.read()) for source in holdings.images)
+    index = index_images(hospital.folder)
+    assert [source.id for source in index.images] == ["series-1", "series-2"]
+    assert all(shows_the_tissue(source.read()) for source in index.images)
 
 
 def test_two_studies_are_kept_apart(tmp_path: Path) -> None:
     for name in ("one", "two"):
         Hospital(tmp_path / name).series(1, [BACK], T2_TAGS)
-    holdings = look_into(tmp_path, ChoiceRules(salt="pepper"))
-    studies = [source.study for source in holdings.images]
+    index = index_images(tmp_path, SelectionRules(salt="pepper"))
+    studies = [source.study for source in index.images]
     assert len(set(studies)) == 2
     assert all(name.startswith("study-") for name in studies)
-    assert studies == [source.study for source in look_into(tmp_path, ChoiceRules(salt="pepper")).images]
+    assert studies == [source.study for source in index_images(tmp_path, SelectionRules(salt="pepper")).images]

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from spinedet.core.errors import InputError
-from spinedet.imaging.dicom.records import GREY, Acquisition, Pseudonyms, Sheet, Slice
+from spinedet.imaging.dicom.records import GREY, Acquisition, PixelMatrix, Pseudonyms, Slice
 
 # Only these are parsed; those that name somebody are hashed before anything is kept.
 _HASHED_TAGS = ["PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
@@ -88,7 +88,7 @@ class HeaderReader:
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
-        self._sheets: dict[Sheet, Sheet] = {}
+        self._matrices: dict[PixelMatrix, PixelMatrix] = {}
         self._acquisitions: dict[Acquisition, Acquisition] = {}
 
     def read(self, file: Path) -> Header | None:
@@ -112,12 +112,12 @@ class HeaderReader:
     def _slices(self, file: Path, header: Dataset, instance: int) -> Iterator[Slice]:
         for number in range(max(1, _whole(header, "NumberOfFrames"))):
             groups = functional_groups(header, number)
-            sheet, acquisition = _sheet(header, groups), _acquisition(header, groups)
+            matrix, acquisition = _pixel_matrix(header, groups), _acquisition(header, groups)
             yield Slice(
                 file=str(file),
                 frame=number,
                 instance=instance + number,
-                sheet=self._sheets.setdefault(sheet, sheet),
+                matrix=self._matrices.setdefault(matrix, matrix),
                 acquisition=self._acquisitions.setdefault(acquisition, acquisition),
                 position=_floats(groups, "ImagePositionPatient") or _floats([header], "ImagePositionPatient"),
             )
@@ -160,9 +160,9 @@ def _items(sequence: Iterable[Dataset]) -> list[Dataset]:
     return [inner for group in groups for inner in group]
 
 
-def _sheet(header: Dataset, groups: list[Dataset]) -> Sheet:
+def _pixel_matrix(header: Dataset, groups: list[Dataset]) -> PixelMatrix:
     sources = [*groups, header]
-    return Sheet(
+    return PixelMatrix(
         shape=(_whole(header, "Rows"), _whole(header, "Columns")),
         spacing=_floats(sources, "PixelSpacing"),
         orientation=_floats(sources, "ImageOrientationPatient"),

@@ -39,7 +39,7 @@ class Pseudonyms:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class PixelMatrix:
     """The pixel matrix of an image and its directions, LPS; what the file does not say is empty.
 
     Attributes:
@@ -70,7 +70,7 @@ class Sheet:
 
 @lru_cache(maxsize=4096)
 def _directions(orientation: tuple[float, ...]) -> Array:
-    """As `Sheet.directions`; NaN when the two directions are one."""
+    """As `PixelMatrix.directions`; NaN when the two directions are one."""
     along_columns, along_rows = np.reshape(orientation, (2, 3)).astype(np.float64)
     normal = np.cross(along_columns, along_rows)
     rows = np.stack([along_columns, np.cross(normal, along_columns), normal])
@@ -118,7 +118,7 @@ class Slice:
     file: str
     frame: int
     instance: int
-    sheet: Sheet
+    matrix: PixelMatrix
     acquisition: Acquisition
     position: tuple[float, ...]
 
@@ -130,4 +130,4 @@ class Slice:
     @property
     def placed(self) -> bool:
         """Whether the file says where its pixels lie."""
-        return self.sheet.framed and len(self.position) == 3
+        return self.matrix.framed and len(self.position) == 3

@@ -30,7 +30,7 @@ _NEW_COVERAGE = 0.5
 
 
 @dataclass
-class ChoiceRules:
+class SelectionRules:
     """How series are chosen from DICOM studies.
 
     Attributes:
@@ -62,7 +62,7 @@ class ChoiceRules:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SeriesDecision:
     """What was decided about one stack.
 
     Attributes:
@@ -79,12 +79,12 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class StudyChoice:
+class StudySelection:
     """A study with the stacks to read, and the verdict on every stack it holds."""
 
     study: DicomStudy
     blocks: tuple[tuple[Plane, Block], ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[SeriesDecision, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +119,7 @@ class _Candidate:
         )
 
 
-def choose(study: DicomStudy, rules: ChoiceRules, pseudonyms: Pseudonyms) -> StudyChoice:
+def choose(study: DicomStudy, rules: SelectionRules, pseudonyms: Pseudonyms) -> StudySelection:
     """The stacks to read and the reason for every choice and rejection.
 
     A sagittal T2 series with the best rank is taken, then every other one that covers another part of the spine, and
@@ -131,7 +131,7 @@ def choose(study: DicomStudy, rules: ChoiceRules, pseudonyms: Pseudonyms) -> Stu
     blocks = {series: split_series(series.id, series.slices) for series in study.series}
     if rules.series:
         return _as_told(study, blocks, rules, pseudonyms)
-    verdicts: dict[str, Verdict] = {}
+    verdicts: dict[str, SeriesDecision] = {}
     candidates: list[_Candidate] = []
     for series, parts in blocks.items():
         groups: dict[tuple[Plane, frozenset[str], str | None], list[Block]] = {}
@@ -144,10 +144,12 @@ def choose(study: DicomStudy, rules: ChoiceRules, pseudonyms: Pseudonyms) -> Stu
         for (plane, _, _), alike in groups.items():
             candidates.append(_Candidate(series, plane, weighting_of(alike[0].acquisition), tuple(alike)))
     chosen = [pair for plane in Plane for pair in _best(candidates, plane, verdicts)]
-    return StudyChoice(study, tuple(chosen), tuple(verdicts.values()))
+    return StudySelection(study, tuple(chosen), tuple(verdicts.values()))
 
 
-def _best(candidates: Sequence[_Candidate], plane: Plane, verdicts: dict[str, Verdict]) -> list[tuple[Plane, Block]]:
+def _best(
+    candidates: Sequence[_Candidate], plane: Plane, verdicts: dict[str, SeriesDecision]
+) -> list[tuple[Plane, Block]]:
     """The stacks of one plane to read; the verdicts say why."""
     covered: set[int] = set()
     chosen: list[tuple[Plane, Block]] = []
@@ -187,13 +189,13 @@ def _preference(one: _Candidate, best: _Candidate) -> str:
     return differ[0] if differ else "it comes first"
 
 
-def _with(verdict: Verdict, chosen: bool, reason: str) -> Verdict:
-    return Verdict(
+def _with(verdict: SeriesDecision, chosen: bool, reason: str) -> SeriesDecision:
+    return SeriesDecision(
         verdict.series, verdict.plane, verdict.weighting, chosen, verdict.summary, (*verdict.reasons, reason)
     )
 
 
-def _judge(block: Block, several_planes: bool, rules: ChoiceRules) -> Verdict:
+def _judge(block: Block, several_planes: bool, rules: SelectionRules) -> SeriesDecision:
     """Whether a stack may be chosen: geometry first, then tags and description."""
     plane = plane_of_block(block) if block.placed else None
     weighting = weighting_of(block.acquisition)
@@ -203,7 +205,9 @@ def _judge(block: Block, several_planes: bool, rules: ChoiceRules) -> Verdict:
     if not wrong:
         source = "description" if weighting.source == "description" else "tags"
         reasons.append(f"{source}: {contrast or weighting.reason}")
-    return Verdict(block.id, plane, weighting.name, not wrong and not contrast, block.summary, (*reasons, *block.notes))
+    return SeriesDecision(
+        block.id, plane, weighting.name, not wrong and not contrast, block.summary, (*reasons, *block.notes)
+    )
 
 
 def _geometry(block: Block, plane: Plane | None) -> str:
@@ -218,7 +222,7 @@ def _wrong_image(block: Block) -> str | None:
     return None
 
 
-def _wrong_geometry(block: Block, plane: Plane | None, several_planes: bool, rules: ChoiceRules) -> str | None:
+def _wrong_geometry(block: Block, plane: Plane | None, several_planes: bool, rules: SelectionRules) -> str | None:
     if several_planes or plane is None:
         return "the series shows several planes, as localisers do" if several_planes else "coronal slices"
     grid, slices = block.grid, len(block.slices)
@@ -254,7 +258,7 @@ def _wrong_contrast(acquisition: Acquisition, weighting: Weighting) -> str | Non
 
 def plane_of_block(block: Block) -> Plane | None:
     """The plane of a stack; axial ones may follow a disc's tilt. None when it is coronal."""
-    normal = np.abs(LPS_TO_RAS[:3, :3] @ block.slices[0].sheet.directions[2])
+    normal = np.abs(LPS_TO_RAS[:3, :3] @ block.slices[0].matrix.directions[2])
     if normal[0] > _SAGITTAL_COSINE:
         return Plane.SAGITTAL
     steep = normal[2] < _LIKELY_AXIAL_COSINE
@@ -275,12 +279,12 @@ def _heights(grid: Grid, plane: Plane) -> range:
 
 
 def _as_told(
-    study: DicomStudy, blocks: dict[DicomSeries, tuple[Block, ...]], rules: ChoiceRules, pseudonyms: Pseudonyms
-) -> StudyChoice:
+    study: DicomStudy, blocks: dict[DicomSeries, tuple[Block, ...]], rules: SelectionRules, pseudonyms: Pseudonyms
+) -> StudySelection:
     """The stacks that the caller names, and no others."""
     wanted = {*rules.series, *map(pseudonyms.of, rules.series)}
     chosen: list[tuple[Plane, Block]] = []
-    verdicts: list[Verdict] = []
+    verdicts: list[SeriesDecision] = []
     for series, parts in blocks.items():
         for block in parts:
             taken = bool(wanted & {series.id, series.key, block.id})
@@ -291,5 +295,5 @@ def _as_told(
                 chosen.append((plane, block))
             reason = "named by series=" if taken else "not named by series="
             weighting = weighting_of(block.acquisition).name
-            verdicts.append(Verdict(block.id, plane, weighting, taken, block.summary, (reason, *block.notes)))
-    return StudyChoice(study, tuple(chosen), tuple(verdicts))
+            verdicts.append(SeriesDecision(block.id, plane, weighting, taken, block.summary, (reason, *block.notes)))
+    return StudySelection(study, tuple(chosen), tuple(verdicts))

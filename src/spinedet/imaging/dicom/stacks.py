@@ -63,21 +63,21 @@ class Block:
         """
         if self.fault:
             raise InputError(f"{self.id}: {self.fault}")
-        first, sheet = self.slices[0], self.slices[0].sheet
+        first, matrix = self.slices[0], self.slices[0].matrix
         pitch = float(_heights(self.slices)[-1]) / (len(self.slices) - 1)
         affine = np.eye(4)
-        affine[:3, :3] = sheet.directions.T * [sheet.spacing[1], sheet.spacing[0], pitch]
+        affine[:3, :3] = matrix.directions.T * [matrix.spacing[1], matrix.spacing[0], pitch]
         affine[:3, 3] = first.position
-        return Grid((sheet.shape[1], sheet.shape[0], len(self.slices)), LPS_TO_RAS @ affine)
+        return Grid((matrix.shape[1], matrix.shape[0], len(self.slices)), LPS_TO_RAS @ affine)
 
     @property
     def summary(self) -> str:
         """Size and orientation in a few words."""
-        rows, columns = self.slices[0].sheet.shape
+        rows, columns = self.slices[0].matrix.shape
         words = f"{len(self.slices)} image{'s' * (len(self.slices) > 1)} of {rows} x {columns}"
         if not self.placed:
             return words
-        normal = (LPS_TO_RAS[:3, :3] @ self.slices[0].sheet.directions[2]).round(2) + 0.0
+        normal = (LPS_TO_RAS[:3, :3] @ self.slices[0].matrix.directions[2]).round(2) + 0.0
         return f"{words}, normal {normal.tolist()}"
 
 
@@ -101,7 +101,7 @@ def _without_copies(slices: Sequence[Slice]) -> tuple[list[Slice], int]:
 def _by_frame(slices: Sequence[Slice]) -> list[list[Slice]]:
     """Slices of one matrix, pixel spacing and direction; those that are not placed, apart."""
     groups: list[list[Slice]] = []
-    for alike in _grouped(slices, lambda piece: (piece.sheet, piece.placed)):
+    for alike in _grouped(slices, lambda piece: (piece.matrix, piece.placed)):
         home = next((group for group in groups if _same_frame(group[0], alike[0])), None)
         if home is None:
             groups.append(alike)
@@ -118,22 +118,22 @@ def _grouped(slices: Sequence[Slice], key: Callable[[Slice], Hashable]) -> list[
 
 
 def _same_frame(one: Slice, two: Slice) -> bool:
-    if one.placed != two.placed or one.sheet.shape != two.sheet.shape or _colour(one) != _colour(two):
+    if one.placed != two.placed or one.matrix.shape != two.matrix.shape or _colour(one) != _colour(two):
         return False
     return not one.placed or (
-        np.abs(np.subtract(one.sheet.spacing, two.sheet.spacing)).max() <= _SAME_SPACING_MM
-        and np.abs(one.sheet.directions - two.sheet.directions).max() < _SAME_DIRECTION
+        np.abs(np.subtract(one.matrix.spacing, two.matrix.spacing)).max() <= _SAME_SPACING_MM
+        and np.abs(one.matrix.directions - two.matrix.directions).max() < _SAME_DIRECTION
     )
 
 
 def _colour(piece: Slice) -> bool:
-    return piece.sheet.samples > 1 or piece.sheet.photometric != GREY
+    return piece.matrix.samples > 1 or piece.matrix.photometric != GREY
 
 
 def _stacks(name: str, alike: list[Slice]) -> list[Block]:
     """Blocks of slices that share a frame."""
     if _colour(alike[0]):
-        kind = alike[0].sheet.photometric
+        kind = alike[0].matrix.photometric
         return [Block(name, tuple(alike), f"colour or inverted images ({kind}); give the original series")]
     if not alike[0].placed:
         fault = "does not say where its images lie (a screenshot?); give the original series"
@@ -160,19 +160,19 @@ def _columns(alike: list[Slice]) -> list[list[Slice]]:
 def _sideways(one: Slice, two: Slice) -> float:
     """Distance of the slices' first pixels across their common normal, mm."""
     apart = np.subtract(two.position, one.position)
-    return float(np.linalg.norm(one.sheet.directions[:2] @ apart))
+    return float(np.linalg.norm(one.matrix.directions[:2] @ apart))
 
 
 def _sorted(slices: Sequence[Slice]) -> tuple[Slice, ...]:
     """By position along the normal, along which slices were found in files of any name and number."""
-    normal = slices[0].sheet.directions[2]
+    normal = slices[0].matrix.directions[2]
     return tuple(sorted(slices, key=lambda piece: float(normal @ np.array(piece.position))))
 
 
 def _heights(stack: Sequence[Slice]) -> Array:
     """Positions along the first slice's normal, mm from the first slice."""
     positions = np.array([piece.position for piece in stack])
-    return (positions - positions[0]) @ stack[0].sheet.directions[2]
+    return (positions - positions[0]) @ stack[0].matrix.directions[2]
 
 
 def _pieces(name: str, column: list[Slice]) -> list[Block]:
@@ -246,7 +246,7 @@ def _cut(name: str, stack: list[Slice]) -> list[Block]:
     steps = np.diff(_heights(stack))
     pitch = float(np.median(steps))
     holes = [index + 1 for index, step in enumerate(steps) if step > _GAP * pitch]
-    if holes and abs(stack[0].sheet.directions[2, 0]) > _SAGITTAL_COSINE:
+    if holes and abs(stack[0].matrix.directions[2, 0]) > _SAGITTAL_COSINE:
         lost = int(np.round(steps / pitch - 1).sum())
         return [Block(name, tuple(stack), f"{lost} slice(s) are missing between the others; export the series again")]
     parts = [tuple(stack[start:end]) for start, end in pairwise([0, *holes, len(stack)])]
