@@ -9,6 +9,9 @@ import SimpleITK
 from numpy.typing import NDArray
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
+from tests.scoring.conftest import draw
+
+__all__ = ["draw"]
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 # A sagittal stack as scanners store it, in ITK's LPS: slices to the patient's left, rows to the feet, columns back.
