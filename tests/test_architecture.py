@@ -134,6 +134,14 @@ def test_the_table_of_floors() -> None:
     assert {module_of(path) for path in SOURCES} >= {"spinedet", "spinedet.core", "spinedet.core.types"}
 
 
+def test_contributing_names_files_that_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text[text.index("| question") : text.index("## Conventions")]
+    paths = re.findall(r"`([\w/]+(?:\.py|/))`", table)
+    assert len(paths) >= 10
+    assert [path for path in paths if not (SRC / "spinedet" / path).exists()] == []
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_imports_go_down(path: Path) -> None:
     module = module_of(path)
