@@ -148,7 +148,7 @@ def test_grades_make_lesions_negatives_and_regions_to_ignore(rsna: Path) -> None
     assert told["foraminal_stenosis", "L4/L5"].attributes["side"] == "left"
     assert told["subarticular_stenosis", "L4/L5"].attributes["side"] == "right"
     assert told["subarticular_stenosis", "L5/S1"].ignore
-    assert {negative["level"] for negative in study.negatives} == {"L5/S1"}
+    assert {negative.level for negative in study.negatives} == {"L5/S1"}
     types = read(rsna, classes="types", positive=["Severe"])
     assert {x.category for x in types.study.lesions if not x.ignore} == {"central_stenosis"}
 

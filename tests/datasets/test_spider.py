@@ -73,8 +73,8 @@ def test_a_bulging_disc_is_a_lesion_and_a_sound_one_a_negative(spider: Path) -> 
     assert lesion.box.center == pytest.approx((2.0, -17.25, 74.25))
     assert lesion.box.size == pytest.approx((8.0, 5.0, 2.0))
     (negative,) = study.negatives
-    assert negative["level"] == "L4/L5"
-    assert negative["box"]["center"] == pytest.approx((2.0, -17.25, 79.25))
+    assert negative.level == "L4/L5"
+    assert negative.box.center == pytest.approx((2.0, -17.25, 79.25))
 
 
 def test_the_study_carries_person_and_scanner(spider: Path) -> None:

@@ -67,7 +67,7 @@ def test_codes_become_lesions_in_millimetres(tmp_path: Path) -> None:
     # 36 x 39 x 14 mm, narrowed where the small image ends: 6 mm aside, 7.6 mm behind and 4.75 mm below.
     assert lesion.box.size == pytest.approx((12.0, 15.2, 9.5))
     assert (lesion.category, lesion.origin.value) == ("degeneration", "point")
-    assert [negative["level"] for negative in study.negatives] == ["L3/L4", "L2/L3"]
+    assert [negative.level for negative in study.negatives] == ["L3/L4", "L2/L3"]
 
 
 def test_only_the_annotated_series_goes_on(tmp_path: Path) -> None:

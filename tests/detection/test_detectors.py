@@ -12,9 +12,10 @@ from torch import Tensor
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
-from spinedet.detection.batch import Batch, Targets
+from spinedet.detection.batch import Batch, Structures, Targets
 from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
 from spinedet.detection.models import CONFIGS, Card, Detector, ModelConfig, build
+from spinedet.detection.models.disc_grader import GraderConfig
 from spinedet.detection.models.retinanet import RetinaNetConfig
 
 CARD = Card(
@@ -22,10 +23,20 @@ CARD = Card(
     spacing=(4.0, 1.6, 1.6),
     mean_size=(40.0, 12.0, 35.0),
     sizes=((16.0, 8.0, 16.0), (24.0, 12.0, 24.0)),
+    structures=True,
+    grades=("pfirrmann", "bulging"),
 )
 SHAPE = (8, 48, 32)
 SMALL: dict[str, dict[str, Any]] = {
     "set": {"width": 4, "channels": 24, "heads": 2, "decoder_layers": 2, "queries": 6},
+    "graded": {
+        "width": 4,
+        "channels": 24,
+        "heads": 2,
+        "decoder_layers": 2,
+        "queries": 6,
+        "grader": GraderConfig(width=4, channels=8, heads=2, dropout=0.0),
+    },
     "dense": {"width": 4, "channels": 24, "heads": 2, "queries": 6},
     "detr": {"width": 4, "channels": 24, "heads": 2, "encoder_layers": 1, "decoder_layers": 2, "queries": 6},
     "retinanet": {"width": 4, "channels": 24},
@@ -65,7 +76,9 @@ def detector(config: ModelConfig) -> Detector:
 def lesions(count: int, ignored: int = 0) -> Targets:
     boxes = torch.tensor([[16.0, 20.0 + 12 * n, 25.0, 20.0, 10.0, 20.0] for n in range(count)]).reshape(-1, 6)
     ignore = torch.tensor([n < ignored for n in range(count)], dtype=torch.bool)
-    return Targets(boxes, torch.arange(count) % 2, ignore, severity=torch.arange(count) % 4 + 0.0)
+    grades = torch.tensor([[1.0 + n, n % 2, torch.nan, torch.nan] for n in range(count)]).reshape(-1, 4)
+    structures = Structures(boxes, torch.nn.functional.one_hot(torch.arange(count) % 2, 2).float(), ignore, grades)
+    return Targets(boxes, torch.arange(count) % 2, ignore, torch.arange(count) % 4 + 0.0, structures)
 
 
 def batch(*targets: Targets) -> Batch:

@@ -49,7 +49,7 @@ def test_boxes_of_neighbouring_slices_are_one_lesion(voc: Path) -> None:
     assert (linked.level, linked.attributes["side"], linked.attributes["severity"]) == ("L4/L5", "left", 2)
     assert apart.box.size == pytest.approx((4.0, 3.2, 2.0))
     (negative,) = study.negatives
-    assert (negative["level"], negative["attributes"]["severity"]) == ("L5/S1", 0)
+    assert (negative.level, negative.attributes["severity"]) == ("L5/S1", 0)
 
 
 def test_the_settings_change_the_boxes(voc: Path) -> None:

@@ -168,7 +168,7 @@ SHEAR = np.eye(4) + 0.2 * np.eye(4, k=1)
         (named("x.jpg", b""), "no image file that spinedet reads"),
         (named("x.dcm", b""), "give the series' folder"),
         (lambda folder: save(folder / "x.nii", VALUES[0]), "2D"),
-        (lambda folder: save(folder / "x.nii", VALUES[..., :1]), "2D"),
+        (lambda folder: save(folder / "x.nii", VALUES[:1, :, :1]), "2D"),
         (flat_mha, "2D"),
         (lambda folder: save(folder / "x.nii", np.stack([VALUES] * 2, axis=-1)), "several volumes"),
         (four_mha, "several volumes"),
@@ -190,6 +190,11 @@ def test_what_is_no_volume_is_refused(tmp_path: Path, make: Callable[[Path], Pat
     with pytest.raises(InputError, match=message) as refusal:
         read_volume(path)
     assert str(path) in str(refusal.value)
+
+
+def test_a_single_slice_is_a_volume(tmp_path: Path) -> None:
+    volume = read_volume(save(tmp_path / "x.nii", VALUES[..., :1]))
+    assert volume.array.shape == (*VALUES.shape[:2], 1)
 
 
 def test_the_qform_serves_when_there_is_no_sform(tmp_path: Path) -> None:

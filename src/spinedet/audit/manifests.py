@@ -114,6 +114,10 @@ def _references(manifest: Manifest) -> Iterator[Fault]:
             if lesion.category not in manifest.categories:
                 told = f"category {lesion.category!r} is not among the manifest's; add it there or correct it"
                 yield Fault("unknown_category", Severity.ERROR, where, told)
+        for number, negative in enumerate(study.negatives):
+            if negative.series not in known:
+                told = f"the study has no series {negative.series!r}; correct the negative's series"
+                yield Fault("unknown_series", Severity.ERROR, (study.id, f"negative {number}"), told)
 
 
 def _repeats(ids: Iterable[str], where: tuple[str, ...], what: str) -> Iterator[Fault]:

@@ -85,7 +85,7 @@ def check_study(study: Study, categories: set[str], where: str) -> None:
     """Refuse a study whose parts do not fit together.
 
     Raises:
-        InputError: ids that repeat, or a lesion of a series or category that there is not.
+        InputError: ids that repeat, or a lesion or negative of a series or category that there is not.
     """
     refuse_repeats((s.id for s in study.series), where, "series")
     refuse_repeats((lesion.id for lesion in study.lesions), where, "lesion")
@@ -98,6 +98,9 @@ def check_study(study: Study, categories: set[str], where: str) -> None:
                 f"{where}, lesion {lesion.id!r}, category: unknown category {lesion.category!r}; "
                 f"the manifest's categories are {sorted(categories)}"
             )
+    for number, negative in enumerate(study.negatives):
+        if negative.series not in known:
+            raise InputError(f"{where}, negative {number}, series: the study has no series {negative.series!r}")
 
 
 def refuse_leakage(studies: Iterable[Study], source: str) -> None:

@@ -135,8 +135,21 @@ class Lesion(Record):
         return float(told) if is_number(told) else math.nan
 
 
+class Negative(Record):
+    """A place of the same kind as the lesions that was assessed and found sound."""
+
+    series: Name
+    level: Level = None
+    box: Box
+    attributes: dict[str, FiniteJson] = Field(default_factory=dict)
+
+
 class Finding(Record):
-    """One statement of a detector about one series; `severity` is a grade, and absent where nobody graded."""
+    """One statement of a detector about one series.
+
+    `severity` and `grades` are absent where nothing was graded: the expected grade on each ordinal scale, and for
+    what is present or not its probability (`core.grades`).
+    """
 
     series: Name
     category: Name
@@ -144,12 +157,20 @@ class Finding(Record):
     level: Level = None
     box: Box
     severity: FiniteFloat | None = Field(default=None, exclude_if=is_none)
+    grades: dict[str, FiniteFloat] | None = Field(default=None, exclude_if=is_none)
 
     @field_validator("severity", mode="before")
     @classmethod
     def _grade_or_nothing(cls, told: Any) -> Any:
         """Other detectors may say other things under this name; those are no grades, and no fault."""
         return told if is_number(told) and not told < 0 else None
+
+    @field_validator("grades", mode="before")
+    @classmethod
+    def _grades_or_nothing(cls, told: Any) -> Any:
+        """Likewise."""
+        numbers = isinstance(told, dict) and all(map(is_number, told.values()))
+        return {name: float(value) for name, value in told.items()} if numbers else None
 
 
 class Series(Record):
@@ -166,6 +187,7 @@ class Study(Record):
     """One examination of one patient, with its series and reference lesions.
 
     Attributes:
+        negatives: places that were assessed and found sound; they never change a match.
         region: what its manifest says it shows; written there, not here.
     """
 
@@ -176,6 +198,7 @@ class Study(Record):
     attributes: dict[str, FiniteJson] = Field(default_factory=dict)
     series: tuple[Series, ...]
     lesions: tuple[Lesion, ...] = ()
+    negatives: tuple[Negative, ...] = ()
     excluded: str | None = None
     region: Region | None = Field(default=None, exclude=True)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from spinedet.core.errors import InputError
+from spinedet.datasets.midslices import MidslicesConfig, open_midslices
 from spinedet.datasets.rsna2024 import RsnaConfig, open_rsna
 from spinedet.datasets.spider import SpiderConfig, open_spider
 from spinedet.datasets.tianchi import TianchiConfig, open_tianchi
@@ -17,10 +18,19 @@ from spinedet.formats.slicer import SlicerConfig, open_slicer
 from spinedet.formats.voc import VocConfig, open_voc
 
 SourceConfig: TypeAlias = (
-    SpiderConfig | RsnaConfig | TianchiConfig | VocConfig | CocoConfig | MasksConfig | SlicerConfig | CsvConfig
+    SpiderConfig
+    | MidslicesConfig
+    | RsnaConfig
+    | TianchiConfig
+    | VocConfig
+    | CocoConfig
+    | MasksConfig
+    | SlicerConfig
+    | CsvConfig
 )
 SOURCES: dict[str, Any] = {
     "spider": SpiderConfig,
+    "midslices": MidslicesConfig,
     "rsna2024": RsnaConfig,
     "tianchi": TianchiConfig,
     "voc": VocConfig,
@@ -43,6 +53,8 @@ def open_dataset(root: Path, links: Path, config: SourceConfig) -> Dataset:
     if not root.exists():
         raise InputError(f"root={root} does not exist; give the folder (or file) of the data set")
     match config:
+        case MidslicesConfig():
+            dataset = open_midslices(root, links, config)
         case SpiderConfig():
             dataset = open_spider(root, config)
         case RsnaConfig():

@@ -11,7 +11,7 @@ from pathlib import Path
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array
-from spinedet.core.types import Box, FiniteJson, Lesion, Origin, Series, Split, Study
+from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Origin, Series, Split, Study
 from spinedet.datasets.rsna2024_faults import SWAPPED_SIDES, UNRELIABLE_SERIES, UNRELIABLE_STUDIES
 from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, told_apart
 from spinedet.formats.csv_columns import Row, number, read_table
@@ -197,7 +197,7 @@ def _read(exam: _Exam, config: RsnaConfig) -> Reading:
     stacks = {name: read_stacks(exam.folder / name) for name in exam.descriptions if (exam.folder / name).is_dir()}
     scans = [scan for name in sorted(stacks) for scan in _scans(exam, name, stacks[name], config)]
     lesions: list[Lesion] = []
-    negatives: list[FiniteJson] = []
+    negatives: list[Negative] = []
     unused = list(exam.unused)
     for point in exam.points:
         places = _places(point, stacks.get(point.series, []), scans, config)
@@ -215,7 +215,7 @@ def _read(exam: _Exam, config: RsnaConfig) -> Reading:
         series=tuple(Series(id=s.id, plane=s.plane, weighting=s.weighting, path=s.folder.absolute()) for s in scans),
         lesions=tuple(lesions),
         excluded=exam.excluded or (None if scans else f"no {' or '.join(config.weightings)} series here"),
-        negatives=negatives,
+        negatives=tuple(negatives),
     )
     return Reading(study, tuple(unused))
 
@@ -275,10 +275,5 @@ def _lesion(count: int, point: _Point, scan: _Scan, box: Box, config: RsnaConfig
     )
 
 
-def _negative(point: _Point, scan: _Scan, box: Box) -> FiniteJson:
-    return {
-        "series": scan.id,
-        "level": point.level,
-        "box": box.model_dump(mode="json"),
-        "attributes": _attributes(point),
-    }
+def _negative(point: _Point, scan: _Scan, box: Box) -> Negative:
+    return Negative(series=scan.id, level=point.level, box=box, attributes=_attributes(point))

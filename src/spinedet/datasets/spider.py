@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spinedet.core.anatomy import DISCS, Plane, Region
 from spinedet.core.errors import InputError
-from spinedet.core.types import Box, FiniteJson, Lesion, Origin, Series, Split, Study
+from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Origin, Series, Split, Study
 from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused
 from spinedet.formats.csv_columns import Row, number, read_table
 from spinedet.formats.mask_boxes import label_boxes, read_mask, refuse_other_grid
@@ -176,7 +176,7 @@ def _read_patient(patient: _Patient, config: SpiderConfig) -> Reading:
     wanted = sorted(name for name in patient.series if _WEIGHTINGS.get(name) in config.weightings)
     series: list[Series] = []
     lesions: list[Lesion] = []
-    negatives: list[FiniteJson] = []
+    negatives: list[Negative] = []
     unused = list(patient.unused)
     for name in wanted:
         boxes, plane = _disc_boxes(patient, name)
@@ -199,7 +199,7 @@ def _read_patient(patient: _Patient, config: SpiderConfig) -> Reading:
         series=tuple(series),
         lesions=tuple(lesions),
         excluded=None if wanted else f"no {' or '.join(config.weightings)} series here",
-        negatives=negatives,
+        negatives=tuple(negatives),
     )
     return Reading(study, tuple(unused))
 
@@ -236,16 +236,12 @@ def _lesions(patient: _Patient, series: str, disc: int, box: Box, config: Spider
         )
 
 
-def _negatives(patient: _Patient, series: str, disc: int, box: Box, config: SpiderConfig) -> Iterator[FiniteJson]:
+def _negatives(patient: _Patient, series: str, disc: int, box: Box, config: SpiderConfig) -> Iterator[Negative]:
     """The disc as a place that was looked at and found sound."""
     grades = patient.grades.get(disc)
     if grades is not None and not config.findings_of(grades):
-        yield {
-            "series": series,
-            "level": patient.level(disc),
-            "box": box.model_dump(mode="json"),
-            "attributes": {"ivd_label": disc, **grades},
-        }
+        attributes: dict[str, FiniteJson] = {"ivd_label": disc, **grades}
+        yield Negative(series=series, level=patient.level(disc), box=box, attributes=attributes)
 
 
 def _series(patient: _Patient, name: str, plane: Plane) -> Series:

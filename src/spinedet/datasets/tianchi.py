@@ -14,7 +14,7 @@ from pydicom import dcmread
 from spinedet.core.anatomy import LEVELS, Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, validate
-from spinedet.core.types import Box, FiniteJson, Lesion, Name, Origin, Record, Series, Study
+from spinedet.core.types import Box, Lesion, Name, Negative, Origin, Record, Series, Study
 from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, told_apart
 from spinedet.formats.dicom_slices import Stack, folder_of, point_box, read_stacks
 from spinedet.imaging.dicom.records import Pseudonyms
@@ -72,7 +72,7 @@ class AnnotationFile(Record):
     studies: tuple[AnnotatedStudy, ...]
 
 
-_Found: TypeAlias = Lesion | FiniteJson
+_Found: TypeAlias = Lesion | Negative
 
 
 @dataclass
@@ -172,7 +172,7 @@ def _read(folder: Path, links: Path, studies: Mapping[str, AnnotatedStudy], conf
         center="Tianchi",
         series=(series,),
         lesions=tuple(each for each in found if isinstance(each, Lesion)),
-        negatives=[each for each in found if not isinstance(each, Lesion)],
+        negatives=tuple(each for each in found if isinstance(each, Negative)),
     )
     return Reading(study, unused)
 
@@ -203,10 +203,9 @@ class _Disc:
     codes: str
 
     @property
-    def negative(self) -> FiniteJson:
-        """As a place that was looked at and found sound."""
-        box = self.box.model_dump(mode="json")
-        return {"series": _SERIES, "level": self.level, "box": box, "attributes": {"codes": self.codes}}
+    def negative(self) -> Negative:
+        """As a place that was assessed and found sound."""
+        return Negative(series=_SERIES, level=self.level, box=self.box, attributes={"codes": self.codes})
 
 
 def _made(number: int, point: TianchiPoint, place: _Slice, config: TianchiConfig) -> Iterator[_Found | Unused]:

@@ -14,6 +14,42 @@ from spinedet.core.anatomy import Plane
 
 
 @dataclass(frozen=True, slots=True)
+class Structures:
+    """The places of one scan that were assessed: those with lesions and those found sound.
+
+    Attributes:
+        boxes: (n, 6) as in `Targets`.
+        lesion: (n, categories) float32, 1 where the place holds a lesion of the category, 0 where it was found sound.
+        ignore: (n,) bool; a structure whose lesions and grades are not known.
+        grades: (n, scales) float32, NaN where unknown; `core.grades` tells the scales.
+    """
+
+    boxes: Tensor
+    lesion: Tensor
+    ignore: Tensor
+    grades: Tensor
+
+    def __post_init__(self) -> None:
+        if not len(self.boxes) == len(self.lesion) == len(self.ignore) == len(self.grades):
+            raise ValueError("structures need as many labels, flags and grades as boxes")
+
+    def to(self, *args: Any, **kwargs: Any) -> Structures:
+        """The same structures on another device."""
+        return Structures(*(t.to(*args, **kwargs) for t in (self.boxes, self.lesion, self.ignore, self.grades)))
+
+    def some(self, rows: Tensor) -> Structures:
+        """Those of these rows, or where a mask says so."""
+        return Structures(self.boxes[rows], self.lesion[rows], self.ignore[rows], self.grades[rows])
+
+    @classmethod
+    def none(cls, categories: int, scales: int) -> Structures:
+        """No structure at all."""
+        return cls(
+            torch.empty(0, 6), torch.empty(0, categories), torch.empty(0, dtype=torch.bool), torch.empty(0, scales)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Targets:
     """The reference lesions of one scan.
 
@@ -22,12 +58,14 @@ class Targets:
         labels: (n,) int64 category indices.
         ignore: (n,) bool; such a lesion is neither a positive nor a negative example.
         severity: (n,) float32 grades, NaN where a lesion's is not known, as for all of them when it is left out.
+        structures: all places that were assessed, where the reference tells; lesions are among them.
     """
 
     boxes: Tensor
     labels: Tensor
     ignore: Tensor
     severity: Tensor = None  # type: ignore[assignment]  # a tensor once it is built
+    structures: Structures | None = None
 
     def __post_init__(self) -> None:
         if self.severity is None:
@@ -44,11 +82,14 @@ class Targets:
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """The same targets on another device."""
         tensors = (self.boxes, self.labels, self.ignore, self.severity)
-        return type(self)(*(tensor.to(*args, **kwargs) for tensor in tensors))
+        structures = None if self.structures is None else self.structures.to(*args, **kwargs)
+        boxes, labels, ignore, severity = (tensor.to(*args, **kwargs) for tensor in tensors)
+        return type(self)(boxes, labels, ignore, severity, structures)
 
     def scaled(self, factor: float) -> Targets:
         """The boxes in units `factor` times as many."""
-        return replace(self, boxes=self.boxes * factor)
+        structures = self.structures and replace(self.structures, boxes=self.structures.boxes * factor)
+        return replace(self, boxes=self.boxes * factor, structures=structures)
 
     @property
     def certain(self) -> Targets:
@@ -61,17 +102,22 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Scans of one `plane`: `images` (b, 1, slices, rows, columns), normalised, and `targets` of each."""
+    """Scans of one `plane`: `images` (b, 1, slices, rows, columns), normalised, and `targets` of each.
+
+    Attributes:
+        depths: how many slices of each image are its own, from the first; the rest is padding. None is all.
+    """
 
     images: Tensor
     targets: tuple[Targets, ...]
     plane: Plane
+    depths: tuple[int, ...] | None = None
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """The same batch on another device (Lightning moves it with this)."""
         targets = tuple(each.to(*args, **kwargs) for each in self.targets)
         images = self.images.to(*args, **{"non_blocking": self.images.is_pinned()} | kwargs)
-        return type(self)(images, targets, self.plane)
+        return type(self)(images, targets, self.plane, self.depths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +128,13 @@ class Detections:
         boxes: (n, 6) mm as in `Targets`.
         scores: (n, categories) in [0, 1].
         severity: (n,) expected grades, NaN where nobody graded; None from a network that grades nothing.
+        grades: (n, scales) expected grades on the scales of the network's card, likewise.
     """
 
     boxes: Tensor
     scores: Tensor
     severity: Tensor | None = None
+    grades: Tensor | None = None
 
     def scaled(self, factor: float) -> Detections:
         """The boxes in units `factor` times as many."""
@@ -94,18 +142,27 @@ class Detections:
 
     def some(self, rows: Tensor) -> Detections:
         """Those of these rows, or where a mask says so."""
-        graded = None if self.severity is None else self.severity[rows]
-        return Detections(self.boxes[rows], self.scores[rows], graded)
+        severity, grades = (None if part is None else part[rows] for part in (self.severity, self.grades))
+        return Detections(self.boxes[rows], self.scores[rows], severity, grades)
 
     def cpu(self) -> Detections:
         """The same in main memory."""
-        graded = None if self.severity is None else self.severity.cpu()
-        return Detections(self.boxes.cpu(), self.scores.cpu(), graded)
+        severity, grades = (None if part is None else part.cpu() for part in (self.severity, self.grades))
+        return Detections(self.boxes.cpu(), self.scores.cpu(), severity, grades)
 
 
 def joined(several: Sequence[Detections]) -> Detections:
     """All of them as one; graded if any of them is."""
-    grades = [torch.full_like(one.boxes[:, 0], torch.nan) if one.severity is None else one.severity for one in several]
-    known = any(one.severity is not None for one in several)
     boxes, scores = (torch.cat([getattr(one, name) for one in several]) for name in ("boxes", "scores"))
-    return Detections(boxes, scores, torch.cat(grades) if known else None)
+    lengths = [len(one.boxes) for one in several]
+    severity = _joined([one.severity for one in several], lengths)
+    return Detections(boxes, scores, severity, _joined([one.grades for one in several], lengths))
+
+
+def _joined(parts: Sequence[Tensor | None], lengths: Sequence[int]) -> Tensor | None:
+    """The rows of all parts, NaN for those of a part that is missing; None where all are."""
+    known = next((part for part in parts if part is not None), None)
+    if known is None:
+        return None
+    pairs = zip(parts, lengths, strict=True)
+    return torch.cat([known.new_full((n, *known.shape[1:]), torch.nan) if part is None else part for part, n in pairs])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -23,8 +25,9 @@ from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.files import naming, sha256
 from spinedet.core.geometry import Grid, inside
-from spinedet.core.types import Lesion, Series, Study
-from spinedet.detection.batch import Batch, Targets
+from spinedet.core.grades import SCALES
+from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Series, Study
+from spinedet.detection.batch import Batch, Structures, Targets
 from spinedet.detection.boxes import limits
 from spinedet.imaging.augment import AugmentConfig, augment, crop
 from spinedet.imaging.planes import PlaneSpec
@@ -62,6 +65,7 @@ class Scan:
     checksum: int
     prepare: Callable[[], Volume]
     scale: float = 1.0
+    negatives: tuple[Negative, ...] = ()
 
     def image(self) -> Tensor:
         """Normalised voxels, float32 (1, slices, rows, columns); a cached file that was damaged is made anew.
@@ -90,8 +94,10 @@ class Scan:
         return content
 
     def targets(self, categories: Sequence[str]) -> Targets:
-        """The lesions as boxes in working mm from the working grid's outer corner."""
-        return targets_on(self.grid, self.lesions, categories).scaled(1 / self.scale)
+        """The lesions and structures as boxes in working mm from the working grid's outer corner."""
+        lesions = targets_on(self.grid, self.lesions, categories)
+        structures = structures_on(self.grid, self.lesions, self.negatives, categories)
+        return replace(lesions, structures=structures).scaled(1 / self.scale)
 
 
 @dataclass(frozen=True)
@@ -105,14 +111,42 @@ class Prepared:
 def targets_on(grid: Grid, lesions: Iterable[Lesion], categories: Sequence[str]) -> Targets:
     """Lesions as model targets on a working grid, in the patient's mm."""
     known = list(lesions)
-    edges = [grid.edges(lesion.box) for lesion in known]
-    boxes = [np.r_[(e.low + e.high) / 2 * grid.spacing, (e.high - e.low) * grid.spacing] for e in edges]
     return Targets(
-        torch.tensor(np.array(boxes).reshape(-1, 6), dtype=torch.float32),
+        _boxes_on(grid, [lesion.box for lesion in known]),
         torch.tensor([categories.index(lesion.category) for lesion in known], dtype=torch.long),
         torch.tensor([lesion.ignore for lesion in known], dtype=torch.bool),
         torch.tensor([lesion.severity for lesion in known], dtype=torch.float32),
     )
+
+
+def structures_on(
+    grid: Grid, lesions: Iterable[Lesion], negatives: Iterable[Negative], categories: Sequence[str]
+) -> Structures:
+    """All assessed places on a working grid, in the patient's mm; lesions of one box are one place."""
+    places: dict[Box, list[Lesion]] = {}
+    for lesion in lesions:
+        places.setdefault(lesion.box, []).append(lesion)
+    sound = list(negatives)
+    rows = torch.zeros(len(places) + len(sound), len(categories))
+    for row, found in zip(rows, places.values(), strict=False):
+        row[[categories.index(lesion.category) for lesion in found if not lesion.ignore]] = 1
+    ignore = [all(lesion.ignore for lesion in found) for found in places.values()] + [False] * len(sound)
+    told = [_grades([lesion.attributes for lesion in found]) for found in places.values()]
+    told += [_grades([negative.attributes]) for negative in sound]
+    boxes = _boxes_on(grid, [*places, *(negative.box for negative in sound)])
+    grades = torch.tensor(told, dtype=torch.float32).view(-1, len(SCALES))
+    return Structures(boxes, rows, torch.tensor(ignore, dtype=torch.bool), grades)
+
+
+def _grades(told: Sequence[Mapping[str, FiniteJson]]) -> list[float]:
+    """On each scale the highest that one of a place's annotations gives, NaN where none does."""
+    return [max((g for g in map(scale.of, told) if g == g), default=math.nan) for scale in SCALES.values()]
+
+
+def _boxes_on(grid: Grid, boxes: Sequence[Box]) -> Tensor:
+    edges = [grid.edges(box) for box in boxes]
+    placed = [np.r_[(e.low + e.high) / 2 * grid.spacing, (e.high - e.low) * grid.spacing] for e in edges]
+    return torch.tensor(np.array(placed).reshape(-1, 6), dtype=torch.float32)
 
 
 def series_of(study: Study, spec: PlaneSpec) -> tuple[Series, ...]:
@@ -194,6 +228,7 @@ def _cached(study: Study, series: Series, spec: PlaneSpec, cache: Path) -> Scan 
         checksum=zlib.crc32(content),
         prepare=partial(read_prepared, study, series, spec),
         scale=spec.of(study.region).scale,
+        negatives=tuple(negative for negative in study.negatives if negative.series == series.id),
     )
 
 
@@ -223,14 +258,30 @@ class Augmented:
         """Image (1, slices, rows, columns) and targets -> the crop's image and targets, still in mm."""
         random = generator(self.seed, draw.epoch, draw.index)
         spacing = torch.tensor(self.spec.spacing)
-        low, high = limits(targets.boxes)
+        structures = targets.structures or Structures.none(0, 0)
+        low, high = limits(torch.cat([targets.boxes, structures.boxes]))
         image, edges = augment(image, torch.cat([low / spacing, high / spacing], 1), self.spec, self.config, random)
-        cut = crop(image, edges, self.spec.crop_shape, random)
+        slices, rows, columns = self.spec.crop_shape
+        # Slices are never padded here: single slices and thin slabs stay what they are, and cost what they are worth.
+        cut = crop(image, edges, (min(slices, image.shape[1]), rows, columns), random)
         low, high = (cut.boxes.view(-1, 2, 3) * spacing).unbind(1)
         boxes = torch.cat([(low + high) / 2, high - low], dim=1)
-        ignore = targets.ignore[cut.kept] | cut.ignore
-        kept = Targets(boxes, targets.labels[cut.kept], ignore, targets.severity[cut.kept])
+        of_lesions, count = cut.kept[: len(targets.boxes)], int(cut.kept[: len(targets.boxes)].sum())
+        kept = Targets(
+            boxes[:count],
+            targets.labels[of_lesions],
+            targets.ignore[of_lesions] | cut.ignore[:count],
+            targets.severity[of_lesions],
+            targets.structures
+            and _cut_structures(structures, cut.kept[len(of_lesions) :], boxes[count:], cut.ignore[count:]),
+        )
         return Example(cut.image, kept, self.spec.plane)
+
+
+def _cut_structures(structures: Structures, kept: Tensor, boxes: Tensor, ignore: Tensor) -> Structures:
+    """Those that are kept, with the boxes that are left of them; what is cut away is ignored."""
+    left = structures.some(kept)
+    return replace(left, boxes=boxes, ignore=left.ignore | ignore)
 
 
 @dataclass(frozen=True, eq=False)
@@ -299,6 +350,9 @@ class TuningScans(Dataset[Example]):
 
 
 def collate(examples: Sequence[Example]) -> Batch:
-    """Examples of one plane and shape as a batch."""
+    """Examples of one plane and equal rows and columns as a batch; thinner ones are padded with their lowest value."""
     images, targets, planes = zip(*examples, strict=True)
-    return Batch(torch.stack(images), targets, planes[0])
+    depths = tuple(image.shape[1] for image in images)
+    thickest = max(depths)
+    padded = [F.pad(i, (0, 0, 0, 0, 0, thickest - i.shape[1]), value=float(i.amin())) for i in images]
+    return Batch(torch.stack(padded), targets, planes[0], None if min(depths) == thickest else depths)

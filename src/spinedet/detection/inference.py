@@ -51,7 +51,8 @@ def detect_volume(model: Model, plane: Plane, prepared: Volume, series: str, min
     with torch.inference_mode():
         found = look((detector.network, *detector.others), image, detector.spec(plane), model.looks)
     scale = float(prepared.grid.spacing[0]) / detector.card.spacing[0]
-    return findings(found.scaled(scale), prepared.grid, series, detector.card.categories, min_score)
+    card = detector.card
+    return findings(found.scaled(scale), prepared.grid, series, card.categories, min_score, card.grades)
 
 
 def find_in(model: Model, volume: Volume, plane: Plane, series: str, min_score: float) -> tuple[Finding, ...]:

@@ -58,15 +58,17 @@ def average(answers: Sequence[Detections]) -> Detections:
             free[members] = False
             weight = best[members, None].clamp_min(1e-6)
             box = (boxes[members] * weight).sum(0) / weight.sum()
-            graded = None if every.severity is None else _weighted(every.severity[members], weight[:, 0])
-            merged.append(Detections(box[None], (scores[members].sum(0) / len(answers))[None], graded))
+            severity, grades = (
+                None if part is None else _weighted(part[members], weight) for part in (every.severity, every.grades)
+            )
+            merged.append(Detections(box[None], (scores[members].sum(0) / len(answers))[None], severity, grades))
     return joined(merged) if merged else answers[0]
 
 
 def _weighted(values: Tensor, weight: Tensor) -> Tensor:
-    """The mean of those that are known, (1,); NaN if none is."""
-    known = ~values.isnan()
-    return ((values * weight)[known].sum() / weight[known].sum())[None]
+    """The mean (1, ...) of those of (n, ...) that are known, by weight (n, 1); NaN where none is."""
+    weight = weight.view(-1, *[1] * (values.ndim - 1)) * ~values.isnan()
+    return ((values.nan_to_num() * weight).sum(0) / weight.sum(0))[None]
 
 
 def _group(first: int, candidates: Tensor, source: Tensor) -> list[int]:

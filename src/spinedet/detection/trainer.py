@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -24,7 +25,8 @@ from torch.utils.data import DataLoader
 
 from spinedet.core.errors import InputError
 from spinedet.core.files import write_json
-from spinedet.detection.batch import Detections
+from spinedet.core.grades import SCALES
+from spinedet.detection.batch import Detections, Targets
 from spinedet.detection.batch_loader import TrainingBatches, maker, workers_for
 from spinedet.detection.boxes import typical_sizes
 from spinedet.detection.dataset import Augmented, Scan, SeveralPlanes, TrainingScans, TuningScans, collate
@@ -249,17 +251,36 @@ def card_of(plan: PlanePlan) -> Card:
 
     Weights that are taken over answer relative to the sizes that they learned with, so those come along.
 
+    Where structures without a lesion are told, sizes are those of all structures.
+
     Raises:
         InputError: no training scan of this plane holds a lesion.
     """
-    boxes = [scan.targets(plan.categories).certain.boxes for scan in plan.train]
+    facts = _facts_of(plan)
+    boxes = [_sized(scan.targets(plan.categories), every=facts["structures"]) for scan in plan.train]
     sizes = torch.cat([*boxes, torch.empty(0, 6)])[:, 3:]
     if not len(sizes):
         raise InputError(f"no {plan.spec.plane.value} training scan has a lesion; add studies or leave the plane out")
     if plan.initial is not None and plan.initial.card.spacing == plan.spec.spacing:
-        return replace(plan.initial.card, categories=plan.categories)
+        return replace(plan.initial.card, categories=plan.categories, **facts)
     (mean,) = _extents(sizes.log().mean(0, keepdim=True).exp())
-    return Card(plan.categories, plan.spec.spacing, mean, _extents(typical_sizes(sizes, TYPICAL)))
+    return Card(plan.categories, plan.spec.spacing, mean, _extents(typical_sizes(sizes, TYPICAL)), **facts)
+
+
+def _facts_of(plan: PlanePlan) -> dict[str, Any]:
+    """Whether the training scans tell sound structures, the scales that they are graded on, and how the spine runs."""
+    told = any(scan.negatives for scan in plan.train)
+    attributes = [place.attributes for scan in plan.train for place in scan.lesions]
+    attributes += [place.attributes for scan in plan.train for place in scan.negatives]
+    graded = (name for name, scale in SCALES.items() if any(not math.isnan(scale.of(each)) for each in attributes))
+    return {"structures": told, "grades": tuple(graded) if told else (), "caudal": plan.spec.caudal}
+
+
+def _sized(targets: Targets, *, every: bool) -> torch.Tensor:
+    """The boxes of a scan's lesions that count, or of all its structures that do."""
+    if not every or targets.structures is None:
+        return targets.certain.boxes
+    return targets.structures.boxes[~targets.structures.ignore]
 
 
 def _extents(sizes: torch.Tensor) -> tuple[tuple[float, float, float], ...]:

@@ -15,7 +15,7 @@ import numpy as np
 from spinedet.core.anatomy import LEVELS
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array, EdgeBox, pairwise_iou
-from spinedet.core.types import Box, FiniteJson, Lesion, Origin, Series, Study
+from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Origin, Series, Study
 from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, told_apart
 from spinedet.formats.annotated_images import known_region
 from spinedet.formats.csv_columns import number
@@ -125,7 +125,7 @@ def _read(folder: Path, name: str, links: Path, xml: Mapping[str, list[Path]], c
     flats, faults = told_apart(flat for stem, file in sorted(files.items()) for flat in _boxes(file, stem, config))
     series: list[Series] = []
     lesions: list[Lesion] = []
-    negatives: list[FiniteJson] = []
+    negatives: list[Negative] = []
     for stack, plane in stacks:
         if plane is None or not any(file.stem in files for file in stack.files):
             continue
@@ -144,7 +144,7 @@ def _read(folder: Path, name: str, links: Path, xml: Mapping[str, list[Path]], c
         center="own",
         series=tuple(series),
         lesions=tuple(lesions),
-        negatives=negatives,
+        negatives=tuple(negatives),
     )
     return Reading(study, faults)
 
@@ -206,10 +206,9 @@ class _Place:
         severity = self.attributes.get("severity")
         return severity if isinstance(severity, int) else None
 
-    def negative(self, series: str) -> FiniteJson:
-        """As a place that was looked at and found sound."""
-        box = self.box.model_dump(mode="json")
-        return {"series": series, "level": self.level, "box": box, "attributes": self.attributes}
+    def negative(self, series: str) -> Negative:
+        """As a place that was assessed and found sound."""
+        return Negative(series=series, level=self.level, box=self.box, attributes=self.attributes)
 
     def lesion(self, name: str, series: str, category: str) -> Lesion:
         return Lesion(

@@ -169,7 +169,7 @@ def _refuse_pixels(path: Path, several_channels: bool, is_complex: bool) -> None
 
 
 def _refuse_shape(path: Path, shape: tuple[int, ...]) -> None:
-    if len(shape) < 3 or min(shape[:3]) < 2:
+    if len(shape) < 3 or sorted(shape[:3])[1] < 2:
         raise InputError(f"{path} is a 2D image (shape {shape}); give the whole stack of slices as one volume")
     if any(length > 1 for length in shape[3:]):
         raise InputError(f"{path} holds several volumes (shape {shape}); give the one T2 volume as its own file")

@@ -65,6 +65,12 @@ class PlaneSpec:
         return next(axis for axis, code in enumerate(self.codes) if code in "LR")
 
     @property
+    def caudal(self) -> tuple[int, int]:
+        """The array axis that runs along the spine, and 1 where it runs to the feet, -1 where to the head."""
+        axis = next(axis for axis, code in enumerate(self.codes) if code in "SI")
+        return axis, 1 if self.codes[axis] == "I" else -1
+
+    @property
     def crop_shape(self) -> tuple[int, int, int]:
         """The field of view in voxels."""
         slices, rows, columns = (round(f / s) for f, s in zip(self.field_of_view, self.spacing, strict=True))

@@ -168,9 +168,10 @@ def _name(file: Path, root: Path) -> str:
 
 def _checked(array: Voxels, affine: Array, where: str) -> Volume:
     """The door for every format: one 3D volume of finite, varying values on a usable grid."""
-    if array.ndim != 3 or min(array.shape) < 2:
+    # One slice is a volume, a line of voxels is none.
+    if array.ndim != 3 or sorted(array.shape)[1] < 2:
         raise InputError(
-            f"{where} holds no 3D volume (its shape is {array.shape}); give one volume of several slices, "
+            f"{where} holds no 3D volume (its shape is {array.shape}); give one volume of slices, "
             "one channel and one time point"
         )
     # One number tells: a sum over NaN or infinity is not finite, and needs no second array.

@@ -10,14 +10,16 @@ from spinedet.core.errors import InputError
 from spinedet.detection.models.base import Card, Detector, Learner
 from spinedet.detection.models.dense_detector import DenseConfig, DenseDetector
 from spinedet.detection.models.detr import DetrConfig, DetrDetector
+from spinedet.detection.models.graded_detector import GradedConfig, GradedDetector
 from spinedet.detection.models.onednn_conv import quicken
 from spinedet.detection.models.retinanet import RetinaNetConfig, RetinaNetPeer
 from spinedet.detection.models.shared_weights import SharedDetector
 from spinedet.detection.models.two_stage_detr import SetDetector, SetDetectorConfig
 
-ModelConfig: TypeAlias = SetDetectorConfig | DenseConfig | DetrConfig | RetinaNetConfig
+ModelConfig: TypeAlias = GradedConfig | SetDetectorConfig | DenseConfig | DetrConfig | RetinaNetConfig
 # The choices of `model=`.
 CONFIGS: dict[str, type[ModelConfig]] = {
+    "graded": GradedConfig,
     "set": SetDetectorConfig,
     "dense": DenseConfig,
     "detr": DetrConfig,
@@ -31,11 +33,16 @@ def build(config: ModelConfig, card: Card) -> Detector:
     """The detector that a config describes, laid out for speed."""
     network = _new(config, card)
     quicken(network)
-    return network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # stubs lack it
+    for parameter in network.parameters():
+        if parameter.ndim == 5:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
+    return network
 
 
 def _new(config: ModelConfig, card: Card) -> Detector:
     match config:
+        case GradedConfig() if card.structures:
+            return GradedDetector(config, card)
         case SetDetectorConfig():
             return SetDetector(config, card)
         case DenseConfig():
