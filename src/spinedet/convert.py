@@ -28,11 +28,12 @@ from spinedet.cli.app import (
 )
 from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_json, sha256, write_bytes, write_json
+from spinedet.core.files import read_json, write_bytes, write_json
 from spinedet.core.manifest import read_manifest, write_manifest
 from spinedet.core.types import Manifest, Series, Split, Study
 from spinedet.datasets.registry import SOURCES, open_dataset
 from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused
+from spinedet.imaging.image_files import image_sha256
 from spinedet.imaging.planes import SPECS
 from spinedet.imaging.volume import read_volume
 from spinedet.report.slice_pictures import draw_series
@@ -141,7 +142,7 @@ def _read(case: Case, config: ConvertConfig) -> Reading | InputError:
 
 
 def _hashed(series: Series) -> Series:
-    return series.model_copy(update={"sha256": sha256(series.path)})
+    return series.model_copy(update={"sha256": image_sha256(series.path)})
 
 
 def _write_unused(folder: Path, outcome: _Outcome) -> None:

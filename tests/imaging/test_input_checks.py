@@ -113,7 +113,7 @@ def test_a_void_in_the_back_is_doubtful_and_air_around_the_patient_is_none() -> 
 def test_tags_speak_for_a_dicom_stack() -> None:
     matrix = PixelMatrix((4, 4), (1.0, 1.0), (1.0, 0, 0, 0, 1.0, 0), 1, "MONOCHROME2")
     made = Acquisition(echo_time=100.0, repetition_time=3000.0, words=frozenset({"cervical", "T1"}))
-    block = Block("series-1", (Slice("a", 0, 0, matrix, made, (0.0, 0.0, 0.0)),))
+    block = Block("series-1", (Slice("a", 0, matrix, made, (0.0, 0.0, 0.0)),))
     assert declared_in_dicom(block) == DeclaredMetadata("T2", Region.CERVICAL, "tags")
 
 

@@ -9,7 +9,10 @@ import pytest
 import SimpleITK
 
 from spinedet.core.errors import InputError
+from spinedet.core.files import sha256
 from spinedet.core.geometry import Grid
+from spinedet.imaging.image_files import image_sha256, matches_sha256
+from spinedet.imaging.resample import resample
 from spinedet.imaging.volume import Volume, find_images, read_grid, read_volume, write_volume
 
 SHAPE = (3, 4, 5)
@@ -227,3 +230,132 @@ def test_a_volume_fits_its_grid() -> None:
         Volume(VALUES, Grid((5, 4, 3), AFFINE))
     with pytest.raises(ValueError, match="float64"):
         Volume(VALUES.astype(np.float64), Grid(SHAPE, AFFINE))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("unit", "per_mm"), [("mm", 1.0), ("micron", 1000.0), ("meter", 0.001), ("unknown", 1.0)])
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_nifti_units_are_converted_to_mm(tmp_path: Path, kind: type, unit: str, per_mm: float) -> None:
+    affine = AFFINE.copy()
+    affine[:3] *= per_mm
+    image = kind(VALUES, affine)
+    image.set_sform(affine, 1)
+    image.set_qform(affine, 1)
+    image.header.set_xyzt_units(unit, "sec")
+    nib.save(image, tmp_path / "x.nii.gz")
+    grid = read_volume(tmp_path / "x.nii.gz").grid
+    assert grid.affine == pytest.approx(AFFINE, abs=1e-5)
+    assert read_grid(tmp_path / "x.nii.gz").affine == pytest.approx(grid.affine)
+
+
+@pytest.mark.parametrize(("unit", "per_mm"), [("unknown", 1000.0), ("unknown", 0.001), ("micron", 1.0)])
+def test_a_wrong_unit_is_refused(tmp_path: Path, unit: str, per_mm: float) -> None:
+    affine = AFFINE.copy()
+    affine[:3] *= per_mm
+    image = nib.Nifti1Image(VALUES, affine)
+    image.header.set_xyzt_units(unit)
+    nib.save(image, tmp_path / "x.nii")
+    for read in (read_volume, read_grid):
+        with pytest.raises(InputError, match=r"x\.nii would measure .* mm; .* in another unit"):
+            read(tmp_path / "x.nii")
+
+
+@pytest.mark.parametrize("shape", [(32767, 32767, 32767), (4096, 4096, 1024)])
+def test_a_size_beyond_memory_is_refused_before_memory_is_taken(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+    path = save(tmp_path / "x.nii", VALUES)
+    content = bytearray(path.read_bytes())
+    content[42:48] = np.array(shape, dtype="<i2").tobytes()
+    path.write_bytes(content)
+    for read in (read_volume, read_grid):
+        with pytest.raises(InputError, match=rf"x\.nii has {shape[0]} x .* voxels"):
+            read(path)
+
+
+def write_detached(folder: Path, values: np.ndarray, name: str = "out.mhd") -> Path:
+    """VALUES placed like AFFINE, with the voxels in a file of their own."""
+    folder.mkdir()
+    SimpleITK.WriteImage(itk_image(values), folder / name)
+    return folder / name
+
+
+def test_images_with_equal_headers_are_known_by_their_voxels(tmp_path: Path) -> None:
+    one, same, other = (
+        write_detached(tmp_path / name, values) for name, values in (("a", VALUES), ("b", VALUES), ("c", VALUES + 1))
+    )
+    assert one.read_bytes() == other.read_bytes()
+    assert image_sha256(one) == image_sha256(same) != image_sha256(other)
+    assert matches_sha256(one, image_sha256(one))
+    assert matches_sha256(one, sha256(one)), "as manifests written by earlier versions say"
+    assert not matches_sha256(other, image_sha256(one))
+    (one.parent / "out.raw").unlink()
+    with pytest.raises(InputError, match=r"out\.mhd keeps its voxels in out\.raw, which is missing"):
+        image_sha256(one)
+
+
+@pytest.mark.parametrize("listed", ["LIST\nslice1.raw\nslice2.raw\nslice3.raw\n", "slice%d.raw 1 3 1\n"])
+def test_images_in_several_files_are_known_by_all_of_them(tmp_path: Path, listed: str) -> None:
+    path = write_detached(tmp_path / "a", VALUES.astype(np.int16))
+    raw = (path.parent / "out.raw").read_bytes()
+    values = np.frombuffer(raw, "<i2").reshape(5, 4, 3)
+    header = path.read_text().replace("DimSize = 3 4 5", "DimSize = 3 4 3").partition("ElementDataFile")[0]
+    path.write_text(f"{header}ElementDataFile = {listed}")
+    for number in (1, 2, 3):
+        (path.parent / f"slice{number}.raw").write_bytes(values[number].tobytes())
+    before = image_sha256(path)
+    assert read_volume(path).array.shape == (3, 4, 3)
+    (path.parent / "slice3.raw").write_bytes(values[4].tobytes())
+    assert image_sha256(path) != before
+
+
+def test_a_header_with_its_voxels_behind_it_is_one_file(tmp_path: Path) -> None:
+    for name in ("x.mha", "x.nrrd"):
+        SimpleITK.WriteImage(itk_image(), tmp_path / name)
+        assert image_sha256(tmp_path / name) == sha256(tmp_path / name)
+
+
+NRRD = b"NRRD0004\ntype: float\ndimension: 3\nsizes: 3 4 5\nencoding: raw\nendian: little\n"
+
+
+@pytest.mark.parametrize(
+    ("space", "signs"),
+    [
+        (b"space: left-posterior-superior", (-1, -1, 1)),
+        (b"space: RAS", (1, 1, 1)),
+        (b"space: left-anterior-superior", (-1, 1, 1)),
+        (b"space: LAS", (-1, 1, 1)),
+    ],
+)
+def test_nrrd_is_placed_by_the_space_that_it_names(
+    tmp_path: Path, space: bytes, signs: tuple[int, int, int], recwarn: pytest.WarningsRecorder
+) -> None:
+    where = b"\nspace directions: (0,0.8,0) (0,0,0.5) (4,0,0)\nspace origin: (10,20,30)\n\n"
+    (tmp_path / "x.nrrd").write_bytes(NRRD + space + where + VALUES.tobytes(order="F"))
+    volume = read_volume(tmp_path / "x.nrrd")
+    assert np.array_equal(volume.array, VALUES)
+    expected = np.array([[0, 0, 4, 10], [0.8, 0, 0, 20], [0, 0.5, 0, 30]]) * np.array(signs)[:, None]
+    assert volume.grid.affine[:3] == pytest.approx(expected)
+    assert len(recwarn) == 0
+
+
+def test_nrrd_that_names_no_space_is_assumed_to_be_lps_and_says_so(tmp_path: Path) -> None:
+    where = b"space dimension: 3\nspace directions: (0,0.8,0) (0,0,0.5) (4,0,0)\nspace origin: (10,20,30)\n\n"
+    (tmp_path / "x.nrrd").write_bytes(NRRD + where + VALUES.tobytes(order="F"))
+    with pytest.warns(UserWarning, match=r"x\.nrrd names no space; its directions are assumed to be LPS"):
+        volume = read_volume(tmp_path / "x.nrrd")
+    assert volume.grid.affine[:3] == pytest.approx(np.array([[0, 0, -4, -10], [-0.8, 0, 0, -20], [0, 0.5, 0, 30]]))
+
+
+def test_images_behind_links_are_found_once(tmp_path: Path) -> None:
+    (tmp_path / "cohort").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    save(tmp_path / "elsewhere" / "x.nii.gz", VALUES)
+    (tmp_path / "cohort" / "linked").symlink_to("../elsewhere")
+    (tmp_path / "cohort" / "cycle").symlink_to(".")
+    (tmp_path / "cohort" / "again.nii.gz").symlink_to("linked/x.nii.gz")
+    with pytest.warns(UserWarning, match="left out: .*again.nii.gz .*cycle"):
+        images = find_images(tmp_path / "cohort")
+    assert [image.id for image in images] == ["linked-x"]
+
+
+def test_resampling_to_a_size_beyond_memory_is_refused(lumbar: Volume) -> None:
+    with pytest.raises(InputError, match=r"at the working spacing has .* voxels"):
+        resample(lumbar, (1e-3, 1e-3, 1e-3))

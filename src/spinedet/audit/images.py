@@ -12,9 +12,9 @@ import numpy as np
 from spinedet.audit.faults import AuditLimits, Fault, Severity
 from spinedet.core.anatomy import Plane, level_rank
 from spinedet.core.errors import InputError
-from spinedet.core.files import sha256
 from spinedet.core.geometry import Array, Grid, bounds, inside, iou
 from spinedet.core.types import Lesion, Series, Study
+from spinedet.imaging.image_files import matches_sha256
 from spinedet.imaging.input_checks import declared_in_name
 from spinedet.imaging.planes import plane_of, slice_axis
 from spinedet.imaging.volume import Volume, read_volume
@@ -95,7 +95,7 @@ def _facts(study: Study, series: Series, volume: Volume) -> SeriesFacts:
 
 
 def _file(where: tuple[str, ...], series: Series) -> Iterator[Fault]:
-    if series.sha256 is not None and sha256(series.path) != series.sha256:
+    if series.sha256 is not None and not matches_sha256(series.path, series.sha256):
         told = "the file is not the one that the manifest means (sha256 differs); restore it or correct the manifest"
         yield Fault("sha256", Severity.UNREADABLE, where, told)
     said = declared_in_name(series.path.name).weighting

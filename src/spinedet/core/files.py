@@ -18,6 +18,7 @@ from typing import IO, Any, TypeVar
 from pydantic import ValidationError
 
 from spinedet.core.errors import InputError
+from spinedet.core.folder_walk import list_files
 from spinedet.core.types import Record
 
 R = TypeVar("R", bound=Record)
@@ -29,7 +30,8 @@ _SINGULAR = {"studies": "study", "series": "series", "lesions": "lesion", "findi
 def sha256(path: Path) -> str:
     """Hex digest of a file, or of a folder's files by name and content."""
     digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+    # Links are names like others; what lies below a link to a folder is read with the folder, and so is in its digest.
+    for file in sorted({*path.rglob("*"), *list_files(path).files}) if path.is_dir() else [path]:
         if path.is_dir():
             digest.update(file.relative_to(path).as_posix().encode())
         if file.is_file():

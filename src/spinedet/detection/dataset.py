@@ -23,13 +23,14 @@ from torch.utils.data import Dataset
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
-from spinedet.core.files import naming, sha256
+from spinedet.core.files import naming
 from spinedet.core.geometry import Grid, inside
 from spinedet.core.grades import SCALES
 from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Series, Study
 from spinedet.detection.batch import Batch, Structures, Targets
 from spinedet.detection.boxes import limits
 from spinedet.imaging.augment import AugmentConfig, augment, crop
+from spinedet.imaging.image_files import matches_sha256
 from spinedet.imaging.planes import PlaneSpec
 from spinedet.imaging.resample import prepare
 from spinedet.imaging.volume import Volume, read_volume
@@ -161,7 +162,7 @@ def read_series(series: Series) -> Volume:
         InputError: the image cannot be used, or is not the one that the manifest means.
     """
     volume = read_volume(series.path)
-    if series.sha256 is not None and sha256(series.path) != series.sha256:
+    if series.sha256 is not None and not matches_sha256(series.path, series.sha256):
         raise InputError(
             f"{series.path} is not the image that the manifest means: its sha256 differs; restore the file, or correct "
             "the manifest if the image was changed on purpose"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import warnings
 import zlib
 from pathlib import Path
@@ -14,8 +16,10 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from spinedet.core.errors import InputError
+from spinedet.core.files import sha256
 from spinedet.core.geometry import Array
 from spinedet.imaging.dicom import LPS_TO_RAS
+from spinedet.imaging.size_limits import check_voxels
 
 _NIFTI = (".nii.gz", ".nii")
 _ITK = (".mha", ".mhd", ".nrrd")
@@ -28,6 +32,17 @@ _DIRECTION_FIELDS = {
     ".nrrd": (b"\nspace directions:",),
 }
 _HEADER_BYTES = 1 << 14
+# Where a header says that the voxels are in files of their own.
+_VOXEL_FILE = re.compile(r"^(?:ElementDataFile *=|data ?file:)(.*)$", re.IGNORECASE | re.MULTILINE)
+_MOST_VOXEL_FILES = 1 << 14
+# The space that an NRRD header names, and the names that ITK knows.
+_NRRD_SPACE = re.compile(rb"\nspace:([^\r\n]*)")
+_NRRD_SPACES = {
+    *(b"lps", b"left-posterior-superior", b"ras", b"right-anterior-superior", b"las", b"left-anterior-superior"),
+}
+# The bits of NIfTI's `xyzt_units` that tell the unit of space, and what each unit has in mm.
+_SPACE_UNIT = 7
+_NIFTI_UNIT_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
 # Beyond this, two descriptions of where one image lies are two different places.
 _AGREEMENT_MM = 1.0
 
@@ -91,7 +106,7 @@ def _open_nifti(path: Path) -> tuple[nib.Nifti1Image, Array]:
 
 
 def _nifti_affine(path: Path, image: nib.Nifti1Image) -> Array:
-    """The sform, else the qform.
+    """The sform, else the qform, in mm; an image of unknown unit is taken to be in mm.
 
     An image with neither is refused: which side is left and which end is the head would be a guess.
     """
@@ -106,7 +121,9 @@ def _nifti_affine(path: Path, image: nib.Nifti1Image) -> Array:
         )
     if qcode > 0 and scode > 0 and not _same_place(qform, sform, image.shape[:3]):
         warnings.warn(f"{path}: qform and sform place the image differently; the sform is used", stacklevel=2)
-    return np.asarray(sform if scode > 0 else qform, dtype=np.float64)
+    affine = np.array(sform if scode > 0 else qform, dtype=np.float64)
+    affine[:3] *= _NIFTI_UNIT_MM.get(int(image.header["xyzt_units"]) & _SPACE_UNIT, 1.0)
+    return affine
 
 
 def _same_place(first: Array, second: Array, shape: tuple[int, ...]) -> bool:
@@ -151,14 +168,68 @@ def _itk_affine(reader: SimpleITK.ImageFileReader) -> Array:
 
 
 def _refuse_unplaced(path: Path) -> None:
-    fields = _DIRECTION_FIELDS[path.suffix.lower()]
-    with path.open("rb") as stream:
-        header = stream.read(_HEADER_BYTES).lower()
-    if not any(field in header for field in fields):
+    suffix = path.suffix.lower()
+    header = _itk_header(path).lower()
+    if not any(field in header for field in _DIRECTION_FIELDS[suffix]):
         raise InputError(
             f"{path} does not say how it lies in the patient (its header has no directions); "
             "convert it again from its DICOM files"
         )
+    space = _NRRD_SPACE.search(header)
+    if suffix == ".nrrd" and (space is None or space[1].strip() not in _NRRD_SPACES):
+        named = f"the space {space[1].strip().decode('ascii', 'replace')!r}" if space else "no space"
+        warnings.warn(f"{path} names {named}; its directions are assumed to be LPS, as ITK does", stacklevel=2)
+
+
+def _itk_header(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(_HEADER_BYTES)
+
+
+def image_sha256(path: Path) -> str:
+    """Hex digest of an image: of its file or folder, and of the voxel files that a MetaImage or NRRD header names.
+
+    Raises:
+        InputError: the header cannot be read or names files that are not there.
+    """
+    files = _voxel_files(path) if path.is_file() and path.suffix.lower() in _ITK else ()
+    if not files:
+        return sha256(path)
+    digest = hashlib.sha256(sha256(path).encode())
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"{path} keeps its voxels in {file.name}, which is missing; copy both files")
+        digest.update(sha256(file).encode())
+    return digest.hexdigest()
+
+
+def matches_sha256(path: Path, expected: str) -> bool:
+    """Whether an image is the one with this digest; a header alone may be meant, as earlier manifests have it.
+
+    Raises:
+        InputError: as `image_sha256`.
+    """
+    return expected == image_sha256(path) or (path.is_file() and expected == sha256(path))
+
+
+def _voxel_files(path: Path) -> tuple[Path, ...]:
+    """The files in which a header says that the voxels are; none when they follow the header."""
+    header = _itk_header(path).decode("latin-1")
+    found = _VOXEL_FILE.search(header.partition("\n\n")[0] if path.suffix.lower() == ".nrrd" else header)
+    if found is None or found[1].strip() == "LOCAL":
+        return ()
+    name, *numbers = found[1].split() if "%" in found[1] else [found[1].strip()]
+    if name.startswith("LIST"):
+        names = header[found.end() :].split("\n")
+        return tuple(path.parent / each.strip() for each in names if each.strip())
+    if not numbers:
+        return (path.parent / name,)
+    try:
+        first, last, step = map(int, [*numbers, "1"][:3])
+        counted = range(first, last + 1, max(1, step))[:_MOST_VOXEL_FILES]
+        return tuple(path.parent / (name % number) for number in counted)
+    except (TypeError, ValueError):
+        raise InputError(f"{path} names its voxel files by {found[1]!r}; write the image as one file") from None
 
 
 def _refuse_pixels(path: Path, several_channels: bool, is_complex: bool) -> None:
@@ -171,6 +242,7 @@ def _refuse_pixels(path: Path, several_channels: bool, is_complex: bool) -> None
 def _refuse_shape(path: Path, shape: tuple[int, ...]) -> None:
     if len(shape) < 3 or sorted(shape[:3])[1] < 2:
         raise InputError(f"{path} is a 2D image (shape {shape}); give the whole stack of slices as one volume")
+    check_voxels(shape, str(path))
     if any(length > 1 for length in shape[3:]):
         raise InputError(f"{path} holds several volumes (shape {shape}); give the one T2 volume as its own file")
 

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from spinedet.core.geometry import Grid
 from spinedet.imaging.planes import PlaneSpec, orient
+from spinedet.imaging.size_limits import check_voxels
 from spinedet.imaging.volume import Volume, Voxels
 
 # Absorbs rounding in stored spacings, so that one image stored twice never differs by a voxel.
@@ -29,8 +30,13 @@ def resample(volume: Volume, spacing: tuple[float, float, float]) -> Volume:
 
     A triangle filter on voxel edges, linear where voxels get smaller and widened to the new spacing where they get
     larger, so that nothing aliases. The number of voxels is the block's extent, rounded.
+
+    Raises:
+        InputError: there would be too many voxels.
     """
     ratios = np.asarray(spacing) / volume.grid.spacing
+    lengths = [_length(n, ratio) for n, ratio in zip(volume.array.shape, ratios.tolist(), strict=True)]
+    check_voxels(tuple(lengths), "the image at the working spacing")
     array = volume.array
     # The axis that shrinks most goes first: the rest then works on less.
     for axis in np.argsort(-ratios):
@@ -46,9 +52,12 @@ def _centred(grid: Grid, shape: tuple[int, ...], spacing: np.typing.NDArray[np.f
     return Grid((shape[0], shape[1], shape[2]), affine)
 
 
+def _length(before: int, ratio: float) -> int:
+    return max(1, math.floor(before / ratio + 0.5 + _ROUNDING))
+
+
 def _resample_axis(array: Voxels, axis: int, ratio: float) -> Voxels:
-    before = array.shape[axis]
-    after = max(1, math.floor(before / ratio + 0.5 + _ROUNDING))
+    before, after = array.shape[axis], _length(array.shape[axis], ratio)
     if abs(ratio - 1) < _ROUNDING:
         return array
     moved = np.moveaxis(array, axis, 0)

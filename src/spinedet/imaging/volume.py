@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
+from spinedet.core.folder_walk import list_files
 from spinedet.core.geometry import Array, Grid
 from spinedet.imaging.dicom import Block, SelectionRules, StudySelection, choose, index_folder, only_block, read_block
 from spinedet.imaging.image_files import SUFFIXES, read_file, read_header
+from spinedet.imaging.size_limits import check_extent
 
 Voxels: TypeAlias = NDArray[np.float32]
 # So many are named when nothing in a folder can be used.
@@ -95,7 +98,7 @@ def read_grid(path: Path) -> Grid:
     """
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path")
-    return only_block(path).grid if path.is_dir() else Grid(*read_header(path))
+    return only_block(path).grid if path.is_dir() else _placed(*read_header(path), str(path))
 
 
 def find_images(path: Path) -> tuple[ImageSource, ...]:
@@ -118,9 +121,11 @@ def index_images(path: Path, rules: SelectionRules | None = None) -> ImageIndex:
             raise InputError(f"{path} does not exist; check the path")
         name = _name(path, path.parent)
         return ImageIndex((ImageSource(name, path, name),))
-    files = sorted(file for file in path.rglob("*") if file.name.lower().endswith(SUFFIXES) and file.is_file())
+    listing = list_files(path)
+    listing.warn()
+    files = [file for file in listing.files if file.name.lower().endswith(SUFFIXES)]
     found = [ImageSource(_name(file, path), file, _name(file, path)) for file in files]
-    choices = _choices(path, rules)
+    choices = _choices(path, rules, listing.files)
     for choice in choices:
         study = "study" if len(choices) == 1 else f"study-{choice.study.key}"
         found += [ImageSource(block.id, path, study, plane, block) for plane, block in choice.blocks]
@@ -131,9 +136,10 @@ def index_images(path: Path, rules: SelectionRules | None = None) -> ImageIndex:
     return ImageIndex(tuple(found), choices)
 
 
-def _choices(folder: Path, rules: SelectionRules) -> tuple[StudySelection, ...]:
+def _choices(folder: Path, rules: SelectionRules, files: Sequence[Path]) -> tuple[StudySelection, ...]:
     pseudonyms = rules.pseudonyms()
-    choices = tuple(choose(study, rules, pseudonyms) for study in index_folder(folder, pseudonyms))
+    studies = index_folder(folder, pseudonyms, files=files)
+    choices = tuple(choose(study, rules, pseudonyms) for study in studies)
     if rules.series and choices and not any(choice.blocks for choice in choices):
         there = sorted({verdict.series for choice in choices for verdict in choice.verdicts})
         raise InputError(f"series={rules.series} is not in {folder}; it holds {', '.join(there)}")
@@ -179,8 +185,13 @@ def _checked(array: Voxels, affine: Array, where: str) -> Volume:
         raise InputError(f"{where} holds NaN or infinite voxels; write the image again with finite values")
     if array.min() == array.max():
         raise InputError(f"{where} is constant (every voxel is {array.flat[0]:g}); it shows nothing, export it again")
+    return Volume(array, _placed((array.shape[0], array.shape[1], array.shape[2]), affine, where))
+
+
+def _placed(shape: tuple[int, int, int], affine: Array, where: str) -> Grid:
     try:
-        grid = Grid((array.shape[0], array.shape[1], array.shape[2]), affine)
+        grid = Grid(shape, affine)
     except InputError as error:
         raise InputError(f"{where}: {error}; convert the image again from its DICOM files") from None
-    return Volume(array, grid)
+    check_extent(grid, where)
+    return grid

@@ -76,3 +76,88 @@ def test_damaged_pixels_are_named(hospital: Hospital) -> None:
     hospital.series(1, [STACK], {**T2_TAGS, "PixelData": bytes(100)})
     with pytest.raises(InputError, match="no pixels can be read"):
         read_volume(hospital.folder)
+
+
+def pad(path: Path, value: int, limit: int | None = None, vr: str = "SS", **tags: object) -> None:
+    """Fill the lowest rows of a file with a padding value, half of them with its range limit."""
+    image = dcmread(path)
+    pixels = np.frombuffer(image.PixelData, "<u2").reshape(image.Rows, image.Columns).astype("<i8")
+    pixels[-8:] = value
+    pixels[-4:] = value if limit is None else limit
+    image.PixelRepresentation = 1
+    image.add_new("PixelPaddingValue", vr, value)
+    if limit is not None:
+        image.add_new("PixelPaddingRangeLimit", vr, limit)
+    for keyword, content in tags.items():
+        setattr(image, keyword, content)
+    image.PixelData = pixels.astype("<i8").astype("<u8").astype("<u2").tobytes()
+    image.save_as(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "vr", "tags"),
+    [
+        (0, None, "SS", {}),
+        (-32768, None, "SS", {}),
+        (32767, None, "SS", {}),
+        (-2000, -1000, "SS", {}),
+        (-1000, -2000, "SS", {}),
+        (63536, None, "US", {}),
+        (-2000, None, "SS", {"RescaleSlope": 2, "RescaleIntercept": 0}),
+    ],
+)
+def test_padding_is_background(
+    hospital: Hospital, value: int, limit: int | None, vr: str, tags: dict[str, object]
+) -> None:
+    files = hospital.series(1, [STACK], T2_TAGS)
+    plain = read_volume(hospital.folder)
+    for path in files:
+        pad(path, value, limit, vr, **tags)
+    padded = read_volume(hospital.folder)
+    slope = float(str(tags.get("RescaleSlope", 1)))
+    assert padded.grid.affine == pytest.approx(plain.grid.affine)
+    assert np.array_equal(padded.array[:, :-8], slope * plain.array[:, :-8])
+    assert not padded.array[:, -8:].any()
+
+
+def test_padding_lies_below_values_under_zero(hospital: Hospital) -> None:
+    for path in hospital.series(1, [STACK], T2_TAGS):
+        pad(path, -32768, RescaleSlope=1, RescaleIntercept=-3000)
+    array = read_volume(hospital.folder).array
+    assert np.all(array[:, -8:] == array[:, :-8].min())
+    assert array.min() < 0
+
+
+def test_an_image_of_nothing_but_padding_is_refused(hospital: Hospital) -> None:
+    for path in hospital.series(1, [STACK], T2_TAGS):
+        pad(path, 0, 32767)
+    with pytest.raises(InputError, match="every pixel is padding"):
+        read_volume(hospital.folder)
+
+
+def test_a_file_that_begins_with_group_2_is_read(hospital: Hospital) -> None:
+    files = hospital.series(1, [STACK], T2_TAGS)
+    plain = read_volume(hospital.folder)
+    for path in files:
+        path.write_bytes(path.read_bytes()[132:])
+    bare = read_volume(hospital.folder)
+    assert np.array_equal(bare.array, plain.array)
+    assert bare.grid.affine == pytest.approx(plain.grid.affine)
+
+
+def test_an_open_private_sequence_behind_the_pixels_is_passed_over(hospital: Hospital) -> None:
+    files = hospital.series(1, [STACK], T2_TAGS)
+    plain = read_volume(hospital.folder)
+    owner = b"\xe1\x7f\x10\x00LO\x08\x00PRIVATE "
+    for path, kind in zip(files, (b"OB", b"SQ", b"UN"), strict=True):
+        sequence = b"\xe1\x7f\x10\x10" + kind + b"\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
+        path.write_bytes(path.read_bytes() + owner + sequence)
+    opened = read_volume(hospital.folder)
+    assert np.array_equal(opened.array, plain.array)
+    assert opened.grid.affine == pytest.approx(plain.grid.affine)
+
+
+def test_a_matrix_beyond_memory_is_refused_before_memory_is_taken(hospital: Hospital) -> None:
+    hospital.series(1, [STACK], {**T2_TAGS, "Rows": 65535, "Columns": 65535})
+    with pytest.raises(InputError, match="65535 x 65535 x 3 voxels"):
+        read_volume(hospital.folder)

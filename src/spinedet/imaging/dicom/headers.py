@@ -10,14 +10,16 @@ from pathlib import Path
 
 import numpy as np
 from pydicom import dcmread
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_partial
+from pydicom.tag import Tag
 
 from spinedet.core.errors import InputError
 from spinedet.imaging.dicom.records import GREY, Acquisition, PixelMatrix, Pseudonyms, Slice
 
 # Only these are parsed; those that name somebody are hashed before anything is kept.
-_HASHED_TAGS = ["PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
+_HASHED_TAGS = ["PatientID", "StudyInstanceUID", "SeriesInstanceUID"]
 HEADER_TAGS = [
     *_HASHED_TAGS,
     "SOPClassUID",
@@ -68,8 +70,12 @@ VOCABULARY = {
 _PATTERNS = {word: re.compile(pattern) for word, pattern in VOCABULARY.items()}
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _DAMAGE = (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError, NotImplementedError)
-# Group 0008 in little endian: how a file begins that was written without the preamble of part 10.
-_BARE = re.compile(rb"\x08\x00[\x00-\x18]\x00")
+# How a file begins that was written without the preamble of part 10: with group 0002 or 0008 in little endian.
+_BARE = re.compile(rb"(\x02\x00[\x00-\x02\x10]|\x08\x00[\x00-\x18])\x00")
+# A header that announces more frames is damaged; nothing of it could be read.
+_MOST_FRAMES = 1 << 16
+# Where the pixels lie; what follows them, private groups for instance, is never parsed.
+_PIXEL_DATA = 0x7FE00010
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,18 @@ class Header:
     series: str
     number: int
     slices: tuple[Slice, ...]
+
+
+def read_with_pixels(file: str | Path, tags: list[str]) -> FileDataset:
+    """These tags of a file, pixels included; nothing behind the pixels is parsed, where writers leave sequences open.
+
+    Raises:
+        OSError, ValueError, ...: as pydicom's `read_partial`, which reads files without preamble too.
+    """
+    with open(file, "rb") as stream:
+        return read_partial(
+            stream, stop_when=lambda tag, _, __: tag > _PIXEL_DATA, force=True, specific_tags=[Tag(tag) for tag in tags]
+        )
 
 
 class HeaderReader:
@@ -100,23 +118,22 @@ class HeaderReader:
         header = _parse(file)
         if header is None or not (_whole(header, "Rows") and _whole(header, "Columns")):
             return None
-        patient, study, series, instance = (str(header.get(tag) or "") for tag in _HASHED_TAGS)
+        patient, study, series = (str(header.get(tag) or "") for tag in _HASHED_TAGS)
         return Header(
             patient=self._pseudonyms.of(patient),
             study=self._pseudonyms.of(study),
             series=self._pseudonyms.of(series),
             number=_whole(header, "SeriesNumber"),
-            slices=tuple(self._slices(file, header, hash(instance or str(file)))),
+            slices=tuple(self._slices(file, header)),
         )
 
-    def _slices(self, file: Path, header: Dataset, instance: int) -> Iterator[Slice]:
-        for number in range(max(1, _whole(header, "NumberOfFrames"))):
+    def _slices(self, file: Path, header: Dataset) -> Iterator[Slice]:
+        for number in range(min(max(1, _whole(header, "NumberOfFrames")), _MOST_FRAMES)):
             groups = functional_groups(header, number)
             matrix, acquisition = _pixel_matrix(header, groups), _acquisition(header, groups)
             yield Slice(
                 file=str(file),
                 frame=number,
-                instance=instance + number,
                 matrix=self._matrices.setdefault(matrix, matrix),
                 acquisition=self._acquisitions.setdefault(acquisition, acquisition),
                 position=_floats(groups, "ImagePositionPatient") or _floats([header], "ImagePositionPatient"),

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import ImplicitVRLittleEndian
 
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array
-from spinedet.imaging.dicom.headers import functional_groups
+from spinedet.imaging.dicom.headers import functional_groups, read_with_pixels
 from spinedet.imaging.dicom.stacks import Block
+from spinedet.imaging.size_limits import check_voxels
 
 PIXEL_TAGS = [
     "Rows",
@@ -29,6 +30,8 @@ PIXEL_TAGS = [
     "PixelRepresentation",
     "RescaleSlope",
     "RescaleIntercept",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
     "ExtendedOffsetTable",
@@ -41,10 +44,14 @@ _FAULTS = (OSError, EOFError, ValueError, RuntimeError, AttributeError, NotImple
 def read_block(block: Block) -> tuple[NDArray[np.float32], Array]:
     """Voxels (column, row, slice) after rescale slope and intercept, and their affine to RAS mm.
 
+    Padding (PixelPaddingValue up to PixelPaddingRangeLimit) becomes background: 0, or the lowest value that was
+    measured when that is below 0.
+
     Raises:
-        InputError: the stack has a fault, or a file's pixels cannot be decoded.
+        InputError: the stack has a fault or is too large, or a file's pixels cannot be decoded.
     """
     grid = block.grid
+    check_voxels(grid.shape, block.id)
     array = np.empty(grid.shape[::-1], dtype=np.float32)
     wanted: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for place, piece in enumerate(block.slices):
@@ -54,20 +61,27 @@ def read_block(block: Block) -> tuple[NDArray[np.float32], Array]:
         images = _images(file, [frame for frame, _ in frames])
         for (_, place), image in zip(frames, images, strict=True):
             array[place] = image
+    padded = np.isnan(array)
+    if padded.any():
+        if padded.all():
+            raise InputError(f"{block.id}: every pixel is padding (PixelPaddingValue); export the series again")
+        array[padded] = min(0.0, float(np.nanmin(array)))
     return array.T, grid.affine
 
 
 def _images(file: str, frames: list[int]) -> Iterator[NDArray[np.float32]]:
-    """Grey values (row, column) of these frames of a file."""
+    """Grey values (row, column) of these frames of a file; padding is NaN."""
     try:
-        image = dcmread(file, specific_tags=PIXEL_TAGS, force=True)
+        image = read_with_pixels(file, PIXEL_TAGS)
         # What a file without the preamble of part 10 is written in, by default.
         image.file_meta.setdefault("TransferSyntaxUID", ImplicitVRLittleEndian)
         one = int(image.get("NumberOfFrames") or 1) == 1
         pixels = iter([image.pixel_array]) if one else iter_pixels(image, indices=frames)
         for frame, values in zip(frames, pixels, strict=True):
             slope, intercept = _rescale(image, frame)
-            yield values.astype(np.float32).reshape(image.Rows, image.Columns) * slope + intercept
+            grey = values.astype(np.float32).reshape(image.Rows, image.Columns) * slope + intercept
+            grey[_padding(image, values).reshape(grey.shape)] = np.nan
+            yield grey
     except _FAULTS as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"{file}: no pixels can be read ({reason}); export it again, uncompressed") from None
@@ -78,3 +92,23 @@ def _rescale(image: Dataset, frame: int) -> tuple[np.float32, np.float32]:
     sources = [*functional_groups(image, frame), image]
     source = next((one for one in sources if "RescaleSlope" in one), image)
     return np.float32(source.get("RescaleSlope") or 1), np.float32(source.get("RescaleIntercept") or 0)
+
+
+def _padding(image: Dataset, values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where stored values are those that the file reserves for what was not acquired."""
+    if image.get("PixelPaddingValue") is None:
+        return np.zeros(values.shape, dtype=bool)
+    limit = image.get("PixelPaddingRangeLimit")
+    ends = [int(image.PixelPaddingValue), int(image.PixelPaddingValue if limit is None else limit)]
+    # Writers give a signed value as unsigned and the reverse, or one wider than the bits that are stored.
+    padded = np.zeros(values.shape, dtype=bool)
+    for bits in {int(image.BitsAllocated), int(image.BitsStored)}:
+        low, high = sorted(_as_stored(end, bits, bool(image.PixelRepresentation)) for end in ends)
+        padded |= (values >= low) & (values <= high)
+    return padded
+
+
+def _as_stored(value: int, bits: int, signed: bool) -> int:
+    """What the lowest bits of a value say in two's complement, or without a sign."""
+    low = value & ((1 << bits) - 1)
+    return low - (1 << bits) if signed and low >> (bits - 1) else low

@@ -111,13 +111,11 @@ class Slice:
 
     Attributes:
         file: where it is. frame: its number in the file, from 0.
-        instance: a hash of what the file calls itself: copies of one image share it.
         position: centre of the first pixel, LPS mm; empty when the file does not say.
     """
 
     file: str
     frame: int
-    instance: int
     matrix: PixelMatrix
     acquisition: Acquisition
     position: tuple[float, ...]

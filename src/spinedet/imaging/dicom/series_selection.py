@@ -12,7 +12,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.geometry import Grid
 from spinedet.imaging.dicom.index import DicomSeries, DicomStudy
 from spinedet.imaging.dicom.records import LPS_TO_RAS, Acquisition, Pseudonyms
-from spinedet.imaging.dicom.stacks import Block, split_series
+from spinedet.imaging.dicom.stacks import Block
 from spinedet.imaging.dicom.weighting import Weighting, suppresses_fat, weighting_of
 
 _SAGITTAL_COSINE = 0.707  # within 45 degrees
@@ -128,7 +128,7 @@ def choose(study: DicomStudy, rules: SelectionRules, pseudonyms: Pseudonyms) -> 
     Raises:
         InputError: a stack that `rules.series` names is no readable sagittal or axial volume.
     """
-    blocks = {series: split_series(series.id, series.slices) for series in study.series}
+    blocks = {series: series.stacks() for series in study.series}
     if rules.series:
         return _as_told(study, blocks, rules, pseudonyms)
     verdicts: dict[str, SeriesDecision] = {}

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from pydicom import dcmread
 
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array, Grid
+from spinedet.imaging.dicom.headers import read_with_pixels
 from spinedet.imaging.dicom.records import GREY, LPS_TO_RAS, Acquisition, Slice
 
 # Directions of one stack agree to the digits that scanners write; 0.01 is about half a degree.
@@ -82,20 +82,16 @@ class Block:
 
 
 def split_series(name: str, slices: Sequence[Slice]) -> tuple[Block, ...]:
-    """The stacks of a series called `name`: those with a usable geometry first, from head to foot."""
-    usable, copies = _without_copies(slices)
-    parts = [block for alike in _by_frame(usable) for block in _stacks(name, alike)]
+    """The stacks of a series called `name`: those with a usable geometry first, from head to foot.
+
+    Two slices are copies of one image when their positions and their pixels agree, whatever their SOPInstanceUIDs are.
+    """
+    parts = [block for alike in _by_frame(slices) for block in _stacks(name, alike)]
     parts.sort(key=_from_head)
-    notes = (f"{copies} copies of the same image left out",) if copies else ()
-    blocks = [replace(part, notes=(*notes, *part.notes, *_spacing_notes(part))) for part in parts]
+    blocks = [replace(part, notes=(*part.notes, *_spacing_notes(part))) for part in parts]
     if len(blocks) == 1:
         return tuple(blocks)
     return tuple(replace(block, id=f"{name}-block-{number}") for number, block in enumerate(blocks, start=1))
-
-
-def _without_copies(slices: Sequence[Slice]) -> tuple[list[Slice], int]:
-    kept = {piece.instance: piece for piece in reversed(slices)}
-    return list(reversed(kept.values())), len(slices) - len(kept)
 
 
 def _by_frame(slices: Sequence[Slice]) -> list[list[Slice]]:
@@ -177,15 +173,14 @@ def _heights(stack: Sequence[Slice]) -> Array:
 
 def _pieces(name: str, column: list[Slice]) -> list[Block]:
     """A column of slices cut where it holds several images of one place, or none."""
-    echoes = _apart(column)
-    if len(echoes) > 1:
-        return [block for echo in echoes for block in _pieces(name, echo)]
-    stack, copies = _without_equal_pixels(column)
-    notes = (f"{copies} images with equal pixels at a place already filled left out",) if copies else ()
+    stack, copies = _without_copies(column)
+    notes = (f"{copies} {'copy' if copies == 1 else 'copies'} (equal position and pixels) left out",) if copies else ()
+    return [replace(block, notes=notes) for echo in _apart(stack) for block in _unrepeated(name, echo)]
+
+
+def _unrepeated(name: str, stack: list[Slice]) -> list[Block]:
     repeated = _repeats(stack)
-    if repeated:
-        return [Block(name, tuple(stack), repeated, notes)]
-    return [replace(block, notes=notes) for block in _cut(name, stack)]
+    return [Block(name, tuple(stack), repeated)] if repeated else _cut(name, stack)
 
 
 def _apart(column: list[Slice]) -> list[list[Slice]]:
@@ -209,22 +204,33 @@ def _kinds(piece: Slice) -> Hashable:
     return piece.acquisition.kinds
 
 
-def _without_equal_pixels(column: list[Slice]) -> tuple[list[Slice], int]:
-    """Copies under another name are found by their pixels, which are read only where a place is filled twice."""
-    kept = [column[0]]
-    for before, piece, step in zip(column, column[1:], np.diff(_heights(column)), strict=False):
-        if step >= _SAME_POSITION_MM or _content(before) != _content(piece):
-            kept.append(piece)
+def _without_copies(column: list[Slice]) -> tuple[list[Slice], int]:
+    """Slices with the pixels of another at their place left out; pixels are read only where a place is filled twice."""
+    starts = np.flatnonzero(np.diff(_heights(column), prepend=-np.inf) >= _SAME_POSITION_MM)
+    places = [column[start:end] for start, end in pairwise([*starts.tolist(), len(column)])]
+    digests: dict[str, bytes] = {}
+    kept = [piece for place in places for piece in _different(place, digests)]
     return kept, len(column) - len(kept)
 
 
-def _content(piece: Slice) -> Hashable:
-    """Digest of a file's pixels; a frame of a larger file is like nothing else."""
-    try:
-        pixels = dcmread(piece.path, specific_tags=["PixelData"], force=True).PixelData
-    except (OSError, EOFError, ValueError, AttributeError):
-        return piece.instance
-    return hashlib.sha256(pixels).digest(), piece.frame
+def _different(place: list[Slice], digests: dict[str, bytes]) -> list[Slice]:
+    """One of each image at a place; echoes and kinds of image are different without a look at their pixels."""
+    kept: list[Slice] = []
+    for alike in _grouped(place, lambda piece: (_echo(piece), _kinds(piece))):
+        contents = [_content(piece, digests) for piece in alike] if len(alike) > 1 else []
+        kept += [piece for n, piece in enumerate(alike) if not contents or contents[n] not in contents[:n]]
+    return kept
+
+
+def _content(piece: Slice, digests: dict[str, bytes]) -> Hashable:
+    """What the pixels of a slice are known by: the digest of its file's pixels, and its frame."""
+    if piece.file not in digests:
+        try:
+            pixels = read_with_pixels(piece.file, ["PixelData"]).PixelData
+            digests[piece.file] = hashlib.sha256(pixels).digest()
+        except (OSError, EOFError, ValueError, AttributeError, NotImplementedError):
+            digests[piece.file] = piece.file.encode()
+    return digests[piece.file], piece.frame
 
 
 def _repeats(stack: Sequence[Slice]) -> str | None:
