@@ -21,18 +21,20 @@ from spinedet.core.types import Finding, Findings, Manifest, Study, StudyFinding
 from spinedet.detection.batch import Detections
 from spinedet.detection.batch_loader import TrainingBatches, maker
 from spinedet.detection.dataset import Augmented, Scan, SeveralPlanes, TrainingScans, TuningScans, collate
-from spinedet.detection.lightning_module import DetectionModule, RecipeConfig
+from spinedet.detection.lightning_module import DetectionModule
 from spinedet.detection.model_files import PlaneDetector
 from spinedet.detection.models import Card, Detector, ModelConfig, SharedDetector, build
 from spinedet.detection.postprocess import findings
-from spinedet.detection.trainer import PlanePlan, TrainerConfig, card_of, precision_for, take_over
-from spinedet.imaging.augment import AugmentConfig
+from spinedet.detection.settings import RecipeConfig
+from spinedet.detection.trainer import PlanePlan, card_of, precision_for, take_over
 from spinedet.imaging.planes import PlaneSpec
+from spinedet.imaging.settings import AugmentConfig
 from spinedet.pipelines.splits import only
 from spinedet.scoring import IouCriterion, max_f1
 from spinedet.training.callbacks import RampedEma
 from spinedet.training.preemption import Notice
 from spinedet.training.samplers import PlaneTurns, Share
+from spinedet.training.settings import TrainerConfig
 
 # Of a hit, where thresholds are chosen.
 IOU = 0.1

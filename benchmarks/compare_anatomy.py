@@ -19,7 +19,7 @@ import numpy as np
 
 from spinedet.imaging.planes import SAGITTAL, orient
 from spinedet.imaging.volume import read_volume
-from spinedet.simulation import Wear
+from spinedet.simulation.anatomy.degeneration import Wear
 from spinedet.simulation.anatomy.lumbar_patient import draw_lumbar
 
 LEVELS = ("L5/S1", "L4/L5", "L3/L4", "L2/L3", "L1/L2", "T12/L1", "T11/T12")

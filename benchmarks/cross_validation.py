@@ -51,9 +51,9 @@ from spinedet.core.findings import read_findings, write_findings
 from spinedet.core.manifest import read_manifest
 from spinedet.core.types import Findings, Manifest, StudyFindings
 from spinedet.detection.dataset import Scan, prepare_scans
-from spinedet.detection.lightning_module import RecipeConfig
 from spinedet.detection.model_files import PlaneDetector
 from spinedet.detection.models import CONFIGS, ModelConfig
+from spinedet.detection.settings import RecipeConfig
 from spinedet.imaging.planes import PlaneSpec
 from spinedet.pipelines.splits import only
 from spinedet.runs.run_folder import SHIPPED, open_run

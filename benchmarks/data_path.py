@@ -24,10 +24,11 @@ from spinedet.core.anatomy import Plane
 from spinedet.core.manifest import read_manifest
 from spinedet.detection.batch_loader import TrainingBatches, maker
 from spinedet.detection.dataset import Augmented, SeveralPlanes, TrainingScans, prepare_scans
-from spinedet.detection.lightning_module import RecipeConfig
-from spinedet.imaging.augment import AugmentConfig
+from spinedet.detection.settings import RecipeConfig
 from spinedet.imaging.planes import SPECS
-from spinedet.simulation import SHIPPED, draw_cohort
+from spinedet.imaging.settings import AugmentConfig
+from spinedet.simulation.cohort import draw_cohort
+from spinedet.simulation.shipped_cohorts import SHIPPED
 from spinedet.training.preemption import Notice
 from spinedet.training.samplers import Draw, PlaneTurns, Share
 

@@ -40,10 +40,10 @@ from spinedet.core.findings import read_findings, write_findings
 from spinedet.core.manifest import read_manifest
 from spinedet.core.types import Manifest
 from spinedet.detection.dataset import prepare_scans
-from spinedet.detection.lightning_module import RecipeConfig
 from spinedet.detection.models import CONFIGS, ModelConfig
-from spinedet.imaging.augment import AugmentConfig
+from spinedet.detection.settings import RecipeConfig
 from spinedet.imaging.planes import SPECS
+from spinedet.imaging.settings import AugmentConfig
 from spinedet.pipelines.splits import Splits, only, split_studies
 from spinedet.scoring import (
     BootstrapSettings,
@@ -59,7 +59,8 @@ from spinedet.scoring import (
 from spinedet.scoring.metrics.counts import froc_name
 from spinedet.scoring.statistics.estimates import Statistics, performance
 from spinedet.scoring.statistics.hypothesis_tests import difference
-from spinedet.simulation import SHIPPED, draw_cohort
+from spinedet.simulation.cohort import draw_cohort
+from spinedet.simulation.shipped_cohorts import SHIPPED
 
 IOUS = (IOU, 0.25, 0.5)
 ABLATIONS = (

@@ -20,7 +20,8 @@ from typing import Any, TypeAlias
 from spinedet.core.files import write_json
 from spinedet.scoring import read_scores
 from spinedet.simulation.centers import CENTERS, CenterConfig
-from spinedet.simulation.cohort import CohortConfig, GroupConfig, draw_cohort
+from spinedet.simulation.cohort import draw_cohort
+from spinedet.simulation.settings import CohortConfig, GroupConfig
 
 Interval: TypeAlias = tuple[float | None, float | None, float | None]
 

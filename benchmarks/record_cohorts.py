@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from spinedet.core.files import sha256, write_json
-from spinedet.simulation import SHIPPED, draw_cohort
-from spinedet.simulation.cohort import describe_cohort
+from spinedet.simulation.cohort import describe_cohort, draw_cohort
+from spinedet.simulation.shipped_cohorts import SHIPPED
 
 FOLDER = Path(__file__).resolve().parents[1] / "data_manifests"
 

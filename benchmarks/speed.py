@@ -29,12 +29,13 @@ from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_json, write_text
 from spinedet.detection.batch import Batch, Targets
 from spinedet.detection.dataset import Augmented, collate
-from spinedet.detection.lightning_module import RecipeConfig
 from spinedet.detection.models import CONFIGS, Card, Detector, build
-from spinedet.detection.trainer import TrainerConfig, precision_for
-from spinedet.imaging.augment import AugmentConfig
+from spinedet.detection.settings import RecipeConfig
+from spinedet.detection.trainer import precision_for
 from spinedet.imaging.planes import SPECS, PlaneSpec
+from spinedet.imaging.settings import AugmentConfig
 from spinedet.training.samplers import Draw
+from spinedet.training.settings import TrainerConfig
 
 LESION = (44.0, 14.0, 40.0)
 STAGES = ("augmentation", "forward and losses", "backward", "optimiser")

@@ -15,8 +15,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from spinedet.simulation import CENTERS, DEMO, CohortConfig, GroupConfig, draw_cohort, draw_study
-from spinedet.simulation.centers import CenterConfig
+from spinedet.simulation.centers import CENTERS, CenterConfig
+from spinedet.simulation.cohort import draw_cohort
+from spinedet.simulation.settings import CohortConfig, GroupConfig
+from spinedet.simulation.shipped_cohorts import DEMO
+from spinedet.simulation.study import draw_study
 
 
 def full_size() -> CenterConfig:

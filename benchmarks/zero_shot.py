@@ -39,7 +39,8 @@ from spinedet.core.manifest import read_manifests
 from spinedet.scoring import Contender, ScoreSettings, Selection, compare, read_operating_point, read_scores, score
 from spinedet.scoring.matching.cohort import as_table
 from spinedet.simulation.centers import CENTERS, CenterConfig
-from spinedet.simulation.cohort import CohortConfig, GroupConfig, draw_cohort
+from spinedet.simulation.cohort import draw_cohort
+from spinedet.simulation.settings import CohortConfig, GroupConfig
 
 TUNE = 40
 # Fields of ImagingConfig by what they randomise.

@@ -13,8 +13,9 @@ from spinedet.core.types import Manifest, Split, Study
 from spinedet.detection.inference import Answers
 from spinedet.experiments.sweep import collect_sweep
 from spinedet.pipelines.log_test import log_test
-from spinedet.pipelines.splits import COHORTS, DataConfig, data_hash, load_manifest, phantom_note
-from spinedet.pipelines.test_detector import TestConfig, Trial, answers_of, ask_part, report_test
+from spinedet.pipelines.settings import COHORTS, DataConfig, TestConfig
+from spinedet.pipelines.splits import data_hash, load_manifest, phantom_note
+from spinedet.pipelines.test_detector import Trial, answers_of, ask_part, report_test
 from spinedet.runs.run_folder import FinishedRun, RunFolder, Stopwatch, open_run, write_config, write_record
 from spinedet.runs.sharding import ArchiveConfig, Journal, all_done, claim_archive, merging
 

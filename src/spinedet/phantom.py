@@ -14,9 +14,12 @@ from spinedet.core.errors import InputError
 from spinedet.core.types import Split
 from spinedet.report.phantom_exhibits import phantom_exhibits, real_exhibits
 from spinedet.report.realism_page import write_realism
-from spinedet.simulation import CENTERS, SHIPPED, CohortConfig, GroupConfig, draw_cohort, holds_cohort
+from spinedet.simulation.centers import CENTERS
+from spinedet.simulation.cohort import draw_cohort, holds_cohort
 from spinedet.simulation.gradings import Marginal, compare_gradings, draw_gradings, read_gradings
 from spinedet.simulation.prevalence import fitted
+from spinedet.simulation.settings import CohortConfig, GroupConfig
+from spinedet.simulation.shipped_cohorts import SHIPPED
 
 
 @dataclass

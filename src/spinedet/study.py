@@ -18,7 +18,8 @@ from spinedet.experiments.transfer.results import collect
 from spinedet.experiments.transfer.sizes import SIZES, SizeConfig
 from spinedet.report.transfer_page import write_study
 from spinedet.runs.run_folder import Stopwatch, claim_run, refuse_other_config, write_config, write_record
-from spinedet.simulation import CohortConfig, draw_cohort
+from spinedet.simulation.cohort import draw_cohort
+from spinedet.simulation.settings import CohortConfig
 
 
 @dataclass

@@ -15,24 +15,16 @@ from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.files import write_json
 from spinedet.core.types import Manifest
-from spinedet.detection.lightning_module import RecipeConfig
 from spinedet.detection.model_files import Model, save_model
 from spinedet.detection.models import CONFIGS
-from spinedet.detection.trainer import TRAINERS, Settings, TrainerConfig, reuse_of
-from spinedet.imaging.augment import AugmentConfig
+from spinedet.detection.settings import RecipeConfig
+from spinedet.detection.trainer import Settings, reuse_of
+from spinedet.imaging.settings import AugmentConfig
 from spinedet.pipelines.launch import led
 from spinedet.pipelines.log_test import log_test
-from spinedet.pipelines.splits import (
-    DEVELOPMENT_COHORTS,
-    DevelopmentConfig,
-    Splits,
-    data_hash,
-    develop_on,
-    load_manifest,
-    only,
-    phantom_note,
-)
-from spinedet.pipelines.test_detector import TestConfig, Trial, as_findings, ask, report_test
+from spinedet.pipelines.settings import DEVELOPMENT_COHORTS, DevelopmentConfig, TestConfig
+from spinedet.pipelines.splits import Splits, data_hash, develop_on, load_manifest, only, phantom_note
+from spinedet.pipelines.test_detector import Trial, as_findings, ask, report_test
 from spinedet.pipelines.train_detectors import Job, source_of, train_planes
 from spinedet.runs.run_folder import (
     FinishedRun,
@@ -47,6 +39,7 @@ from spinedet.runs.run_folder import (
 )
 from spinedet.scoring import CRITERIA, Rule, choose_operating_point, write_operating_point
 from spinedet.training.distributed import world_size
+from spinedet.training.settings import TRAINERS, TrainerConfig
 
 # The rule that chooses nothing.
 KEEP = "init"

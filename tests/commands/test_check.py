@@ -12,7 +12,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from spinedet.simulation import CohortConfig, GroupConfig, draw_cohort
+from spinedet.simulation.cohort import draw_cohort
+from spinedet.simulation.settings import CohortConfig, GroupConfig
 
 from .conftest import Run
 

@@ -19,11 +19,12 @@ from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch
 from spinedet.detection.batch_loader import Ahead, TrainingBatches, maker, workers_for
 from spinedet.detection.dataset import Augmented, SeveralPlanes, TrainingScans
-from spinedet.detection.trainer import PlanePlan, TrainerConfig, train_plane
-from spinedet.imaging.augment import AugmentConfig
+from spinedet.detection.trainer import PlanePlan, train_plane
+from spinedet.imaging.settings import AugmentConfig
 from spinedet.training.checkpoints import Position, newest
 from spinedet.training.preemption import Notice, Preempted
 from spinedet.training.samplers import PlaneTurns, Share
+from spinedet.training.settings import TrainerConfig
 
 
 @pytest.mark.parametrize(

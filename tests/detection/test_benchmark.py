@@ -11,8 +11,8 @@ import pytest
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.types import Findings, Manifest
-from spinedet.detection.lightning_module import RecipeConfig
-from spinedet.imaging.augment import AugmentConfig
+from spinedet.detection.settings import RecipeConfig
+from spinedet.imaging.settings import AugmentConfig
 
 from .conftest import MakeStudy
 from .tiny import MODEL, plan, turned

@@ -26,8 +26,8 @@ from spinedet.detection.dataset import (
     targets_on,
 )
 from spinedet.detection.postprocess import findings
-from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import AXIAL, SAGITTAL, SCALES
+from spinedet.imaging.settings import AugmentConfig
 from spinedet.training.samplers import Draw, EpochSampler, Share
 
 CATEGORIES = ("degeneration",)

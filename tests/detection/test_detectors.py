@@ -15,8 +15,7 @@ from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch, Structures, Targets
 from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
 from spinedet.detection.models import CONFIGS, Card, Detector, ModelConfig, build
-from spinedet.detection.models.disc_grader import GraderConfig
-from spinedet.detection.models.retinanet import RetinaNetConfig
+from spinedet.detection.settings import GraderConfig, RetinaNetConfig
 
 CARD = Card(
     categories=("bulge", "stenosis"),

@@ -10,10 +10,10 @@ import torch
 from pytorch_lightning.callbacks import Timer
 
 from spinedet.core.errors import InputError
-from spinedet.detection.lightning_module import DetectionModule, RecipeConfig, parameter_groups
+from spinedet.detection.lightning_module import DetectionModule, parameter_groups
 from spinedet.detection.models import Card, Detector, build
 from spinedet.detection.models.backbone import Backbone
-from spinedet.detection.models.two_stage_detr import SetDetectorConfig
+from spinedet.detection.settings import RecipeConfig, SetDetectorConfig
 from spinedet.detection.trainer import take_over
 from spinedet.training.callbacks import _ramped
 from spinedet.training.schedule import rate, seconds, spent

@@ -9,7 +9,8 @@ import torch
 
 from spinedet.detection.assignment import Match
 from spinedet.detection.batch import Targets
-from spinedet.detection.losses import LEAST_QUALITY, WEIGHT_GIOU, Answer, Prediction, batch_losses, varifocal
+from spinedet.detection.losses import WEIGHT_GIOU, Answer, Prediction, batch_losses, varifocal
+from spinedet.detection.settings import LEAST_QUALITY
 
 BOX = torch.tensor([[10.0, 10.0, 10.0, 8.0, 8.0, 8.0]])
 NONE = torch.empty(0, dtype=torch.long)

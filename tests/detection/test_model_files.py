@@ -12,7 +12,7 @@ from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
 from spinedet.detection.models import Card, build
-from spinedet.detection.models.two_stage_detr import SetDetectorConfig
+from spinedet.detection.settings import SetDetectorConfig
 
 CONFIG = SetDetectorConfig(width=4, channels=24, heads=2, decoder_layers=1, queries=6)
 CARD = Card(("degeneration",), (4.0, 2.0, 2.0), (40.0, 12.0, 35.0))

@@ -23,14 +23,15 @@ from spinedet.detection.dataset import Augmented, targets_on
 from spinedet.detection.losses import WEIGHT_SEVERITY, Answer, Prediction, batch_losses
 from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
 from spinedet.detection.models import Detector, build
-from spinedet.detection.models.dense_detector import DenseConfig, Tokens
+from spinedet.detection.models.dense_detector import Tokens
 from spinedet.detection.models.ordinal_head import SeverityHead, expected_grade
 from spinedet.detection.models.transformer import Map
 from spinedet.detection.postprocess import findings
+from spinedet.detection.settings import DenseConfig
 from spinedet.detection.tiling import average
 from spinedet.detection.trainer import take_over, train_plane
-from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import SAGITTAL
+from spinedet.imaging.settings import AugmentConfig
 from spinedet.runs.run_folder import SHIPPED, open_run
 from spinedet.training.samplers import Draw
 

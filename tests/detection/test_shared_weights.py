@@ -14,7 +14,7 @@ from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch
 from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
 from spinedet.detection.models import Detector, SharedDetector, build
-from spinedet.detection.models.retinanet import RetinaNetConfig
+from spinedet.detection.settings import RetinaNetConfig
 from spinedet.detection.trainer import train_network
 from spinedet.training.checkpoints import newest
 from spinedet.training.preemption import Preempted

@@ -10,11 +10,11 @@ from typing import Any
 from spinedet.core.anatomy import Plane
 from spinedet.core.types import Study
 from spinedet.detection.dataset import prepare_scans
-from spinedet.detection.lightning_module import RecipeConfig
-from spinedet.detection.models.two_stage_detr import SetDetectorConfig
-from spinedet.detection.trainer import PlanePlan, Settings, TrainerConfig
-from spinedet.imaging.augment import AugmentConfig
+from spinedet.detection.settings import RecipeConfig, SetDetectorConfig
+from spinedet.detection.trainer import PlanePlan, Settings
 from spinedet.imaging.planes import SAGITTAL
+from spinedet.imaging.settings import AugmentConfig
+from spinedet.training.settings import TrainerConfig
 
 SPEC = replace(SAGITTAL, field_of_view=(24.0, 64.0, 48.0))
 MODEL = SetDetectorConfig(width=4, channels=24, heads=2, decoder_layers=1, queries=6)

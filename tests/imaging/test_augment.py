@@ -8,8 +8,9 @@ from omegaconf import OmegaConf
 from torch import Generator, Tensor
 
 from spinedet.core.errors import InputError
-from spinedet.imaging.augment import AugmentConfig, _Bend, _map_boxes, _Placement, _unbend, _warp, augment, crop
+from spinedet.imaging.augment import _Bend, _map_boxes, _Placement, _unbend, _warp, augment, crop
 from spinedet.imaging.planes import AXIAL, SAGITTAL, PlaneSpec
+from spinedet.imaging.settings import AugmentConfig
 
 SHAPE = (12, 80, 64)
 OFF = AugmentConfig(**{f.name: 0.0 for f in dataclasses.fields(AugmentConfig) if f.name.endswith("_probability")})

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from spinedet.core.errors import InputError
-from spinedet.detection.trainer import TRAINERS, TrainerConfig
 from spinedet.pipelines.launch import Team, launched, team_of
+from spinedet.training.settings import TRAINERS, TrainerConfig
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "x", "RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
 TORCHRUN |= {"GROUP_RANK": "1"}

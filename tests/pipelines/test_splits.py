@@ -10,7 +10,8 @@ from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.manifest import write_manifest
 from spinedet.core.types import Box, Lesion, Manifest, Origin, Series, Split, Study
-from spinedet.pipelines.splits import DevelopmentConfig, Splits, data_hash, develop_on, phantom_note, split_studies
+from spinedet.pipelines.settings import DevelopmentConfig
+from spinedet.pipelines.splits import Splits, data_hash, develop_on, phantom_note, split_studies
 
 
 def study(

@@ -10,13 +10,13 @@ import yaml
 
 from spinedet.cli.tracking import CONFIGS as LOGGERS
 from spinedet.core.errors import InputError
-from spinedet.detection.lightning_module import RecipeConfig
 from spinedet.detection.models import CONFIGS
-from spinedet.detection.trainer import TrainerConfig
-from spinedet.imaging.augment import AugmentConfig
+from spinedet.detection.settings import RecipeConfig
+from spinedet.imaging.settings import AugmentConfig
 from spinedet.runs.run_folder import RunFolder, began_with, refuse_other_config, write_config
 from spinedet.scoring import CRITERIA
 from spinedet.train import TrainConfig, _settled
+from spinedet.training.settings import TrainerConfig
 
 
 @pytest.fixture

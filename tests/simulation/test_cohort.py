@@ -13,7 +13,8 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import sha256
 from spinedet.core.geometry import Grid, inside
 from spinedet.core.manifest import read_manifest
-from spinedet.simulation import CohortConfig, GroupConfig, draw_cohort
+from spinedet.simulation.cohort import draw_cohort
+from spinedet.simulation.settings import CohortConfig, GroupConfig
 
 TINY = CohortConfig(
     name="tiny", groups=[GroupConfig("A", "train", 2), GroupConfig("B", "test", 1)], coarseness=4.0, coarsest=2.4

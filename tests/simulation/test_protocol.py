@@ -9,10 +9,10 @@ import pytest
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
-from spinedet.simulation import CENTERS, Sampling
 from spinedet.simulation.anatomy.lumbar import Variant, draw_spine
 from spinedet.simulation.anatomy.spine import Patient
-from spinedet.simulation.scanner.protocol import draw_stacks, protocols
+from spinedet.simulation.centers import CENTERS
+from spinedet.simulation.scanner.protocol import Sampling, draw_stacks, protocols
 
 SPINE = draw_spine(Patient("M", 50, 1.0, 15.0), Variant(), {}, np.random.default_rng(0))
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from spinedet.core.geometry import Grid
-from spinedet.simulation import CENTERS, Sampling, draw_study
+from spinedet.simulation.centers import CENTERS
 from spinedet.simulation.realism import look_at, probes_of, real_probes
+from spinedet.simulation.scanner.protocol import Sampling
+from spinedet.simulation.study import draw_study
 
 GRID = Grid((100, 100, 5), np.diag([1.0, 1.0, 4.0, 1.0]))
 PROBES = {"csf": [(20.0, 20.0, 8.0)], "marrow": [(60.0, 60.0, 8.0)], "fat": [(500.0, 0.0, 0.0)]}

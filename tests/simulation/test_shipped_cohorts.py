@@ -15,8 +15,9 @@ import pytest
 
 from spinedet.core.anatomy import Region
 from spinedet.core.files import sha256
-from spinedet.simulation import CENTERS, SHIPPED, draw_cohort
-from spinedet.simulation.cohort import describe_cohort
+from spinedet.simulation.centers import CENTERS
+from spinedet.simulation.cohort import describe_cohort, draw_cohort
+from spinedet.simulation.shipped_cohorts import SHIPPED
 
 ENTRIES = Path(__file__).parents[2] / "data_manifests"
 
@@ -52,7 +53,9 @@ def test_the_smoke_cohort_has_the_bytes_on_record(tmp_path: Path) -> None:
 
 DIGEST = """
 import hashlib
-from spinedet.simulation import CENTERS, Sampling, draw_study
+from spinedet.simulation.centers import CENTERS
+from spinedet.simulation.scanner.protocol import Sampling
+from spinedet.simulation.study import draw_study
 digest = hashlib.sha256()
 for name in ("B", "D", "R"):
     study = draw_study(CENTERS[name], 1, sampling=Sampling(4.0, 2.4))

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from spinedet.core.geometry import iou
-from spinedet.simulation import CENTERS, Convention, DrawnStudy, Habits, Sampling, draw_study
+from spinedet.simulation.annotators import Habits
+from spinedet.simulation.centers import CENTERS
 from spinedet.simulation.painting.canvas import Canvas, Field, Window
 from spinedet.simulation.painting.tissue import Tissue
+from spinedet.simulation.reference_standard import Convention
+from spinedet.simulation.scanner.protocol import Sampling
+from spinedet.simulation.study import DrawnStudy, draw_study
 
 TINY = Sampling(4.0, 2.4)
 

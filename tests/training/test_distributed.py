@@ -17,7 +17,7 @@ from tests.detection.conftest import MakeStudy
 from spinedet.core.errors import InputError
 from spinedet.core.types import Study
 from spinedet.detection import trainer
-from spinedet.detection.lightning_module import RecipeConfig
+from spinedet.detection.settings import RecipeConfig
 from spinedet.training.checkpoints import Position
 from spinedet.training.samplers import EpochSampler, PlaneTurns, Share
 

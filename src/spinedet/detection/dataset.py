@@ -29,10 +29,11 @@ from spinedet.core.grades import SCALES
 from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Series, Study
 from spinedet.detection.batch import Batch, Structures, Targets
 from spinedet.detection.boxes import limits
-from spinedet.imaging.augment import AugmentConfig, augment, crop
+from spinedet.imaging.augment import augment, crop
 from spinedet.imaging.image_files import matches_sha256
 from spinedet.imaging.planes import PlaneSpec
 from spinedet.imaging.resample import prepare
+from spinedet.imaging.settings import AugmentConfig
 from spinedet.imaging.volume import Volume, read_volume
 from spinedet.training.samplers import Draw, generator
 

@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch, Detections
 from spinedet.detection.models import Learner
 from spinedet.detection.models.backbone import BEHIND, Backbone, depth_of
+from spinedet.detection.settings import RecipeConfig
 from spinedet.training.distributed import of_first
 from spinedet.training.schedule import rate, spent
-
-# Scans a step where nobody asks for more: small steps learn most from few scans and little time.
-FEW_SCANS = 2
-
-
-@dataclass
-class RecipeConfig:
-    """How a detector is trained.
-
-    Attributes:
-        lr, weight_decay: of AdamW. warmup: the share of the budget over which the rate rises; it then falls as a
-            cosine to nothing at the end of the budget, whether epochs or `trainer.max_time` end it first.
-        clip: largest gradient norm. ema: decay of the averaged weights that are kept.
-        batch: scans per step, over all processes; null is two, or one for each process where there are more.
-        backbone: file of published ResNet18 weights to begin with, such as MedicalNet's; needs model.width=64.
-        layer_decay: learning rate of each stage of the backbone as a share of the next deeper one's; at 1 all learn
-            alike, at 0 the backbone stays as it is, its normalisation included.
-    """
-
-    lr: float = 1e-3
-    weight_decay: float = 0.02
-    warmup: float = 0.08
-    clip: float = 5.0
-    ema: float = 0.99
-    batch: int | None = None
-    backbone: str | None = None
-    layer_decay: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.layer_decay <= 1:
-            raise InputError(f"recipe.layer_decay={self.layer_decay} must be from 0 (backbone frozen) to 1")
-        if self.batch is not None and self.batch < 1:
-            raise InputError(f"recipe.batch={self.batch} must be at least 1, or null for a number that fits")
-
-    def scans_a_step(self, processes: int) -> int:
-        """Of so many processes together."""
-        return self.batch or max(FEW_SCANS, processes)
 
 
 class DetectionModule(pl.LightningModule):

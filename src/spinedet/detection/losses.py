@@ -12,13 +12,12 @@ from torch import Tensor
 from spinedet.detection.assignment import Match, hungarian
 from spinedet.detection.batch import Targets
 from spinedet.detection.boxes import giou, iou
+from spinedet.detection.settings import LEAST_QUALITY
 from spinedet.training.distributed import mean_over_processes, world_size
 
 WEIGHT_CLASS, WEIGHT_L1, WEIGHT_GIOU, WEIGHT_SEVERITY = 1.0, 0.4, 2.0, 0.5
 FOCAL_ALPHA, FOCAL_GAMMA = 0.75, 2.0
 TERMS = ("class", "l1", "giou")
-# A positive's class target is its box's IoU, but not less than this, so that a first bad box still says "here".
-LEAST_QUALITY = 0.2
 
 
 @dataclass(frozen=True, slots=True)

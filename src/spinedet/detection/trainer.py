@@ -30,57 +30,24 @@ from spinedet.detection.batch import Detections, Targets
 from spinedet.detection.batch_loader import TrainingBatches, maker, workers_for
 from spinedet.detection.boxes import typical_sizes
 from spinedet.detection.dataset import Augmented, Scan, SeveralPlanes, TrainingScans, TuningScans, collate
-from spinedet.detection.lightning_module import DetectionModule, RecipeConfig
+from spinedet.detection.lightning_module import DetectionModule
 from spinedet.detection.model_files import PlaneDetector
 from spinedet.detection.models import Card, Detector, Learner, ModelConfig, SharedDetector, build
-from spinedet.detection.models.dense_detector import DenseConfig
 from spinedet.detection.models.pretrained import load_backbone
+from spinedet.detection.settings import DenseConfig, RecipeConfig
 from spinedet.detection.tuning_score import TuningScore
-from spinedet.imaging.augment import AugmentConfig
 from spinedet.imaging.planes import PlaneSpec
+from spinedet.imaging.settings import AugmentConfig
 from spinedet.training.callbacks import FiniteLoss, LastCheckpoint, Pulse, Pulses, RampedEma, StepSeed
 from spinedet.training.checkpoints import Position, Saved, WholeCheckpoints
 from spinedet.training.distributed import processes_here, rank, share_batch_norm, world_size
 from spinedet.training.preemption import Notice
 from spinedet.training.samplers import PlaneTurns, Share
 from spinedet.training.schedule import seconds
+from spinedet.training.settings import TrainerConfig
 
 # Sizes that stand for those of all lesions; more of them hardly fit better (benchmarks/detector.py).
 TYPICAL = 4
-
-
-@dataclass
-class TrainerConfig:
-    """Where and how long to train; the rest of the names are Lightning's.
-
-    Attributes:
-        max_time: DD:HH:MM:SS for each network, or null; each plane has one unless it is shared.
-        devices: processes on each node, one for each GPU; auto is what torchrun or srun started, or one; -1 is all.
-        precision: `auto` takes bf16 where the hardware multiplies it faster.
-        validate_every: epochs between scores on the tuning split.
-        checkpoint_minutes: between checkpoints within an epoch; there is one after every epoch anyway.
-        loader_workers: processes that make the batches of each training process, which makes them itself with 0; null
-            is 0 on a CPU, and on a GPU its share of this machine's cores less one, at most 8.
-    """
-
-    max_epochs: int = 100
-    max_time: str | None = None
-    accelerator: str = "auto"
-    devices: Any = "auto"
-    num_nodes: int = 1
-    precision: str = "auto"
-    validate_every: int = 10
-    deterministic: bool = False
-    checkpoint_minutes: float = 10.0
-    loader_workers: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.loader_workers is not None and self.loader_workers < 0:
-            raise InputError(f"trainer.loader_workers={self.loader_workers} must be 0 or more, or null to choose")
-
-
-# The choices of `trainer=`.
-TRAINERS = {"single": TrainerConfig(), "ddp": TrainerConfig(devices=-1)}
 
 
 @dataclass(frozen=True)

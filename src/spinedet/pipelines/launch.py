@@ -21,9 +21,9 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
 from spinedet.cli.app import Status, console
 from spinedet.core.errors import InputError
-from spinedet.detection.trainer import TrainerConfig
 from spinedet.training.distributed import end_with_parent
 from spinedet.training.preemption import Preempted
+from spinedet.training.settings import TrainerConfig
 
 # While the first process draws phantoms or reads images the others wait for it.
 PATIENCE = timedelta(days=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,47 +17,8 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import refuse_repeats
 from spinedet.core.manifest import read_manifests, refuse_leakage
 from spinedet.core.types import Manifest, Origin, Split, Study
-from spinedet.simulation import SHIPPED, CohortConfig, draw_cohort
-
-
-@dataclass
-class DataConfig:
-    """Which studies.
-
-    Attributes:
-        manifests: manifest files; none means the phantom cohort.
-        cohort: the phantom cohort to draw when no manifest is given.
-        folder: where that cohort lies or will be drawn; `cohort` in the run's own folder when null.
-        tune_fraction: share of the training patients that become the tuning split when the manifests name none.
-    """
-
-    manifests: list[str] = field(default_factory=list)
-    cohort: CohortConfig = field(default_factory=CohortConfig)
-    folder: str | None = None
-    tune_fraction: float = 0.2
-
-
-@dataclass
-class DevelopmentConfig(DataConfig):
-    """Which studies a detector is developed on.
-
-    Attributes:
-        train_patients: use only so many of the patients to train on, the tuning split that is carved out of them
-            included; a smaller number gives a part of a larger one's. All when null.
-        hold_out: a centre that is tested on and never learned from; all others' studies train.
-        mix: manifests, of any region, whose training studies are learned from as well, never tuned or tested on.
-        mix_patients: use only so many of their patients; all when null.
-    """
-
-    train_patients: int | None = None
-    hold_out: str | None = None
-    mix: list[str] = field(default_factory=list)
-    mix_patients: int | None = None
-
-
-# The choices of `data=`.
-COHORTS = {name: DataConfig(cohort=cohort) for name, cohort in SHIPPED.items()}
-DEVELOPMENT_COHORTS = {name: DevelopmentConfig(cohort=cohort) for name, cohort in SHIPPED.items()}
+from spinedet.pipelines.settings import DataConfig, DevelopmentConfig
+from spinedet.simulation.cohort import draw_cohort
 
 
 def load_manifest(config: DataConfig, out: Path, workers: int) -> Manifest:

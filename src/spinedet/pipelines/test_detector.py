@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from spinedet.cli.progress import progress_bar
@@ -13,24 +13,12 @@ from spinedet.core.findings import write_findings
 from spinedet.core.types import Finding, Findings, FiniteJson, Manifest, Study, StudyFindings
 from spinedet.detection.inference import Answers, detect_each, detect_studies
 from spinedet.detection.model_files import Model
+from spinedet.pipelines.settings import TestConfig
 from spinedet.pipelines.splits import only
 from spinedet.report.test_page import Page, write_page
 from spinedet.runs.run_folder import RunFolder
 from spinedet.runs.sharding import Journal, records
-from spinedet.scoring import BootstrapSettings, OperatingPoint, Scores, ScoreSettings, Selection, score, write_scores
-
-
-@dataclass
-class TestConfig:
-    """How a model is tested.
-
-    Attributes:
-        min_score: findings below it are not written. cases: studies shown with pictures in the report.
-    """
-
-    min_score: float = 0.01
-    bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
-    cases: int = 6
+from spinedet.scoring import OperatingPoint, Scores, ScoreSettings, Selection, score, write_scores
 
 
 @dataclass(frozen=True)

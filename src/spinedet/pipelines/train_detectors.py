@@ -34,7 +34,7 @@ from spinedet.detection.batch import Detections
 from spinedet.detection.dataset import Prepared, Scan, prepare_scans
 from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
 from spinedet.detection.postprocess import findings
-from spinedet.detection.trainer import PlanePlan, Settings, TrainerConfig, train_network
+from spinedet.detection.trainer import PlanePlan, Settings, train_network
 from spinedet.imaging.planes import SPECS
 from spinedet.pipelines.launch import call_helpers
 from spinedet.pipelines.splits import Splits, only
@@ -44,6 +44,7 @@ from spinedet.training.callbacks import Pulse
 from spinedet.training.checkpoints import Saved, newest
 from spinedet.training.distributed import end_with_parent, world_size
 from spinedet.training.preemption import Notice, noticing
+from spinedet.training.settings import TrainerConfig
 
 # What a training tells while it runs: a sentence, or how far it is.
 Event: TypeAlias = str | Pulse

@@ -11,8 +11,9 @@ from spinedet.core.anatomy import Region
 from spinedet.imaging.planes import plane_of
 from spinedet.imaging.volume import Volume, read_volume
 from spinedet.report.realism_page import Exhibit
-from spinedet.simulation import CENTERS, draw_study
+from spinedet.simulation.centers import CENTERS
 from spinedet.simulation.realism import Look, Probes, look_at, probes_of, real_probes
+from spinedet.simulation.study import draw_study
 
 
 def phantom_exhibits(centers: Sequence[str], studies: int, seed: int) -> Iterator[Exhibit]:

@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from spinedet.simulation.centers import CENTERS, CenterConfig
 from spinedet.simulation.reference_standard import CLASSES, STYLES, Convention
 from spinedet.simulation.scanner.acquisition import PROFILES
 from spinedet.simulation.scanner.protocol import Sampling
+from spinedet.simulation.settings import CohortConfig
 from spinedet.simulation.study import DrawnStudy, draw_study
 
 # Raised whenever the same seed gives other pictures: finished studies of an older recipe are drawn again.
@@ -36,53 +37,6 @@ RECIPE = 15
 _BYTES_PER_STUDY = 16 << 20
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass
-class GroupConfig:
-    """Studies of one centre that play one part; a centre's studies are numbered on from group to group."""
-
-    center: str = "A"
-    split: str = "train"
-    studies: int = 20
-
-
-@dataclass
-class CohortConfig:
-    """A phantom cohort.
-
-    Attributes:
-        name: of the manifest.
-        region: part of the spine.
-        groups: which centre gives how many studies to which split.
-        seed: of all random numbers.
-        style: what a box covers: `disc`, the whole degenerated disc with the part of the canal that it invades, or
-            `focal`, the protrusion or stenosis alone.
-        classes: `one` category, degeneration, or the `types` apart.
-        coarseness: multiplies the stored in-plane pixels: 1 is a hospital's matrix, more is quicker.
-        coarsest: stored in-plane pixels beyond which `coarseness` does not go, mm.
-        positions: places through a slice at which the spine is drawn, 1 or 2; 1 is quicker and averages nothing.
-    """
-
-    name: str = "phantom"
-    region: Region = Region.LUMBAR
-    groups: list[GroupConfig] = field(default_factory=lambda: [GroupConfig()])
-    seed: int = 0
-    style: str = "disc"
-    classes: str = "one"
-    coarseness: float = 1.0
-    coarsest: float = 0.95
-    positions: int = 2
-
-    @property
-    def convention(self) -> Convention:
-        """What the boxes mean."""
-        return Convention(self.style, self.classes)
-
-    @property
-    def sampling(self) -> Sampling:
-        """How coarse the pictures are."""
-        return Sampling(self.coarseness, self.coarsest, self.positions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +112,7 @@ def draw_cohort(
         Manifest(
             name=config.name,
             region=Region(config.region),
-            categories=config.convention.categories,
+            categories=Convention(config.style, config.classes).categories,
             studies=studies,
         ),
     )
@@ -194,8 +148,8 @@ def _tasks(config: CohortConfig) -> list[_Task]:
                     index,
                     split,
                     config.seed,
-                    config.convention,
-                    config.sampling,
+                    Convention(config.style, config.classes),
+                    Sampling(config.coarseness, config.coarsest, config.positions),
                 )
             )
     return tasks

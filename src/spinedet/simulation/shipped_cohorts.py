@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spinedet.core.anatomy import Region
-from spinedet.simulation.cohort import CohortConfig, GroupConfig
+from spinedet.simulation.settings import CohortConfig, GroupConfig
 
 DEMO = CohortConfig(
     name="phantom-demo",

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import torch
 
 from spinedet.core.errors import InputError
 from spinedet.detection.models.base import Card, Detector, Learner
-from spinedet.detection.models.dense_detector import DenseConfig, DenseDetector
-from spinedet.detection.models.detr import DetrConfig, DetrDetector
-from spinedet.detection.models.graded_detector import GradedConfig, GradedDetector
+from spinedet.detection.models.dense_detector import DenseDetector
+from spinedet.detection.models.detr import DetrDetector
+from spinedet.detection.models.graded_detector import GradedDetector
 from spinedet.detection.models.onednn_conv import quicken
-from spinedet.detection.models.retinanet import RetinaNetConfig, RetinaNetPeer
+from spinedet.detection.models.retinanet import RetinaNetPeer
 from spinedet.detection.models.shared_weights import SharedDetector
-from spinedet.detection.models.two_stage_detr import SetDetector, SetDetectorConfig
-
-ModelConfig: TypeAlias = GradedConfig | SetDetectorConfig | DenseConfig | DetrConfig | RetinaNetConfig
-# The choices of `model=`.
-CONFIGS: dict[str, type[ModelConfig]] = {
-    "graded": GradedConfig,
-    "set": SetDetectorConfig,
-    "dense": DenseConfig,
-    "detr": DetrConfig,
-    "retinanet": RetinaNetConfig,
-}
+from spinedet.detection.models.two_stage_detr import SetDetector
+from spinedet.detection.settings import (
+    CONFIGS,
+    DenseConfig,
+    DetrConfig,
+    GradedConfig,
+    ModelConfig,
+    RetinaNetConfig,
+    SetDetectorConfig,
+)
 
 __all__ = ["CONFIGS", "Card", "Detector", "Learner", "ModelConfig", "SharedDetector", "build", "config_from"]
 

@@ -2,54 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spinedet.core.errors import InputError
 from spinedet.detection.assignment import nearest_tokens
 from spinedet.detection.batch import Batch, Detections, Targets
 from spinedet.detection.boxes import distinct, refine
-from spinedet.detection.losses import LEAST_QUALITY, Answer, Prediction, batch_losses
+from spinedet.detection.losses import Answer, Prediction, batch_losses
 from spinedet.detection.models.backbone import Backbone, token_centers
 from spinedet.detection.models.base import Card, Detector
 from spinedet.detection.models.ordinal_head import SeverityHead, expected_grade
 from spinedet.detection.models.transformer import EncoderLayer, Map
+from spinedet.detection.settings import DenseConfig
 
 # The share of tokens that are positive at first, as a logit: focal losses need a pessimistic start.
 PRIOR_LOGIT = -4.0
-
-
-@dataclass
-class DenseConfig:
-    """Sizes of the dense detector: what remains of the set-prediction detector without its decoder.
-
-    Attributes:
-        width: channels of the ResNet18's first stage (64 is the published one).
-        channels, heads: of the encoder layer.
-        queries: most boxes of a scan.
-        overlap: IoU above which two proposals are one.
-        positives: tokens that answer for one lesion.
-        least_quality: a hit is asked for a score of its box's IoU, but no less than this.
-        severity: the highest grade of lesions' `attributes.severity`, which is learned too; 0 learns none.
-    """
-
-    name: str = "dense"
-    width: int = 16
-    channels: int = 64
-    heads: int = 4
-    queries: int = 24
-    overlap: float = 0.3
-    positives: int = 9
-    least_quality: float = LEAST_QUALITY
-    severity: int = 0
-
-    def __post_init__(self) -> None:
-        if self.severity < 0:
-            raise InputError(f"model.severity={self.severity}: name the highest grade, such as 3, or 0 to learn none")
 
 
 class Tokens(NamedTuple):

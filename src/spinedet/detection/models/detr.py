@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
@@ -13,24 +11,7 @@ from spinedet.detection.models.backbone import Backbone, token_centers
 from spinedet.detection.models.base import Card, Detector
 from spinedet.detection.models.dense_detector import PRIOR_LOGIT
 from spinedet.detection.models.transformer import EncoderLayer, mlp, sine_embedding
-
-
-@dataclass
-class DetrConfig:
-    """Sizes of the control, after Carion et al. (ECCV 2020), with a focal class term.
-
-    Attributes:
-        width: channels of the ResNet18's first stage. channels, heads: of the transformer.
-        queries: learned, more than a scan can have lesions.
-    """
-
-    name: str = "detr"
-    width: int = 16
-    channels: int = 64
-    heads: int = 4
-    encoder_layers: int = 2
-    decoder_layers: int = 6
-    queries: int = 32
+from spinedet.detection.settings import DetrConfig
 
 
 class GlobalLayer(nn.Module):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from spinedet.core.grades import SCALES
 from spinedet.detection.batch import Structures
 from spinedet.detection.models.base import Card
+from spinedet.detection.settings import GraderConfig
 
 # A crop's rows and columns, and the mm between them: a disc with its end plates and the canal behind it.
 CROP = (32, 46)
@@ -27,23 +27,6 @@ _LOG_GAIN, _OFFSET, _NOISE = 0.2, 0.2, 0.15
 _ORDER_SHIFT_PROBABILITY = 0.2
 # Sizes enter in units of a disc's, mm.
 _TYPICAL_SIZE = 20.0
-
-
-@dataclass
-class GraderConfig:
-    """Sizes of the grader.
-
-    Attributes:
-        width: channels of its first stage. channels, heads: of the attention among structures.
-        layers: of that attention; 0 grades each structure by itself, without its place in the order.
-        dropout: in the attention and before the answers.
-    """
-
-    width: int = 24
-    channels: int = 96
-    heads: int = 4
-    layers: int = 1
-    dropout: float = 0.1
 
 
 class Places(NamedTuple):

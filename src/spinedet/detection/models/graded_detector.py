@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from spinedet.detection.batch import Batch, Detections, Structures, Targets
 from spinedet.detection.models.base import Card
-from spinedet.detection.models.disc_grader import DiscGrader, GraderConfig, ordered
-from spinedet.detection.models.two_stage_detr import SetDetector, SetDetectorConfig
+from spinedet.detection.models.disc_grader import DiscGrader, ordered
+from spinedet.detection.models.two_stage_detr import SetDetector
+from spinedet.detection.settings import GradedConfig
 
 # Proposals that are hardly structures are not graded, and take no place in the order of the spine.
 LEAST_STRUCTURE = 0.3
-
-
-@dataclass
-class GradedConfig(SetDetectorConfig):
-    """The set-prediction detector with a grader behind it.
-
-    Attributes:
-        grader: what grades the structures.
-    """
-
-    name: str = "graded"
-    grader: GraderConfig = field(default_factory=GraderConfig)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if isinstance(self.grader, dict):
-            self.grader = GraderConfig(**self.grader)
 
 
 class GradedDetector(SetDetector):

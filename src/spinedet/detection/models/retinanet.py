@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -15,47 +14,11 @@ from monai.losses.focal_loss import FocalLoss
 from monai.networks.blocks.feature_pyramid_network import FeaturePyramidNetwork
 from torch import Tensor, nn
 
-from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch, Detections, Targets
 from spinedet.detection.boxes import contains, limits
 from spinedet.detection.models.backbone import Backbone, Stride
 from spinedet.detection.models.base import Card, Detector
-
-LEVELS = ("detail", "fine", "coarse")
-NEGATIVES = ("hard", "focal")
-
-
-@dataclass
-class RetinaNetConfig:
-    """Sizes and settings of the peer.
-
-    Attributes:
-        width: channels of the ResNet18's first stage. channels: of pyramid and heads, a multiple of 8.
-        levels: maps of the backbone that carry anchors, finest first. The anchors of each have the typical lesion
-            sizes of the training data, `Card.sizes`.
-        candidates: anchor positions for each lesion and level among which adaptive assignment (ATSS) chooses.
-        negatives: `hard` samples the worst of them, as MONAI's tutorial does; `focal` weighs them all.
-        overlap: IoU above which the worse of two boxes is suppressed. most: boxes that are compared in each level.
-        min_score: boxes below it are not compared.
-    """
-
-    name: str = "retinanet"
-    width: int = 16
-    channels: int = 64
-    levels: list[str] = field(default_factory=lambda: ["fine"])
-    candidates: int = 4
-    negatives: str = "hard"
-    overlap: float = 0.22
-    most: int = 300
-    min_score: float = 0.01
-
-    def __post_init__(self) -> None:
-        if not self.levels or set(self.levels) - set(LEVELS):
-            raise InputError(f"model.levels={list(self.levels)}: name some of {list(LEVELS)}")
-        if self.negatives not in NEGATIVES:
-            raise InputError(f"model.negatives={self.negatives}: use one of {list(NEGATIVES)}")
-        if self.channels % 8:
-            raise InputError(f"model.channels={self.channels}: RetinaNet's heads need a multiple of 8")
+from spinedet.detection.settings import LEVELS, RetinaNetConfig
 
 
 class Pyramid(nn.Module):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -14,33 +13,12 @@ from spinedet.detection.boxes import distinct, refine
 from spinedet.detection.losses import Answer, Prediction, answers_of_layers, batch_losses
 from spinedet.detection.models.base import Card, Detector
 from spinedet.detection.models.denoising import Jittered, jitter, walls
-from spinedet.detection.models.dense_detector import DenseConfig, DenseStage, Tokens, dense_answers
+from spinedet.detection.models.dense_detector import DenseStage, Tokens, dense_answers
 from spinedet.detection.models.transformer import BoxEmbedding, DecoderLayer, Look, mlp
+from spinedet.detection.settings import SetDetectorConfig
 
 # How much a proposal that overlaps a better one is pushed down before the decoder judges it.
 FILLER_DOUBT = 6.0
-
-
-@dataclass
-class SetDetectorConfig(DenseConfig):
-    """Sizes of the set-prediction detector, and a switch for each part that an ablation takes away.
-
-    Attributes:
-        queries: boxes that the decoder settles; a few times the lesions a scan can have.
-        overlap: IoU above which two proposals are one query; with 1 every proposal may be a query.
-        positives: tokens of the dense stage that answer for one lesion; 1 turns one-to-many supervision off.
-        denoising: jittered copies of each lesion that the decoder learns to repair; 0 turns it off.
-        auxiliary: weight of the losses of all decoder layers but the last; 0 leaves the last layer's.
-        least_quality: a hit is asked for a score of its box's IoU, but no less than this; 1 turns IoU-awareness off.
-        apart: the decoder learns from the features of the dense stage without changing them; the dense stage learns
-            more from its own losses alone (measured).
-    """
-
-    name: str = "set"
-    decoder_layers: int = 3
-    denoising: int = 3
-    auxiliary: float = 1.0
-    apart: bool = True
 
 
 class Queries(NamedTuple):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from spinedet.core.anatomy import Region
-from spinedet.simulation import SHIPPED, SMOKE, CohortConfig, GroupConfig
+from spinedet.simulation.settings import CohortConfig, GroupConfig
+from spinedet.simulation.shipped_cohorts import SHIPPED, SMOKE
 
 RECIPES = ("head", "layerwise", "mixed", "threshold")
 

@@ -1,0 +1,56 @@
+"""Settings of the augmentation, importable without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spinedet.core.errors import InputError
+
+# A cubic B-spline whose coefficients stay below this share of its knots' distance moves two points against each other
+# by about half of their distance at most, so the map is one-to-one; it is up to 1/2.046 (Choi and Lee, Graphical Models
+# 2000;62:411-427).
+LARGEST_BEND = 0.25
+
+
+@dataclass
+class AugmentConfig:
+    """How far one example may stray; a `..._probability` of 0 switches its variation off.
+
+    Strengths are limits of a uniform draw around "no change"; those named `log_` are drawn as exponents, so that
+    half and double are equally likely. Intensities are in units of the normalised image's deviation.
+
+    Attributes:
+        elastic_mm, elastic_spacing_mm: how far the knots of a smooth bend of the plane stray, and how far apart they
+            are. Every slice bends alike: a patient who lies otherwise moves as a body, and slices do not slip.
+    """
+
+    flip_probability: float = 0.5
+    affine_probability: float = 0.9
+    rotation_degrees: float = 12.0
+    log_scale: float = 0.18
+    log_anisotropy: float = 0.06
+    shear: float = 0.06
+    translation_mm: float = 12.0
+    elastic_probability: float = 0.0
+    elastic_mm: float = 8.0
+    elastic_spacing_mm: float = 48.0
+    contrast_probability: float = 0.7
+    log_gamma: float = 0.35
+    log_contrast: float = 0.25
+    brightness: float = 0.2
+    bias_probability: float = 0.5
+    bias_log_gain: float = 0.25
+    noise_probability: float = 0.6
+    noise_deviation: float = 0.25
+    blur_probability: float = 0.3
+    blur_factor: float = 2.0
+    slice_drop_probability: float = 0.15
+    slice_gain_probability: float = 0.3
+    slice_log_gain: float = 0.12
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.elastic_mm <= LARGEST_BEND * self.elastic_spacing_mm:
+            raise InputError(
+                f"augment.elastic_mm={self.elastic_mm} must be from 0 to a quarter of augment.elastic_spacing_mm="
+                f"{self.elastic_spacing_mm}, or the image would fold over itself"
+            )

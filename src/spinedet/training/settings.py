@@ -1,0 +1,42 @@
+"""Settings of any training: hardware, duration, checkpoints; importable without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from spinedet.core.errors import InputError
+
+
+@dataclass
+class TrainerConfig:
+    """Where and how long to train; the rest of the names are Lightning's.
+
+    Attributes:
+        max_time: DD:HH:MM:SS for each network, or null; each plane has one unless it is shared.
+        devices: processes on each node, one for each GPU; auto is what torchrun or srun started, or one; -1 is all.
+        precision: `auto` takes bf16 where the hardware multiplies it faster.
+        validate_every: epochs between scores on the tuning split.
+        checkpoint_minutes: between checkpoints within an epoch; there is one after every epoch anyway.
+        loader_workers: processes that make the batches of each training process, which makes them itself with 0; null
+            is 0 on a CPU, and on a GPU its share of this machine's cores less one, at most 8.
+    """
+
+    max_epochs: int = 100
+    max_time: str | None = None
+    accelerator: str = "auto"
+    devices: Any = "auto"
+    num_nodes: int = 1
+    precision: str = "auto"
+    validate_every: int = 10
+    deterministic: bool = False
+    checkpoint_minutes: float = 10.0
+    loader_workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.loader_workers is not None and self.loader_workers < 0:
+            raise InputError(f"trainer.loader_workers={self.loader_workers} must be 0 or more, or null to choose")
+
+
+# The choices of `trainer=`.
+TRAINERS = {"single": TrainerConfig(), "ddp": TrainerConfig(devices=-1)}
