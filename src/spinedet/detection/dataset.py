@@ -29,7 +29,7 @@ from spinedet.core.grades import SCALES
 from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Series, Study
 from spinedet.detection.batch import Batch, Structures, Targets
 from spinedet.detection.boxes import limits
-from spinedet.imaging.augment import augment, crop
+from spinedet.imaging.augment import augment, crop, slab
 from spinedet.imaging.image_files import matches_sha256
 from spinedet.imaging.planes import PlaneSpec
 from spinedet.imaging.resample import prepare
@@ -262,7 +262,8 @@ class Augmented:
         spacing = torch.tensor(self.spec.spacing)
         structures = targets.structures or Structures.none(0, 0)
         low, high = limits(torch.cat([targets.boxes, structures.boxes]))
-        image, edges = augment(image, torch.cat([low / spacing, high / spacing], 1), self.spec, self.config, random)
+        image, edges = slab(image, torch.cat([low / spacing, high / spacing], 1), self.config, random)
+        image, edges = augment(image, edges, self.spec, self.config, random)
         slices, rows, columns = self.spec.crop_shape
         # Slices are never padded here: single slices and thin slabs stay what they are, and cost what they are worth.
         cut = crop(image, edges, (min(slices, image.shape[1]), rows, columns), random)

@@ -34,7 +34,7 @@ from spinedet.detection.lightning_module import DetectionModule
 from spinedet.detection.model_files import PlaneDetector
 from spinedet.detection.models import Card, Detector, Learner, ModelConfig, SharedDetector, build
 from spinedet.detection.models.pretrained import load_backbone
-from spinedet.detection.settings import DenseConfig, RecipeConfig
+from spinedet.detection.settings import DenseConfig, GradedConfig, RecipeConfig
 from spinedet.detection.tuning_score import TuningScore
 from spinedet.imaging.planes import PlaneSpec
 from spinedet.imaging.settings import AugmentConfig
@@ -110,7 +110,8 @@ def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneD
     plan = plans[0]
     _refuse_other_grades([scan for each in plans for scan in each.train], settings.model)
     pl.seed_everything(plan.seed, verbose=False)
-    cards = [card_of(each) for each in plans]
+    graded = isinstance(settings.model, GradedConfig)
+    cards = [card_of(each, graded=graded) for each in plans]
     learner = _joined([_begun(each, settings, card) for each, card in zip(plans, cards, strict=True)], plans)
     module = DetectionModule(learner, settings.recipe)
     share = share_of(min(plans, key=lambda each: len(each.train)), settings.recipe)
@@ -213,18 +214,20 @@ def take_over(network: nn.Module, source: nn.Module) -> Reuse:
     return reuse
 
 
-def card_of(plan: PlanePlan) -> Card:
+def card_of(plan: PlanePlan, *, graded: bool = False) -> Card:
     """The facts about the training data that the network is built on.
 
     Weights that are taken over answer relative to the sizes that they learned with, so those come along.
 
-    Where structures without a lesion are told, sizes are those of all structures.
+    Args:
+        graded: whether the network tells structures from lesions, where the training data do: sizes are then those of
+            all structures.
 
     Raises:
         InputError: no training scan of this plane holds a lesion.
     """
-    facts = _facts_of(plan)
-    boxes = [_sized(scan.targets(plan.categories), every=facts["structures"]) for scan in plan.train]
+    facts = _facts_of(plan) if graded else {"caudal": plan.spec.caudal}
+    boxes = [_sized(scan.targets(plan.categories), every=bool(facts.get("structures"))) for scan in plan.train]
     sizes = torch.cat([*boxes, torch.empty(0, 6)])[:, 3:]
     if not len(sizes):
         raise InputError(f"no {plan.spec.plane.value} training scan has a lesion; add studies or leave the plane out")

@@ -93,6 +93,33 @@ def augment(
     return _vary_signal(signal, config, dice) + floor, boxes
 
 
+def slab(image: Tensor, boxes: Tensor, config: AugmentConfig, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Some slices of a stack around its boxes, or a single slice repeated; often the image as it is.
+
+    Args:
+        image: (1, D, H, W). boxes: (n, 6) voxel edges of it.
+
+    Returns:
+        The slab and its boxes, which may reach beyond it.
+    """
+    dice = _Dice(generator)
+    if not config.slab_probability or not dice.throw(config.slab_probability):
+        return image, boxes
+    count, depth = 1 + dice.below(config.slab_slices), image.shape[1]
+    if depth == 1:
+        stretch = boxes.new_tensor([count, 1, 1, count, 1, 1])
+        return image.expand(-1, count, -1, -1).contiguous(), boxes * stretch
+    count = min(count, depth)
+    middle = float((boxes[:, 0] + boxes[:, 3]).mean()) / 2 if len(boxes) else depth / 2
+    start = min(max(round(middle - count / 2 + dice.within(1.0)), 0), depth - count)
+    moved = boxes - boxes.new_tensor([start, 0, 0, start, 0, 0])
+    # A slab narrower than a disc shows it as well as it can: what is left of its box counts in full.
+    middle_of = (moved[:, 0] + moved[:, 3]) / 2
+    shown = (middle_of >= 0) & (middle_of < count)
+    moved[shown] = torch.where(moved.new_tensor([1, 0, 0, 1, 0, 0]).bool(), moved[shown].clamp(0, count), moved[shown])
+    return image[:, start : start + count], moved
+
+
 def crop(image: Tensor, boxes: Tensor, shape: tuple[int, int, int], generator: Generator) -> Crop:
     """Cut a block of `shape` at random, padding with the image's lowest value where the image is smaller."""
     dice = _Dice(generator)

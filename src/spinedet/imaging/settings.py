@@ -22,6 +22,8 @@ class AugmentConfig:
     Attributes:
         elastic_mm, elastic_spacing_mm: how far the knots of a smooth bend of the plane stray, and how far apart they
             are. Every slice bends alike: a patient who lies otherwise moves as a body, and slices do not slip.
+        slab_probability, slab_slices: how often a stack becomes a slab of some of its slices, at most so many, and a
+            single slice one of equal slices, so that stacks, slabs and slices are one kind of image.
     """
 
     flip_probability: float = 0.5
@@ -47,8 +49,12 @@ class AugmentConfig:
     slice_drop_probability: float = 0.15
     slice_gain_probability: float = 0.3
     slice_log_gain: float = 0.12
+    slab_probability: float = 0.0
+    slab_slices: int = 6
 
     def __post_init__(self) -> None:
+        if self.slab_slices < 1:
+            raise InputError(f"augment.slab_slices={self.slab_slices} must be at least 1")
         if not 0 <= self.elastic_mm <= LARGEST_BEND * self.elastic_spacing_mm:
             raise InputError(
                 f"augment.elastic_mm={self.elastic_mm} must be from 0 to a quarter of augment.elastic_spacing_mm="

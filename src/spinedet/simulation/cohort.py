@@ -33,7 +33,7 @@ from spinedet.simulation.settings import CohortConfig
 from spinedet.simulation.study import DrawnStudy, draw_study
 
 # Raised whenever the same seed gives other pictures: finished studies of an older recipe are drawn again.
-RECIPE = 15
+RECIPE = 16
 _BYTES_PER_STUDY = 16 << 20
 
 Progress = Callable[[int, int], None]
@@ -207,6 +207,7 @@ def _record(task: _Task, study: DrawnStudy, series: tuple[Series, ...]) -> Study
         attributes=study.attributes,
         series=series,
         lesions=study.lesions,
+        negatives=study.negatives,
     )
 
 

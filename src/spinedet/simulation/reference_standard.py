@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from spinedet.core.geometry import EdgeBox, Grid
-from spinedet.core.types import Box, FiniteJson, Lesion, Origin
+from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Origin
 from spinedet.simulation.anatomy.degeneration import NARROW, DiscState
 from spinedet.simulation.anatomy.discs import CANAL_DEPTH, Pad
 from spinedet.simulation.anatomy.patient import Scene
@@ -162,6 +162,21 @@ def lesions_of(
             )
 
 
+def negatives_of(scene: Scene, stack: Stack, convention: Convention) -> Iterator[Negative]:
+    """The discs of a series that hold no lesion, where boxes are of whole discs; those cut off are left out."""
+    for pad in scene.pads if convention.style == "disc" else ():
+        if pad.disc.stub or convention.boxed(pad):
+            continue
+        box = bounds_on(pad.surface(), stack.grid)
+        if _is_centred(box, stack.grid) and covered(box, stack.grid) >= COVERED:
+            yield Negative(
+                series=stack.id,
+                level=pad.disc.level,
+                box=_rounded(stack.grid.world(_clipped(box, stack.grid))),
+                attributes=_attributes(pad.state),
+            )
+
+
 def bounds_on(points: Array, grid: Grid) -> EdgeBox:
     """Bounds of points on a grid: of the continuous anatomy, along the series' axes."""
     local = np.linalg.solve(grid.affine[:3, :3], (points - grid.corner).T).T
@@ -206,6 +221,8 @@ def _attributes(state: DiscState) -> dict[str, FiniteJson]:
     return {
         "severity": state.severity,
         "grade": found.grade,
+        "pfirrmann": found.grade,
+        "bulging": found.bulging,
         "narrowing": found.narrowing,
         "modic": found.modic,
         "bulge": round(state.bulge, 2),

@@ -8,24 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinedet.core.anatomy import Region
-from spinedet.core.types import FiniteJson, Lesion
+from spinedet.core.types import FiniteJson, Lesion, Negative
 from spinedet.simulation.anatomy.cervical_patient import draw_cervical
 from spinedet.simulation.anatomy.lumbar_patient import draw_lumbar
 from spinedet.simulation.anatomy.patient import Scene
 from spinedet.simulation.centers import CenterConfig
-from spinedet.simulation.reference_standard import Convention, lesions_of
+from spinedet.simulation.reference_standard import Convention, lesions_of, negatives_of
 from spinedet.simulation.scanner.acquisition import acquire
 from spinedet.simulation.scanner.protocol import Sampling, Stack, draw_stacks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnStudy:
-    """A phantom study: its patient, and per series the stack, the voxels (i, j, k) int16 and the lesions."""
+    """A phantom study: its patient, and per series the stack, the voxels (i, j, k) int16, lesions and sound discs."""
 
     scene: Scene
     stacks: tuple[Stack, ...]
     images: tuple[NDArray[np.int16], ...]
     lesions: tuple[Lesion, ...]
+    negatives: tuple[Negative, ...] = ()
 
     @property
     def attributes(self) -> dict[str, FiniteJson]:
@@ -73,4 +74,5 @@ def draw_study(
     images = tuple(acquire(scene, stack.grid, stack.scan, noise) for stack in stacks)
     meaning = convention or Convention()
     lesions = tuple(lesion for stack in stacks for lesion in lesions_of(scene, stack, meaning, center.habits, reading))
-    return DrawnStudy(scene, stacks, images, lesions)
+    negatives = tuple(negative for stack in stacks for negative in negatives_of(scene, stack, meaning))
+    return DrawnStudy(scene, stacks, images, lesions, negatives)

@@ -187,8 +187,10 @@ class DiscGrader(nn.Module):
             features = F.relu(features) + self.size(places.boxes[..., 4:] / _TYPICAL_SIZE - 1)
             if self.order is not None:
                 features = features + self.order(self._numbers(places.valid))
+            # Attention to nothing is undefined: a scan without structures attends to its padding.
+            padding = ~places.valid & places.valid.any(dim=1, keepdim=True)
             for layer in self.among:
-                features = layer(features, src_key_padding_mask=~places.valid)
+                features = layer(features, src_key_padding_mask=padding)
             logits: Tensor = self.answer(self.dropout(self.norm(features))).float()
         return logits
 

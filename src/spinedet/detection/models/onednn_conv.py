@@ -5,6 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+# On CPUs the half-precision gradient of a 3 x 3 x 3 kernel over two slices is memory that was never written (oneDNN of
+# torch 2.13); such thin maps are multiplied in full precision.
+_BROKEN_DEPTH = 2
+
 
 def quicken(network: nn.Module) -> None:
     """Let the network's convolutions use oneDNN wherever it can be used; weights, names and answers stay.
@@ -20,6 +24,9 @@ def quicken(network: nn.Module) -> None:
 class _Conv3d(nn.Conv3d):
     def forward(self, x: Tensor) -> Tensor:
         """As `nn.Conv3d`."""
+        if x.shape[2] == _BROKEN_DEPTH and x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(x.float())
         if not _looking(x):
             return super().forward(x)
         padding: tuple[int, ...] = self.padding  # type: ignore[assignment]  # `quicken` leaves those in words alone

@@ -1,0 +1,151 @@
+"""How findings rank and grade all assessed places: lesions, and those found sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinedet.core.geometry import iou
+from spinedet.core.grades import SCALES
+from spinedet.core.types import Box, Finding, Findings, FiniteJson, Manifest, Study
+from spinedet.scoring.matching.overlaps import Floats, Ints
+from spinedet.scoring.metrics.froc_pr import ratio
+from spinedet.scoring.metrics.severity_agreement import Grading
+
+FOUND, AUC = "places found", "grading auc"
+_BATCH = 100
+
+
+@dataclass(frozen=True, eq=False)
+class GradedPlaces:
+    """Every assessed place with the best finding on it.
+
+    Attributes:
+        lesion: (n,) 1 for a lesion, 0 for a sound place, NaN where it is not known.
+        score: (n,) of the best finding on the place, 0 where there is none.
+        known, told: (n,) by scale: the reference's grade, and the best finding's; NaN where there is none.
+        patient: (n,) row among `patients`, the ids in order.
+    """
+
+    lesion: Floats
+    score: Floats
+    known: Mapping[str, Floats]
+    told: Mapping[str, Floats]
+    patient: Ints
+    patients: tuple[str, ...]
+
+    @property
+    def members(self) -> Ints:
+        """Rows of the patients."""
+        return np.arange(len(self.patients))
+
+    @property
+    def batch(self) -> int:
+        """How many replicates to take at once."""
+        return _BATCH
+
+    def measure(self, weights: Floats) -> dict[str, Floats]:
+        """Share of places found, grading AUC and agreement of the grades, (B,), for patient weights (P, B)."""
+        each = weights[self.patient]
+        assessed = ~np.isnan(self.lesion)
+        numbers = {
+            FOUND: ratio((each * (self.score > 0)[:, None]).sum(0), each.sum(0)),
+            AUC: area(self.score[assessed], self.lesion[assessed] == 1, each[assessed]),
+        }
+        for name, told in self.told.items():
+            numbers |= self._agreement(name, told, weights)
+        return numbers
+
+    def _agreement(self, name: str, told: Floats, weights: Floats) -> dict[str, Floats]:
+        known, scale = self.known[name], SCALES[name]
+        both = ~np.isnan(told + known)
+        if not both.any():
+            return {}
+        if scale.steps == 1:
+            return {f"{name} auc": area(told[both], known[both] > scale.lowest, weights[self.patient[both]])}
+        graded = Grading(told[both], known[both], self.patient[both], len(self.patients)).measure(weights)
+        numbers = {f"{name} {key.removeprefix('severity ')}": value for key, value in graded.items()}
+        near = np.abs(np.floor(told[both] + 0.5) - known[both]) <= 1
+        within = ratio((weights[self.patient[both]] * near[:, None]).sum(0), weights[self.patient[both]].sum(0))
+        return numbers | {f"{name} within one": within}
+
+
+def area(score: Floats, positive: NDArray[np.bool_], weights: Floats) -> Floats:
+    """Area under the ROC curve (Mann-Whitney, ties a half), (B,), for weights (n, B); NaN with one class alone."""
+    order = np.argsort(score, kind="stable")
+    ranked, each, sign = score[order], weights[order], positive[order, None]
+    first = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]]) if len(ranked) else np.zeros(0, int)
+    if not len(first):
+        return np.full(weights.shape[1], np.nan)
+    above, below = (np.add.reduceat(each * mask, first, axis=0) for mask in (sign, ~sign))
+    under = np.cumsum(below, axis=0) - below / 2
+    return ratio((above * under).sum(0), above.sum(0) * below.sum(0))
+
+
+def graded_places(manifest: Manifest, findings: Findings, least_iou: float = 0.1) -> GradedPlaces:
+    """All assessed places of the studies that were read, each with the best of the findings that fit it best.
+
+    Args:
+        least_iou: with which a finding is on a place. Lesions of one box are one place.
+    """
+    answers = {study.id: study.findings for study in findings.studies}
+    patients = tuple(sorted({study.patient for study in manifest.studies if study.id in answers}))
+    rows = {patient: row for row, patient in enumerate(patients)}
+    places = [
+        (rows[study.patient], place, finding)
+        for study in manifest.studies
+        if study.id in answers
+        for place, finding in _best(study, answers[study.id], least_iou)
+    ]
+    best = [finding for _, _, finding in places]
+    return GradedPlaces(
+        lesion=np.array([place.lesion for _, place, _ in places]),
+        score=np.array([0.0 if finding is None else finding.score for finding in best]),
+        known={n: np.array([scale.of(place.attributes) for _, place, _ in places]) for n, scale in SCALES.items()},
+        told={n: np.array([_told(finding, n) for finding in best]) for n in SCALES},
+        patient=np.array([row for row, _, _ in places], dtype=np.int64),
+        patients=patients,
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """One assessed place: `lesion` is 1, 0, or NaN where it is to be ignored; `attributes` hold its grades."""
+
+    series: str
+    box: Box
+    lesion: float
+    attributes: Mapping[str, FiniteJson]
+
+
+def places_of(study: Study) -> list[Place]:
+    """The places of a study's lesions and negatives; lesions of one box are one place."""
+    found: dict[tuple[str, Box], Place] = {}
+    for lesion in study.lesions:
+        key = lesion.series, lesion.box
+        place = Place(lesion.series, lesion.box, np.nan if lesion.ignore else 1.0, lesion.attributes)
+        if key not in found or np.isnan(found[key].lesion):
+            found[key] = place
+    return [*found.values(), *(Place(n.series, n.box, 0.0, n.attributes) for n in study.negatives)]
+
+
+def _best(study: Study, found: tuple[Finding, ...], least_iou: float) -> Iterator[tuple[Place, Finding | None]]:
+    for series in study.series:
+        places = [place for place in places_of(study) if place.series == series.id]
+        here = [finding for finding in found if finding.series == series.id]
+        overlap = iou([place.box for place in places], [finding.box for finding in here])
+        for row, place in enumerate(places):
+            mine = [
+                finding
+                for column, finding in enumerate(here)
+                if overlap[row, column] >= least_iou and overlap[:, column].argmax() == row
+            ]
+            yield place, max(mine, key=lambda finding: finding.score, default=None)
+
+
+def _told(finding: Finding | None, name: str) -> float:
+    grades = finding.grades if finding is not None else None
+    return grades.get(name, np.nan) if grades else np.nan

@@ -1,0 +1,123 @@
+"""Folds of patients, thresholds from other folds, and what is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from spinedet.core.anatomy import Plane, Region
+from spinedet.core.errors import InputError
+from spinedet.core.files import read_json
+from spinedet.core.findings import write_findings
+from spinedet.core.types import Box, Finding, Findings, Lesion, Manifest, Negative, Series, Study, StudyFindings
+from spinedet.detection.settings import CONFIGS, RecipeConfig
+from spinedet.detection.trainer import Settings
+from spinedet.imaging.settings import AugmentConfig
+from spinedet.pipelines.cross_validation import CrossValidation, Fold, balanced, group_folds, patient_folds, pooled
+from spinedet.pipelines.score_cross_validation import LOWEST, markdown, results, rule_findings
+from spinedet.scoring import BootstrapSettings, IouCriterion
+from spinedet.training.settings import TrainerConfig
+
+LESIONS = {f"p{number:02}": number % 7 + 1 for number in range(12)}
+
+
+def box(height: float) -> Box:
+    return Box(center=(0.0, 0.0, height), size=(10.0, 10.0, 10.0))
+
+
+def study(patient: str, worn: Sequence[float], sound: Sequence[float] = (), vendor: str = "A", name: str = "") -> Study:
+    return Study(
+        id=name or f"s-{patient}",
+        patient=patient,
+        center="X",
+        attributes={"vendor": vendor},
+        series=(Series(id="sag", plane=Plane.SAGITTAL, path=Path("none.nii.gz")),),
+        lesions=tuple(Lesion(id=str(h), series="sag", category="d", box=box(h)) for h in worn),
+        negatives=tuple(Negative(series="sag", box=box(h)) for h in sound),
+    )
+
+
+def manifest(studies: Sequence[Study]) -> Manifest:
+    return Manifest(name="m", region=Region.LUMBAR, categories=("d",), studies=tuple(studies))
+
+
+def test_parts_have_about_as_many_patients_and_lesions() -> None:
+    parts = balanced(LESIONS, 4, seed=0)
+    assert sorted(patient for part in parts for patient in part) == sorted(LESIONS)
+    assert {len(part) for part in parts} == {3}
+    totals = [sum(LESIONS[patient] for patient in part) for part in parts]
+    assert max(totals) - min(totals) <= 2
+    with pytest.raises(InputError, match="use fewer folds"):
+        balanced(LESIONS, 13, seed=0)
+
+
+def test_each_patient_is_tested_once_and_never_trains_its_own_detector() -> None:
+    studies = [study(name, range(0, 20 * count, 20)) for name, count in LESIONS.items()]
+    plan = patient_folds([*studies, study("p00", [0.0], name="again")], 4, seed=0)
+    assert sorted(patient for fold in plan.tested for patient in fold.test) == sorted(LESIONS)
+    for fold in plan.tested:
+        assert not fold.train & fold.test
+        assert all(not inner.test & fold.test for inner in plan.inner[fold.name])
+    assert len(plan.every) == 4
+
+
+def test_a_group_is_tested_by_detectors_and_a_threshold_of_the_others() -> None:
+    studies = [study(name, [0.0], vendor="A" if name < "p06" else "B") for name in LESIONS]
+    plan = group_folds(studies, "vendor", 3, seed=0)
+    assert [fold.name for fold in plan.tested] == ["vendor-A", "vendor-B"]
+    first = plan.tested[0]
+    assert first.test == {f"p{n:02}" for n in range(6)}
+    seen = frozenset[str]().union(*(inner.train | inner.test for inner in plan.inner["vendor-A"]))
+    assert seen == first.train
+    assert len(plan.every) == 2 + 6
+    with pytest.raises(InputError, match="at least two values, and all have 'A'"):
+        group_folds(studies[:6], "vendor", 2, seed=0)
+    with pytest.raises(InputError, match="patient 'p00' has none"):
+        group_folds(studies, "maker", 2, seed=0)
+
+
+def finding(height: float, score: float) -> Finding:
+    return Finding(series="sag", category="d", score=score, box=box(height))
+
+
+def test_each_fold_counts_at_the_threshold_of_the_others(tmp_path: Path) -> None:
+    studies = [study(patient, [0.0], [20.0]) for patient in ("a", "b")]
+    folds = tuple(Fold(f"fold-{n}", frozenset("ab") - {p}, frozenset(p)) for n, p in enumerate("ab"))
+    plan = patient_folds(studies, 2, seed=0)
+    plan = type(plan)(folds, {"fold-0": folds[1:], "fold-1": folds[:1]})
+    settings = Settings(CONFIGS["graded"](), RecipeConfig(), AugmentConfig(), TrainerConfig())
+    task = CrossValidation(manifest(studies), plan, Plane.SAGITTAL, settings, IouCriterion(), tmp_path, rule="max_f1")
+    # In the first fold .3 is the best threshold, in the second .8.
+    for name, scores in (("a", (0.3, 0.2)), ("b", (0.8, 0.6))):
+        told = StudyFindings(id=f"s-{name}", findings=(finding(0, scores[0]), finding(20, scores[1])))
+        found = Findings(model={"planes": ["sagittal"]}, studies=(told,))
+        write_findings(tmp_path / "seed-0" / f"fold-{'ab'.index(name)}" / "findings.json", found)
+    first, second = (each.findings for each in pooled(task, 0).studies)
+    assert read_json(tmp_path / "seed-0" / "thresholds.json") == {"fold-0": 0.8, "fold-1": 0.3}
+    assert [each.score >= 0.5 for each in first] == [False, False]
+    assert [each.score >= 0.5 for each in second] == [True, True]
+    assert first[0].score > first[1].score
+
+
+def test_the_rules_and_the_seeds_stand_in_one_table() -> None:
+    reference = manifest([study(str(n), [0.0, 20.0, 100.0], [40.0, 60.0, 80.0]) for n in range(4)])
+    lowest = rule_findings(reference, 4).studies[0].findings
+    assert [each.box.center[2] for each in lowest] == [0.0, 20.0, 40.0, 60.0]
+    perfect = Findings(
+        model={"planes": ["sagittal"]},
+        studies=tuple(
+            StudyFindings(id=s.id, findings=tuple(finding(h, 0.9) for h in (0.0, 20.0, 100.0)))
+            for s in reference.studies
+        ),
+    )
+    found = results(reference, {"ours": [perfect, perfect]}, IouCriterion(), BootstrapSettings(samples=50))
+    numbers = {one.name: one for one in found}
+    assert numbers["ours"].seeds == 2
+    assert numbers["ours"].estimate("f1").value == 1.0
+    # Lowest four: two hits, two false positives, one miss.
+    assert numbers[LOWEST].estimate("f1").value == pytest.approx(4 / 7)
+    assert numbers["ours"].estimate("f1 difference").value == pytest.approx(3 / 7)
+    assert numbers["ours"].estimate("grading auc").value == 1.0
+    assert markdown(found).count("\n") == 5
