@@ -143,7 +143,7 @@ def predict(config: PredictConfig) -> Status:
     if not looks:
         raise InputError(next(iter(skipped.values())))
     _write(folder, finished, looks)
-    counted = sum(bool(getattr(f, "above_operating_point", False)) for each in looks for f in each.findings)
+    counted = sum(bool(f.above_operating_point) for each in looks for f in each.findings)
     tracking.log_metrics(config.logger, folder, {"series": len(looks), "findings": counted, "skipped": len(skipped)})
     return Skipped(skipped).report(folder)
 
@@ -210,7 +210,7 @@ def _record(study: Study, finished: FinishedRun, config: PredictConfig, folder: 
 
 
 def _listed(each: Look) -> dict[str, Any]:
-    above = [f.score for f in each.findings if getattr(f, "above_operating_point", False)]
+    above = [f.score for f in each.findings if f.above_operating_point]
     picture = str(each.picture) if each.picture else None
     names = {"series": each.task.series, "name": each.task.name, "plane": each.plane.value, "picture": picture}
     remarks = list(describe_concerns(each.checks))
@@ -291,7 +291,7 @@ def look(task: Task, finished: FinishedRun, config: PredictConfig, folder: Path)
 
 
 def _draw(volume: Volume, plane: Plane, found: tuple[Finding, ...], path: Path) -> None:
-    marks = [Mark(f.box, f.score, f.category) for f in found if getattr(f, "above_operating_point", False)]
+    marks = [Mark(f.box, f.score, f.category) for f in found if f.above_operating_point]
     write_bytes(path, draw_series(volume, SPECS[plane], [], marks))
 
 
@@ -328,9 +328,9 @@ def _study(name: str, looks: list[Look]) -> StudyFindings:
     """Findings and eligibility of each series, and where there are several, beside them those of all together."""
     seen = [each.seen for each in looks]
     found = tuple(finding for series in seen for finding in series.findings)
-    fused = {"fused": [each.model_dump(mode="json") for each in fuse(seen)]} if len(seen) > 1 else {}
-    eligibility = {each.task.series: as_record(each.checks) for each in looks}
-    return StudyFindings(id=name, findings=found, eligibility=eligibility, **fused)
+    fused = tuple(fuse(seen)) if len(seen) > 1 else None
+    eligibility: dict[str, FiniteJson] = {each.task.series: as_record(each.checks) for each in looks}
+    return StudyFindings(id=name, findings=found, eligibility=eligibility, fused=fused)
 
 
 def model_title(finished: FinishedRun) -> str:

@@ -274,7 +274,7 @@ def test_what_is_doubtful_is_told_and_what_is_refused_is_skipped(
         "reason": "T1 by its file name",
     }
     (skipped,) = json.loads((out / "skipped.json").read_text())
-    assert "ct is not eligible: weighting refused" in skipped["reason"]
+    assert "ct is not eligible: weighting rejected" in skipped["reason"]
     assert "weighting doubtful: T1 by its file name" in (out / "index.html").read_text()
     told = tmp_path / "told"
     words = ("pictures=false", "eligibility.gate=false")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypeGuard
+from typing import Annotated, Any, Literal, TypeAlias, TypeGuard
 
 import numpy as np
 from pydantic import (
@@ -17,6 +17,7 @@ from pydantic import (
     JsonValue,
     SerializerFunctionWrapHandler,
     StringConstraints,
+    ValidationInfo,
     field_validator,
     model_serializer,
     model_validator,
@@ -49,6 +50,11 @@ ORTHONORMAL_TOLERANCE = 1e-3
 def is_none(value: object) -> bool:
     """For `Field(exclude_if=)`: what is not known is left out of the file."""
     return value is None
+
+
+def is_empty(value: object) -> bool:
+    """For `Field(exclude_if=)`: an empty list is left out of the file."""
+    return value == ()
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
@@ -145,10 +151,16 @@ class Negative(Record):
 
 
 class Finding(Record):
-    """One statement of a detector about one series.
+    """One finding of a detector in one series.
 
-    `severity` and `grades` are absent where nothing was graded: the expected grade on each ordinal scale, and for
-    what is present or not its probability (`core.grades`).
+    Attributes:
+        above_operating_point: whether `score` reaches the frozen threshold of its plane and category.
+        level: disc or vertebra; None where it is not known. ordinal: its number in the chain of structures, from the
+            lowest, where the level is unresolved. naming: how the level was found (`levels`).
+        severity: expected ordinal grade. grades: the expected grade on each ordinal scale, and for what is present or
+            not its probability (`core.grades`). Both are absent where nothing was graded.
+
+    Files of other detectors may use these names differently: a value of another type is read as absent.
     """
 
     series: Name
@@ -158,6 +170,16 @@ class Finding(Record):
     box: Box
     severity: FiniteFloat | None = Field(default=None, exclude_if=is_none)
     grades: dict[str, FiniteFloat] | None = Field(default=None, exclude_if=is_none)
+    above_operating_point: bool | None = Field(default=None, exclude_if=is_none)
+    ordinal: int | None = Field(default=None, exclude_if=is_none)
+    naming: dict[str, FiniteJson] | None = Field(default=None, exclude_if=is_none)
+
+    @field_validator("above_operating_point", "ordinal", "naming", mode="before")
+    @classmethod
+    def _of_its_type_or_nothing(cls, value: Any, info: ValidationInfo) -> Any:
+        """Values of another type are another detector's own and are read as absent."""
+        expected = {"above_operating_point": bool, "ordinal": int, "naming": dict}[info.field_name or ""]
+        return value if type(value) is expected else None
 
     @field_validator("severity", mode="before")
     @classmethod
@@ -198,7 +220,7 @@ class Study(Record):
     attributes: dict[str, FiniteJson] = Field(default_factory=dict)
     series: tuple[Series, ...]
     lesions: tuple[Lesion, ...] = ()
-    negatives: tuple[Negative, ...] = ()
+    negatives: tuple[Negative, ...] = Field(default=(), exclude_if=is_empty)
     excluded: str | None = None
     region: Region | None = Field(default=None, exclude=True)
 
@@ -210,17 +232,60 @@ class Manifest(Record):
     region: Region
     categories: tuple[Name, ...]
     studies: tuple[Study, ...]
+    conversion: dict[str, FiniteJson] | None = Field(default=None, exclude_if=is_none)
+
+
+class FusedFinding(Record):
+    """One place of a study, as found in several of its series.
+
+    Attributes:
+        series: those in which it was found, highest score first; scores: of each. covered: how many series show the
+            place. score: the mean over these, so that a place that one plane shows and does not report counts less.
+        box: in RAS mm, along R, A, S.
+    """
+
+    category: Name
+    score: FiniteFloat
+    level: Level = None
+    box: Box
+    series: tuple[Name, ...]
+    scores: tuple[FiniteFloat, ...]
+    covered: int
 
 
 class StudyFindings(Record):
-    """All findings of one study; an empty tuple says that it was read and nothing was found."""
+    """All findings of one study; no finding means that it was read and nothing was found.
+
+    Attributes:
+        fused: the findings of all series in patient space. eligibility: the input checks of each series, by series id.
+        images: the SHA-256 of each image that was read, by series id.
+    """
 
     id: Name
     findings: tuple[Finding, ...] = ()
+    fused: tuple[FusedFinding, ...] | None = Field(default=None, exclude_if=is_none)
+    eligibility: dict[str, FiniteJson] | None = Field(default=None, exclude_if=is_none)
+    images: dict[str, str] | None = Field(default=None, exclude_if=is_none)
+
+
+class TrainedOn(Record):
+    """What the weights were trained on: `phantoms`, `patients` or `both`, and how many of each."""
+
+    kind: Literal["phantoms", "patients", "both"]
+    phantoms: int = 0
+    patients: int = 0
 
 
 class Findings(Record):
-    """What one detector says about many studies."""
+    """The findings of one detector in many studies.
+
+    Attributes:
+        model: name, version and weights hash of the detector. operating_point: its thresholds and their hash.
+        trained_on: what its weights were trained on. created: date, ISO 8601.
+    """
 
     model: dict[str, FiniteJson]
     studies: tuple[StudyFindings, ...]
+    operating_point: dict[str, FiniteJson] | None = Field(default=None, exclude_if=is_none)
+    trained_on: TrainedOn | None = Field(default=None, exclude_if=is_none)
+    created: str | None = Field(default=None, exclude_if=is_none)

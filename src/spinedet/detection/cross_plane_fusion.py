@@ -6,35 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import FiniteFloat
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.geometry import Array, Grid, bounds, inside, iou
-from spinedet.core.types import Box, Finding, Level, Name, Record
+from spinedet.core.types import Box, Finding, FusedFinding
 from spinedet.imaging.planes import SPECS
 
 # Boxes of two series that overlap less than this are two findings. Neighbouring discs hardly overlap at all, while one
 # disc's boxes do so by half, less where a tilted stack's box becomes the hull of its corners.
 SAME = 0.2
 TOLERANCE_MM = 5.0
-
-
-class FusedFinding(Record):
-    """What several series of a study say about one place.
-
-    Attributes:
-        series: those that saw it, best first; scores: of each. covered: how many series show the place.
-        score: the mean over these, so that a place that one plane shows and does not report counts less.
-        box: in RAS mm, along R, A, S.
-    """
-
-    category: Name
-    score: FiniteFloat
-    level: Level = None
-    box: Box
-    series: tuple[Name, ...]
-    scores: tuple[FiniteFloat, ...]
-    covered: int
 
 
 @dataclass(frozen=True)
