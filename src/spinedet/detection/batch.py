@@ -105,7 +105,7 @@ class Batch:
     """Scans of one `plane`: `images` (b, 1, slices, rows, columns), normalised, and `targets` of each.
 
     Attributes:
-        depths: how many slices of each image are its own, from the first; the rest is padding. None is all.
+        depths: how many slices of each image are its own, from the first; the rest repeats the last. None is all.
     """
 
     images: Tensor

@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -39,6 +38,9 @@ from spinedet.training.samplers import Draw, generator
 
 # Boxes may reach this far beyond the image: annotators round, and partial volume blurs the border.
 OUTSIDE_TOLERANCE_MM = 5.0
+# Networks see no image with fewer slices: their kernels reach over three.
+LEAST_SLICES = 3
+_ROUNDING_MM = 1e-2
 
 
 # Called with how many are done and how many there are.
@@ -241,11 +243,12 @@ def _packed(volume: Volume) -> bytes:
 
 
 class Example(NamedTuple):
-    """A scan or a crop of it: an image (1, slices, rows, columns) of one plane, and its targets."""
+    """A scan or a crop of it: an image (1, slices, rows, columns) of one plane, its targets, and mm between slices."""
 
     image: Tensor
     targets: Targets
     plane: Plane
+    pitch: float
 
 
 @dataclass(frozen=True)
@@ -278,7 +281,7 @@ class Augmented:
             targets.structures
             and _cut_structures(structures, cut.kept[len(of_lesions) :], boxes[count:], cut.ignore[count:]),
         )
-        return Example(cut.image, kept, self.spec.plane)
+        return Example(cut.image, kept, self.spec.plane, self.spec.spacing[0])
 
 
 def _cut_structures(structures: Structures, kept: Tensor, boxes: Tensor, ignore: Tensor) -> Structures:
@@ -349,13 +352,41 @@ class TuningScans(Dataset[Example]):
 
     def __getitem__(self, index: int) -> Example:
         scan = self.scans[index]
-        return Example(scan.image(), scan.targets(self.categories), scan.plane)
+        return Example(scan.image(), scan.targets(self.categories), scan.plane, scan.grid.spacing[0] / scan.scale)
 
 
 def collate(examples: Sequence[Example]) -> Batch:
-    """Examples of one plane and equal rows and columns as a batch; thinner ones are padded with their lowest value."""
-    images, targets, planes = zip(*examples, strict=True)
-    depths = tuple(image.shape[1] for image in images)
-    thickest = max(depths)
-    padded = [F.pad(i, (0, 0, 0, 0, 0, thickest - i.shape[1]), value=float(i.amin())) for i in images]
-    return Batch(torch.stack(padded), targets, planes[0], None if min(depths) == thickest else depths)
+    """Examples of one plane and equal rows and columns as a batch, the thinner ones thickened."""
+    depths = tuple(example.image.shape[1] for example in examples)
+    most = max(LEAST_SLICES, *depths)
+    images = torch.stack([thickened(example.image, most) for example in examples])
+    targets = tuple(_continued(example, most) for example in examples)
+    return Batch(images, targets, examples[0].plane, None if min(depths) == most else depths)
+
+
+def thickened(image: Tensor, least: int = LEAST_SLICES) -> Tensor:
+    """The image (..., slices, rows, columns) with its last slice repeated until there are `least`.
+
+    Repeated, not padded with a constant: a network's normalisation would learn the constant.
+    """
+    missing = least - image.shape[-3]
+    if missing <= 0:
+        return image
+    return torch.cat([image, image[..., -1:, :, :].expand(*image.shape[:-3], missing, *image.shape[-2:])], dim=-3)
+
+
+def _continued(example: Example, slices: int) -> Targets:
+    """The targets on the example thickened to so many slices: boxes that reach its last slice go on to the end."""
+    end, reach = example.image.shape[1] * example.pitch, slices * example.pitch
+    targets, structures = example.targets, example.targets.structures
+    if end == reach:
+        return targets
+    longer = structures and replace(structures, boxes=_reaching(structures.boxes, end, reach))
+    return replace(targets, boxes=_reaching(targets.boxes, end, reach), structures=longer)
+
+
+def _reaching(boxes: Tensor, end: float, reach: float) -> Tensor:
+    low, high = limits(boxes)
+    on = (high[:, :1] >= end - _ROUNDING_MM) & torch.tensor([True, False, False])
+    high = torch.where(on, high.clamp_min(reach), high)
+    return torch.cat([(low + high) / 2, high - low], dim=1)

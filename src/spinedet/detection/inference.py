@@ -11,7 +11,7 @@ import torch
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.types import Finding, Study, StudyFindings
-from spinedet.detection.dataset import Progress, read_prepared, series_of, silent
+from spinedet.detection.dataset import Progress, read_prepared, series_of, silent, thickened
 from spinedet.detection.model_files import Model
 from spinedet.detection.postprocess import findings
 from spinedet.detection.tiling import look
@@ -47,7 +47,8 @@ def together(models: Sequence[Model]) -> Model:
 def detect_volume(model: Model, plane: Plane, prepared: Volume, series: str, min_score: float) -> tuple[Finding, ...]:
     """Findings of one volume on the plane's working grid (see `imaging.prepare`), of whatever region."""
     detector = model.detectors[plane]
-    image = torch.from_numpy(prepared.array)[None, None].contiguous(memory_format=torch.channels_last_3d)
+    image = thickened(torch.from_numpy(prepared.array)[None, None])
+    image = image.contiguous(memory_format=torch.channels_last_3d)
     with torch.inference_mode():
         found = look((detector.network, *detector.others), image, detector.spec(plane), model.looks)
     scale = float(prepared.grid.spacing[0]) / detector.card.spacing[0]

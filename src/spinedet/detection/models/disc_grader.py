@@ -32,19 +32,22 @@ _TYPICAL_SIZE = 20.0
 class Places(NamedTuple):
     """Structures of a batch, each scan's from the lowest to the highest and padded to one number.
 
-    `boxes` (b, n, 6) mm, `valid` (b, n) bool, `rows` (b, n) int64: where each stood before.
+    `boxes` (b, n, 6) mm, `valid` (b, n) bool, `rows` (b, n) int64: where each stood before; `certain` (b, n) bool:
+    those that are surely structures, which others are numbered by and attend to.
     """
 
     boxes: Tensor
     valid: Tensor
     rows: Tensor
+    certain: Tensor
 
 
-def ordered(boxes: list[Tensor], caudal: tuple[int, int]) -> Places:
-    """The boxes (n, 6) of each scan in the order of the spine; padding repeats the highest.
+def ordered(boxes: list[Tensor], caudal: tuple[int, int], certain: list[Tensor] | None = None) -> Places:
+    """The boxes (n, 6) of each scan in the order of the spine; padding repeats one of them.
 
     Args:
         caudal: the axis along the spine and its sense, as in `Card`.
+        certain: (n,) bool of each scan, which boxes surely hold a structure; all by default.
     """
     axis, sense = caudal
     longest = max(1, max(map(len, boxes)))
@@ -53,7 +56,11 @@ def ordered(boxes: list[Tensor], caudal: tuple[int, int]) -> Places:
     valid = torch.stack([torch.arange(longest, device=scan.device) < len(scan) for scan in boxes])
     filler = boxes[0].new_ones(1, 6)
     padded = [scan[row] if len(scan) else filler.expand(longest, 6) for scan, row in zip(boxes, rows, strict=True)]
-    return Places(torch.stack(padded), valid, rows)
+    sure = valid
+    if certain is not None:
+        known = [scan[row] if len(scan) else row.bool() for scan, row in zip(certain, rows, strict=True)]
+        sure = valid & torch.stack(known)
+    return Places(torch.stack(padded), valid, rows, sure)
 
 
 def directions(places: Places, caudal: tuple[int, int]) -> Tensor:
@@ -107,7 +114,7 @@ class CropReader:
 
     def __call__(self, images: Tensor, places: Places, depths: Tensor, variation: Variation | None) -> Crops:
         """Crops of images (b, 1, slices, rows, columns), of which `depths` (b,) slices are their own."""
-        boxes, valid, _ = places
+        boxes, valid = places.boxes, places.valid
         down, center = directions(places, self.caudal), boxes[..., 1:3]
         steps = [(torch.arange(size, device=boxes.device) - (size - 1) / 2) * PITCH for size in CROP]
         rows, columns = (step.expand(*valid.shape, -1) for step in steps)
@@ -183,12 +190,12 @@ class DiscGrader(nn.Module):
         with torch.autocast(images.device.type, enabled=images.is_cuda):
             variation = _draw_variation(places.valid) if self.training else None
             crops = self.read(images, places, depths, variation)
-            features = self._of_slices(self._normalised(crops), crops.seen)
+            features = self._of_slices(self._normalised(crops, places.certain), crops.seen)
             features = F.relu(features) + self.size(places.boxes[..., 4:] / _TYPICAL_SIZE - 1)
             if self.order is not None:
-                features = features + self.order(self._numbers(places.valid))
+                features = features + self.order(self._numbers(places.certain))
             # Attention to nothing is undefined: a scan without structures attends to its padding.
-            padding = ~places.valid & places.valid.any(dim=1, keepdim=True)
+            padding = ~places.certain & places.certain.any(dim=1, keepdim=True)
             for layer in self.among:
                 features = layer(features, src_key_padding_mask=padding)
             logits: Tensor = self.answer(self.dropout(self.norm(features))).float()
@@ -203,9 +210,9 @@ class DiscGrader(nn.Module):
         mean: Tensor = spread.sum(2) / seen.sum(2).clamp_min(1)[..., None]
         return mean
 
-    def _normalised(self, crops: Crops) -> Tensor:
-        """Crops (b, n, s, 2, rows, columns) by the mean and deviation of the scan's crops, and by their own."""
-        images, seen = crops.images, crops.seen[..., None, None]
+    def _normalised(self, crops: Crops, certain: Tensor) -> Tensor:
+        """Crops (b, n, s, 2, rows, columns) by the mean and deviation of the scan's certain crops, and by their own."""
+        images, seen = crops.images, (crops.seen & certain[..., None])[..., None, None]
         count = (seen.sum((1, 2, 3, 4)) * math.prod(CROP)).clamp_min(1).view(-1, 1, 1, 1, 1)
         middle = images - (images * seen).sum((1, 2, 3, 4), keepdim=True) / count
         spread = ((middle.square() * seen).sum((1, 2, 3, 4), keepdim=True) / count).sqrt()
@@ -218,13 +225,13 @@ class DiscGrader(nn.Module):
         own = own / images.std((-1, -2), keepdim=True).clamp_min(1e-3)
         return torch.stack([common, own], dim=3)
 
-    def _numbers(self, valid: Tensor) -> Tensor:
-        """The number (b, n) of each structure, from 1 at the lowest; in training sometimes as if one more were seen,
-        or one less."""
-        numbers = torch.arange(1, valid.shape[1] + 1, device=valid.device).expand(valid.shape)
+    def _numbers(self, certain: Tensor) -> Tensor:
+        """The number (b, n) of each structure among the certain ones, from 1 at the lowest; in training sometimes as if
+        one more were seen, or one less."""
+        numbers = certain.cumsum(1) + ~certain
         if self.training:
-            moved = torch.rand(len(valid), 1, device=valid.device) < _ORDER_SHIFT_PROBABILITY
-            numbers = numbers + moved * torch.randint(-1, 2, (len(valid), 1), device=valid.device)
+            moved = torch.rand(len(certain), 1, device=certain.device) < _ORDER_SHIFT_PROBABILITY
+            numbers = numbers + moved * torch.randint(-1, 2, (len(certain), 1), device=certain.device)
         return numbers.clamp(0, MOST_ORDERS - 1)
 
     def losses(self, logits: Tensor, places: Places, structures: list[Structures]) -> dict[str, Tensor]:

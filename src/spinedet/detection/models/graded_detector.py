@@ -8,13 +8,19 @@ import torch
 from torch import Tensor
 
 from spinedet.detection.batch import Batch, Detections, Structures, Targets
+from spinedet.detection.boxes import distinct, limits
 from spinedet.detection.models.base import Card
 from spinedet.detection.models.disc_grader import DiscGrader, ordered
 from spinedet.detection.models.two_stage_detr import SetDetector
 from spinedet.detection.settings import GradedConfig
 
-# Proposals that are hardly structures are not graded, and take no place in the order of the spine.
-LEAST_STRUCTURE = 0.3
+# Scores of proposals by which they may be structures, are numbered as such, and surely are structures: a structure's
+# score is the IoU of its box, about .85 in nineteen of twenty, of S1/S2, half discs and duplicates mostly below .6.
+LEAST, CERTAIN, SURE = 0.3, 0.5, 0.7
+# How fast the probability of a structure falls below `SURE`.
+_FALL = 3.0
+# IoU above which two structures are one.
+_SAME = 0.3
 
 
 class GradedDetector(SetDetector):
@@ -35,10 +41,12 @@ class GradedDetector(SetDetector):
         """The detector's terms for structures, and the grader's on the reference boxes."""
         structures = [_of(targets) for targets in batch.targets]
         found = super().losses(replace(batch, targets=tuple(_as_targets(each) for each in structures)))
-        places = ordered([each.boxes for each in structures], self.card.caudal)
+        depths = batch.depths or (batch.images.shape[2],) * len(batch.images)
+        ends = [depth * self.card.spacing[0] for depth in depths]
+        seen = [_within(each.boxes, end) for each, end in zip(structures, ends, strict=True)]
+        places = ordered(seen, self.card.caudal)
         if not places.valid.any():
             return found | self.grader.no_losses()
-        depths = batch.depths or (batch.images.shape[2],) * len(batch.images)
         logits = self.grader(batch.images, places, torch.tensor(depths, device=batch.images.device))
         return found | self.grader.losses(logits, places, structures)
 
@@ -49,21 +57,30 @@ class GradedDetector(SetDetector):
         return [self._graded(image[None], each) for image, each in zip(images, found, strict=True)]
 
     def _graded(self, image: Tensor, found: Detections) -> Detections:
-        structure = found.scores[:, 0]
-        kept = found.some(structure >= LEAST_STRUCTURE)
+        single = distinct(found.boxes, found.scores[:, 0], _SAME, len(found.boxes))
+        found = found.some(single.row[~single.filler])
+        kept = found.some(found.scores[:, 0] >= LEAST)
         if not len(kept.boxes):
             empty = found.scores.new_empty(0, len(self.card.categories))
             return replace(kept, scores=empty, grades=found.scores.new_empty(0, len(self.card.grades)))
-        places = ordered([kept.boxes], self.card.caudal)
+        places = ordered([kept.boxes], self.card.caudal, [kept.scores[:, 0] >= CERTAIN])
         logits = self.grader(image, places, torch.tensor([image.shape[2]], device=image.device))[0]
         lesion, grades = self.grader.graded(logits)
         ranked = kept.some(places.rows[0])
-        return replace(ranked, scores=lesion * ranked.scores, grades=grades)
+        structure = (ranked.scores / SURE).clamp(max=1) ** _FALL
+        return replace(ranked, scores=lesion * structure, grades=grades)
 
 
 def _of(targets: Targets) -> Structures:
     assert targets.structures is not None  # noqa: S101  # a scan always tells them
     return targets.structures
+
+
+def _within(boxes: Tensor, end: float) -> Tensor:
+    """Boxes as far as they lie in the image's own slices."""
+    low, high = limits(boxes)
+    high = torch.cat([high[:, :1].clamp_max(end), high[:, 1:]], dim=1)
+    return torch.cat([(low + high) / 2, high - low], dim=1)
 
 
 def _as_targets(structures: Structures) -> Targets:
