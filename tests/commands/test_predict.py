@@ -271,7 +271,7 @@ def test_what_is_doubtful_is_told_and_what_is_refused_is_skipped(
     assert studies["T1_scan"]["T1_scan"]["standing"] == "doubtful"
     assert studies["T1_scan"]["T1_scan"]["questions"]["weighting"] == {
         "standing": "doubtful",
-        "reason": "T1 by its file name",
+        "reason": "T1 by its file name; it looks like T2 by its pixels",
     }
     (skipped,) = json.loads((out / "skipped.json").read_text())
     assert "ct is not eligible: weighting rejected" in skipped["reason"]

@@ -191,3 +191,20 @@ def test_what_is_no_study(field: str, value: Any) -> None:
 def test_splits_are_written_as_words() -> None:
     study = Study(id="A", patient="p", center="c", split=Split.TUNE, series=())
     assert study.model_dump(mode="json")["split"] == "tune"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("2", 2), ("2.5", 2.5), (3, 3), ("severe", "severe"), ("nan", "nan"), (True, True)],
+)
+def test_grades_that_are_written_as_text_are_numbers(written: Any, read: Any) -> None:
+    lesion = parse(Lesion, {**LESION, "attributes": {"severity": written, "reader": "2"}})
+    assert lesion.attributes == {"severity": read, "reader": "2"}
+    assert type(lesion.attributes["severity"]) is type(read)
+
+
+def test_acquisition_is_declared_and_unknown_keys_are_kept() -> None:
+    content = {"id": "s", "plane": "sagittal", "path": "a.mha", "acquisition": {"echo_time": 100}, "coil": "spine"}
+    series = parse(Series, content)
+    assert series.acquisition == {"echo_time": 100}
+    assert series.model_dump(mode="json")["coil"] == "spine"

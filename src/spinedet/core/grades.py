@@ -45,3 +45,21 @@ SCALES: dict[str, GradeScale] = {
         GradeScale("narrowing", 0, 1),
     )
 }
+
+# Keys of `attributes` that hold grades: the scales above, and those that are kept for reports.
+GRADES = frozenset({*SCALES, "modic", "spondylolisthesis", "severity"})
+
+
+def numeric_grades(attributes: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """`attributes` with grades that are written as text (`"2"`) as numbers; other text stays as it is."""
+    return {name: _number(value) if name in GRADES else value for name, value in attributes.items()}
+
+
+def _number(grade: JsonValue) -> JsonValue:
+    if not isinstance(grade, str):
+        return grade
+    try:
+        value = float(grade)
+    except ValueError:
+        return grade
+    return (int(value) if value.is_integer() else value) if math.isfinite(value) else grade

@@ -25,6 +25,7 @@ from pydantic import (
 from typing_extensions import Self
 
 from spinedet.core.anatomy import LEVELS, Plane, Region
+from spinedet.core.grades import numeric_grades
 
 
 def _finite(value: JsonValue) -> JsonValue:
@@ -76,6 +77,9 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="allow", allow_inf_nan=False)
     __pydantic_extra__: dict[str, FiniteJson]
+
+
+Attributes: TypeAlias = Annotated[dict[str, FiniteJson], AfterValidator(numeric_grades)]
 
 
 class Box(Record):
@@ -132,13 +136,13 @@ class Lesion(Record):
     box: Box
     origin: Origin = Origin.MANUAL
     ignore: bool = False
-    attributes: dict[str, FiniteJson] = Field(default_factory=dict)
+    attributes: Attributes = Field(default_factory=dict)
 
     @property
     def severity(self) -> float:
-        """Its grade by `attributes.severity`; NaN where that is not told, or no number."""
-        told = self.attributes.get("severity")
-        return float(told) if is_number(told) else math.nan
+        """`attributes.severity`; NaN where it is absent or no number."""
+        grade = self.attributes.get("severity")
+        return float(grade) if is_number(grade) else math.nan
 
 
 class Negative(Record):
@@ -147,7 +151,7 @@ class Negative(Record):
     series: Name
     level: Level = None
     box: Box
-    attributes: dict[str, FiniteJson] = Field(default_factory=dict)
+    attributes: Attributes = Field(default_factory=dict)
 
 
 class Finding(Record):
@@ -196,19 +200,25 @@ class Finding(Record):
 
 
 class Series(Record):
-    """One image volume of a study: a scan."""
+    """One image volume of a study: a scan.
+
+    Attributes:
+        acquisition: scanner and protocol, as far as the data set describes them.
+    """
 
     id: Name
     plane: Plane
     weighting: Name = "T2"
     path: Annotated[Path, Field(strict=False)]
     sha256: Annotated[str, StringConstraints(to_lower=True)] | None = None
+    acquisition: dict[str, FiniteJson] | None = Field(default=None, exclude_if=is_none)
 
 
 class Study(Record):
     """One examination of one patient, with its series and reference lesions.
 
     Attributes:
+        attributes: of patient and examination; `l5` or `c2` is a point in RAS mm that settles the names of levels.
         negatives: places that were assessed and found sound; they never change a match.
         region: what its manifest says it shows; written there, not here.
     """
@@ -226,7 +236,11 @@ class Study(Record):
 
 
 class Manifest(Record):
-    """The reference standard of one or more centres; series paths are absolute once read."""
+    """The reference standard of one or more centres; series paths are absolute once read.
+
+    Attributes:
+        conversion: source and rule by which a converter made it.
+    """
 
     name: Name
     region: Region
