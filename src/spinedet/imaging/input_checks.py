@@ -20,7 +20,8 @@ _BRIGHT = 99.0  # percentile of an image that stands for its bright tissue
 _BODY = 0.1  # of bright: above is tissue
 _VOID = 0.05  # of bright: below is no signal
 _COARSE_MM = (4.0, 3.0, 3.0)
-_SILENT = "nothing says that it is T2-weighted, and pixels alone cannot"
+# Log odds of T2 against T1 by the pixels: from here on T2, below T1, and below surely T1 (rates: docs/dicom.md).
+LOOKS_T2, LOOKS_T1, SURELY_T1 = 1.0, 0.0, -2.0
 
 
 class Suitability(str, Enum):
