@@ -28,8 +28,9 @@ from spinedet.core.files import read_json, write_json, write_text
 from spinedet.core.types import Finding
 from spinedet.detection.inference import find_in
 from spinedet.detection.model_files import DESCRIPTION, Model, save_model
-from spinedet.imaging.input_checks import EligibilityLimits, check_input, declared_in_name, overall_suitability
+from spinedet.imaging.input_checks import check_input, declared_in_name, overall_suitability
 from spinedet.imaging.planes import plane_of
+from spinedet.imaging.settings import EligibilityLimits
 from spinedet.imaging.volume import read_volume
 from spinedet.runs.run_folder import SHIPPED, FinishedRun, open_run
 from spinedet.scoring import write_operating_point

@@ -21,8 +21,6 @@ TRACKING = "spinedet.cli.tracking"
 PLANE_TABLES = {
     "spinedet.audit.images": "the tilt of sagittal series",
     "spinedet.imaging.dicom.headers": "words of series descriptions",
-    "spinedet.imaging.dicom.series_selection": "which series of a DICOM study are read",
-    "spinedet.imaging.input_checks": "what an image of each plane must cover",
     "spinedet.report.realism_page": "the part of an image that is drawn",
     "spinedet.report.transfer_page": "the published scores",
     "spinedet.simulation.scanner.protocol": "how the slices of each plane are placed",

@@ -28,10 +28,8 @@ from spinedet.detection.cross_plane_fusion import SeenSeries, fuse
 from spinedet.detection.dataset import read_series
 from spinedet.detection.inference import find_in, together
 from spinedet.detection.tiling import Looks
-from spinedet.imaging.dicom import SelectionRules
 from spinedet.imaging.input_checks import (
     DeclaredMetadata,
-    EligibilityLimits,
     InputCheck,
     Suitability,
     as_record,
@@ -42,6 +40,7 @@ from spinedet.imaging.input_checks import (
     overall_suitability,
 )
 from spinedet.imaging.planes import SPECS, plane_of
+from spinedet.imaging.settings import EligibilityLimits, SelectionRules
 from spinedet.imaging.volume import ImageIndex, ImageSource, Volume, index_images
 from spinedet.report.prediction_page import Entry, write_index
 from spinedet.report.slice_pictures import Mark, draw_series
@@ -214,7 +213,8 @@ def _listed(each: Look) -> dict[str, Any]:
     picture = str(each.picture) if each.picture else None
     names = {"series": each.task.series, "name": each.task.name, "plane": each.plane.value, "picture": picture}
     remarks = list(describe_concerns(each.checks))
-    return {**names, "above": len(above), "best": max(above, default=None), "remarks": remarks}
+    suitability = overall_suitability(each.checks).value
+    return {**names, "above": len(above), "best": max(above, default=None), "remarks": remarks, "input": suitability}
 
 
 def _merge(folder: Path, finished: FinishedRun, parts: int, config: PredictConfig) -> Status:
@@ -314,10 +314,11 @@ def _model(finished: FinishedRun) -> dict[str, FiniteJson]:
 
 
 def _show(folder: Path, finished: FinishedRun, rows: list[tuple[str, dict[str, Any]]], entries: list[Entry]) -> None:
-    table = Table("study", "series", "plane", "findings", "highest score", title="findings above the operating point")
+    columns = ("study", "series", "plane", "input", "findings", "highest score")
+    table = Table(*columns, title="findings above the operating point")
     for study, each in rows:
         best = "–" if each["best"] is None else f"{each['best']:.2f}"
-        table.add_row(study, each["series"], each["plane"], str(each["above"]), best)
+        table.add_row(study, each["series"], each["plane"], each.get("input", "–"), str(each["above"]), best)
     notes = (f"Thresholds were frozen on {finished.operating_point.chosen_on.studies} tuning studies.",)
     write_index(folder / "index.html", model_title(finished), entries, finished.operating_point.values, notes)
     results.print(table)

@@ -11,8 +11,9 @@ from spinedet.cli import tracking
 from spinedet.cli.app import CommonConfig, Status, claim_output, console, register, run_command
 from spinedet.cli.dicom_table import report_choices
 from spinedet.cli.progress import progress_bar
-from spinedet.imaging.dicom import SelectionRules
 from spinedet.imaging.dicom.dicomweb import pull_study
+from spinedet.imaging.dicom.records import Pseudonyms
+from spinedet.imaging.settings import SelectionRules
 from spinedet.imaging.volume import index_images
 
 
@@ -40,7 +41,7 @@ def pull(config: PullConfig) -> Status:
         count = pull_study(
             config.study,
             images,
-            config.dicom.pseudonyms(),
+            Pseudonyms.of_salt(config.dicom.salt),
             os.environ.get(config.auth),
             lambda done: progress(done, done),
         )

@@ -14,7 +14,6 @@ from spinedet.imaging.dicom import Block
 from spinedet.imaging.dicom.records import Acquisition, PixelMatrix, Slice
 from spinedet.imaging.input_checks import (
     DeclaredMetadata,
-    EligibilityLimits,
     InputCheck,
     Suitability,
     check_input,
@@ -24,6 +23,7 @@ from spinedet.imaging.input_checks import (
     overall_suitability,
 )
 from spinedet.imaging.planes import plane_of
+from spinedet.imaging.settings import EligibilityLimits
 from spinedet.imaging.volume import Volume, read_volume
 
 REAL = os.environ.get("SPINEDET_REAL_DATA")

@@ -10,12 +10,12 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from spinedet.audit.faults import AuditLimits, Fault, Severity
-from spinedet.core.anatomy import Plane, level_rank
+from spinedet.core.anatomy import Plane, Region, level_rank
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array, Grid, bounds, inside, iou
 from spinedet.core.types import Lesion, Series, Study
 from spinedet.imaging.image_files import matches_sha256
-from spinedet.imaging.input_checks import declared_in_name
+from spinedet.imaging.input_checks import DeclaredMetadata, Suitability, check_contrast, declared_in_name
 from spinedet.imaging.planes import plane_of, slice_axis
 from spinedet.imaging.volume import Volume, read_volume
 
@@ -70,7 +70,11 @@ def examine(study: Study, limits: AuditLimits) -> tuple[StudyFacts, dict[str, Vo
         facts.append(_facts(study, series, volume))
         lesions = [lesion for lesion in study.lesions if lesion.series == series.id]
         faults += [*_file(where, series), *_geometry(where, series, volume.grid, limits)]
-        faults += [*_grey(where, volume, limits), *_boxes(study.id, volume, lesions, limits)]
+        faults += [
+            *_contrast(where, study, series, volume),
+            *_grey(where, volume, limits),
+            *_boxes(study.id, volume, lesions, limits),
+        ]
     faults += _apart(study.id, facts)
     return StudyFacts(study.id, tuple(facts), tuple(faults)), volumes
 
@@ -102,6 +106,17 @@ def _file(where: tuple[str, ...], series: Series) -> Iterator[Fault]:
     if series.weighting == "T2" and said not in (None, "T2"):
         told = f"the file's name says {said} where the manifest says T2; check which it is"
         yield Fault("weighting", Severity.WARNING, where, told)
+
+
+def _contrast(where: tuple[str, ...], study: Study, series: Series, volume: Volume) -> Iterator[Fault]:
+    """What the pixels of a T2 series are instead, as far as they tell."""
+    if series.weighting != "T2":
+        return
+    declared = DeclaredMetadata("T2", None, "manifest")
+    check = check_contrast(volume, series.plane, declared, study.region or Region.LUMBAR)
+    if check.suitability is not Suitability.OK:
+        severity = Severity.ERROR if check.suitability is Suitability.REJECTED else Severity.WARNING
+        yield Fault("weighting", severity, where, f"{check.reason}; check which image this is")
 
 
 def _geometry(where: tuple[str, ...], series: Series, grid: Grid, limits: AuditLimits) -> Iterator[Fault]:

@@ -11,9 +11,11 @@ from scipy import ndimage
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.types import FiniteJson
+from spinedet.imaging.contrast import Contrast, mask_labels, measure_contrast
 from spinedet.imaging.dicom import Block, weighting_in, weighting_of, words_in
 from spinedet.imaging.planes import SPECS, orient
 from spinedet.imaging.resample import resample
+from spinedet.imaging.settings import EligibilityLimits
 from spinedet.imaging.volume import Volume, Voxels
 
 _BRIGHT = 99.0  # percentile of an image that stands for its bright tissue
@@ -22,6 +24,8 @@ _VOID = 0.05  # of bright: below is no signal
 _COARSE_MM = (4.0, 3.0, 3.0)
 # Log odds of T2 against T1 by the pixels: from here on T2, below T1, and below surely T1 (rates: docs/dicom.md).
 LOOKS_T2, LOOKS_T1, SURELY_T1 = 1.0, 0.0, -2.0
+# Log odds of fat-suppressed against plain T2.
+LOOKS_FAT_SUPPRESSED = 1.0
 
 
 class Suitability(str, Enum):
@@ -54,28 +58,6 @@ class DeclaredMetadata:
     source: str = "nothing"
 
 
-@dataclass
-class EligibilityLimits:
-    """Beyond the first of a pair an image is doubtful, beyond the second it is refused; lengths in mm.
-
-    Attributes:
-        gate: refuse to read what is refused; false reads it all the same and says so.
-        length_mm: from head to foot, of a sagittal series. width_mm: of an axial slice.
-        pixel_mm: larger edge. pitch_mm: distance of neighbouring slices. slices: fewest.
-        negative: share of voxels clearly below zero, which MR magnitudes never are.
-        void_ml: largest volume without signal within the body, as metal or a cavity leaves it.
-    """
-
-    gate: bool = True
-    length_mm: tuple[float, float] = (120.0, 60.0)
-    width_mm: tuple[float, float] = (100.0, 50.0)
-    pixel_mm: tuple[float, float] = (1.6, 4.0)
-    pitch_mm: tuple[float, float] = (6.0, 12.0)
-    slices: tuple[int, int] = (3, 2)
-    negative: tuple[float, float] = (0.001, 0.02)
-    void_ml: tuple[float, float] = (25.0, 400.0)
-
-
 def declared_in_dicom(block: Block) -> DeclaredMetadata:
     """What the tags of a stack, or else its description, say."""
     weighting = weighting_of(block.acquisition)
@@ -92,7 +74,7 @@ def check_input(
 ) -> tuple[InputCheck, ...]:
     """Answers to every question, about a detector that learned on this region."""
     return (
-        _weighting(volume, declared, limits),
+        _weighting(volume, plane, declared, region, limits),
         _about_region(declared, region),
         _coverage(volume, plane, limits),
         _spacing(volume, plane, limits),
@@ -118,16 +100,44 @@ def _region(text: str) -> Region | None:
     return found[0] if len(found) == 1 else None
 
 
-def _weighting(volume: Volume, declared: DeclaredMetadata, limits: EligibilityLimits) -> InputCheck:
+def _weighting(
+    volume: Volume, plane: Plane, declared: DeclaredMetadata, region: Region, limits: EligibilityLimits
+) -> InputCheck:
     bright = max(float(np.percentile(volume.array, _BRIGHT)), 1e-6)
     negative = float((volume.array < -_BODY * bright).mean())
     suitability = _above(negative, limits.negative)
     if suitability is not Suitability.OK:
         return InputCheck("weighting", suitability, f"{negative:.0%} of the voxels are far below zero, as in CT")
-    if declared.weighting is None:
-        return InputCheck("weighting", Suitability.DOUBTFUL, _SILENT)
-    suitability = Suitability.OK if declared.weighting == "T2" else Suitability.DOUBTFUL
-    return InputCheck("weighting", suitability, f"{declared.weighting} by its {declared.source}")
+    return check_contrast(volume, plane, declared, region)
+
+
+def check_contrast(volume: Volume, plane: Plane, declared: DeclaredMetadata, region: Region) -> InputCheck:
+    """Whether an image is T2 by what is declared and by its pixels, of which either may be silent.
+
+    The pixels tell a segmentation mask in every plane, and T1 and fat suppression in sagittal series.
+    """
+    labels = mask_labels(volume)
+    if labels is not None:
+        reason = f"{labels} labels in uniform patches: a segmentation mask, not a scan"
+        return InputCheck("weighting", Suitability.REJECTED, reason)
+    measured = measure_contrast(volume, region) if SPECS[plane].shows_canal else None
+    return InputCheck("weighting", *_contrast(declared, measured, region))
+
+
+def _contrast(declared: DeclaredMetadata, measured: Contrast | None, region: Region) -> tuple[Suitability, str]:
+    """T2 unless something is against it; rejected only when no T2 image of the measurement was so unlike T2."""
+    named = f"{declared.weighting} by its {declared.source}" if declared.weighting else "nothing says that it is T2"
+    if measured is None:
+        return Suitability.OK if declared.weighting == "T2" else Suitability.DOUBTFUL, named
+    if measured.t2 < LOOKS_T1:
+        sure = measured.t2 < SURELY_T1 and declared.weighting != "T2" and region is Region.LUMBAR
+        return Suitability.REJECTED if sure else Suitability.DOUBTFUL, f"{named}; it looks like T1 by its pixels"
+    if measured.fat_suppressed > LOOKS_FAT_SUPPRESSED:
+        return Suitability.DOUBTFUL, f"{named}; fat looks suppressed by its pixels"
+    looks_t2 = measured.t2 >= LOOKS_T2
+    if declared.weighting in ("T2", None) and (looks_t2 or declared.weighting):
+        return Suitability.OK, f"{named}; it looks like T2 by its pixels" if looks_t2 else named
+    return Suitability.DOUBTFUL, f"{named}; {'it looks like T2' if looks_t2 else 'unclear'} by its pixels"
 
 
 def _about_region(declared: DeclaredMetadata, region: Region) -> InputCheck:
@@ -140,20 +150,11 @@ def _about_region(declared: DeclaredMetadata, region: Region) -> InputCheck:
 
 
 def _coverage(volume: Volume, plane: Plane, limits: EligibilityLimits) -> InputCheck:
-    extent, slices = _extent(volume, plane)
-    name, value, bounds = {
-        Plane.SAGITTAL: ("from head to foot", extent[1], limits.length_mm),
-        Plane.AXIAL: ("wide", min(extent[1:]), limits.width_mm),
-    }[plane]
+    coverage, grid = SPECS[plane].coverage, orient(volume, SPECS[plane]).grid
+    value, slices = float(grid.extent[list(coverage.axes)].min()), grid.shape[0]
+    bounds = limits.width_mm if SPECS[plane].stacked_head_to_foot else limits.length_mm
     suitability = max(_below(value, bounds), _below(slices, limits.slices), key=list(Suitability).index)
-    return InputCheck("coverage", suitability, f"{value:.0f} mm {name}, {slices} slices")
-
-
-def _extent(volume: Volume, plane: Plane) -> tuple[tuple[float, float, float], int]:
-    """Extent along slice, row, column, mm, and the number of slices."""
-    oriented = orient(volume, SPECS[plane])
-    slices, rows, columns = oriented.grid.extent.tolist()
-    return (slices, rows, columns), oriented.array.shape[0]
+    return InputCheck("coverage", suitability, f"{value:.0f} mm {coverage.name}, {slices} slices")
 
 
 def _spacing(volume: Volume, plane: Plane, limits: EligibilityLimits) -> InputCheck:
@@ -179,10 +180,9 @@ def largest_void_ml(volume: Volume, plane: Plane) -> float:
     coarse = resample(orient(volume, SPECS[plane]), _COARSE_MM)
     bright = float(np.percentile(coarse.array, _BRIGHT))
     void = _surrounded(coarse.array, bright) & (coarse.array < _VOID * bright)
-    back = np.zeros_like(void)
-    index = {Plane.SAGITTAL: np.s_[:, :, void.shape[2] // 3 :], Plane.AXIAL: np.s_[:, void.shape[1] // 3 :, :]}[plane]
-    back[index] = void[index]
-    labels, count = ndimage.label(ndimage.binary_opening(back, iterations=1))
+    axis = SPECS[plane].posterior_axis
+    np.moveaxis(void, axis, 0)[: void.shape[axis] // 3] = False
+    labels, count = ndimage.label(ndimage.binary_opening(void, iterations=1))
     if not count:
         return 0.0
     return float(np.bincount(labels.ravel())[1:].max() * np.prod(_COARSE_MM) / 1000)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import permutations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array, Grid
-from spinedet.imaging.volume import Volume
+
+if TYPE_CHECKING:
+    from spinedet.imaging.volume import Volume  # which selects DICOM series by their planes
 
 _DIRECTIONS = {
     "R": (1.0, 0.0, 0.0),
@@ -33,6 +36,18 @@ SCALES = {Region.LUMBAR: 1.0, Region.CERVICAL: 0.6}
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """What of an image of one plane must not be too small.
+
+    Attributes:
+        name: in words. axes: array axes of which the shortest counts.
+    """
+
+    name: str
+    axes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PlaneSpec:
     """How volumes of one plane reach the network, in working mm.
 
@@ -41,6 +56,8 @@ class PlaneSpec:
         codes: patient directions in which the array's axes (slice, row, column) increase.
         spacing: working spacing (slice, row, column), working mm.
         field_of_view: extent of a training crop (slice, row, column), working mm.
+        coverage: what of an image must not be too small.
+        least_cosine: of the normal of a stack of DICOM slices of this plane with the plane's own.
         scale: mm in the patient for one working mm.
     """
 
@@ -48,6 +65,8 @@ class PlaneSpec:
     codes: tuple[str, str, str]
     spacing: tuple[float, float, float]
     field_of_view: tuple[float, float, float]
+    coverage: Coverage
+    least_cosine: float
     scale: float = 1.0
 
     def of(self, region: Region | None) -> PlaneSpec:
@@ -71,6 +90,21 @@ class PlaneSpec:
         return axis, 1 if self.codes[axis] == "I" else -1
 
     @property
+    def posterior_axis(self) -> int:
+        """The array axis that increases to the patient's back."""
+        return self.codes.index("P")
+
+    @property
+    def stacked_head_to_foot(self) -> bool:
+        """Whether the slices lie above each other, rather than each running from head to foot."""
+        return self.codes[0] in "SI"
+
+    @property
+    def shows_canal(self) -> bool:
+        """Whether a central slice shows the spinal canal lengthwise, behind the vertebrae."""
+        return self.codes == ("R", "I", "P")
+
+    @property
     def crop_shape(self) -> tuple[int, int, int]:
         """The field of view in voxels."""
         slices, rows, columns = (round(f / s) for f, s in zip(self.field_of_view, self.spacing, strict=True))
@@ -78,9 +112,24 @@ class PlaneSpec:
 
 
 # Rows run to the feet; the patient's front is at the left of the picture.
-SAGITTAL = PlaneSpec(Plane.SAGITTAL, ("R", "I", "P"), (4.0, 1.6, 1.6), (64.0, 256.0, 204.8))
+SAGITTAL = PlaneSpec(
+    Plane.SAGITTAL,
+    codes=("R", "I", "P"),
+    spacing=(4.0, 1.6, 1.6),
+    field_of_view=(64.0, 256.0, 204.8),
+    coverage=Coverage("from head to foot", (1,)),
+    least_cosine=0.707,
+)
 # As radiologists look at it: from the feet, the patient's right at the left of the picture.
-AXIAL = PlaneSpec(Plane.AXIAL, ("S", "P", "L"), (4.0, 1.6, 1.6), (160.0, 153.6, 153.6))
+# Axial stacks follow discs, which tilt by up to 60 degrees.
+AXIAL = PlaneSpec(
+    Plane.AXIAL,
+    codes=("S", "P", "L"),
+    spacing=(4.0, 1.6, 1.6),
+    field_of_view=(160.0, 153.6, 153.6),
+    coverage=Coverage("wide", (1, 2)),
+    least_cosine=0.5,
+)
 SPECS: dict[Plane, PlaneSpec] = {spec.plane: spec for spec in (SAGITTAL, AXIAL)}
 
 
@@ -124,7 +173,7 @@ def orient(volume: Volume, spec: PlaneSpec) -> Volume:
     first = np.zeros(3)  # the stored index of the new array's first voxel
     first[order] = np.where(flips, np.array(shape) - 1, 0)
     affine[:3, 3] = grid.affine[:3, :3] @ first + grid.affine[:3, 3]
-    return Volume(np.ascontiguousarray(array), Grid(shape, affine))
+    return replace(volume, array=np.ascontiguousarray(array), grid=Grid(shape, affine))
 
 
 def _fit(order: tuple[int, ...], cosines: Array, stacked: int) -> float:

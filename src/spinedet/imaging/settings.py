@@ -1,8 +1,8 @@
-"""Settings of the augmentation, importable without torch."""
+"""Settings of augmentation, series selection and eligibility, importable without torch, SciPy or pydicom."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spinedet.core.errors import InputError
 
@@ -60,3 +60,48 @@ class AugmentConfig:
                 f"augment.elastic_mm={self.elastic_mm} must be from 0 to a quarter of augment.elastic_spacing_mm="
                 f"{self.elastic_spacing_mm}, or the image would fold over itself"
             )
+
+
+@dataclass
+class SelectionRules:
+    """How series are selected from DICOM studies.
+
+    Attributes:
+        series: SeriesInstanceUIDs, or ids such as `series-4` or `series-7-block-2` of the printed table; when given,
+            these and no others are used, whatever their tags say.
+        salt: secret text under which patient and study identifiers are hashed; a new one at every run when null.
+        min_sagittal_slices, min_axial_slices: fewer are a localiser or a part.
+        max_pixel_mm, max_pitch_mm: coarser is a localiser.
+        min_length_mm: extent from head to foot of a sagittal series. min_width_mm: of an axial slice.
+    """
+
+    series: list[str] = field(default_factory=list)
+    salt: str | None = None
+    min_sagittal_slices: int = 5
+    min_axial_slices: int = 3
+    max_pixel_mm: float = 2.0
+    max_pitch_mm: float = 10.0
+    min_length_mm: float = 100.0
+    min_width_mm: float = 80.0
+
+
+@dataclass
+class EligibilityLimits:
+    """Beyond the first of a pair an image is doubtful, beyond the second it is rejected; lengths in mm.
+
+    Attributes:
+        gate: skip what is rejected; false reads it all the same and says so.
+        length_mm: from head to foot, of a sagittal series. width_mm: of an axial slice.
+        pixel_mm: larger edge. pitch_mm: distance of neighbouring slices. slices: fewest.
+        negative: share of voxels clearly below zero, which MR magnitudes never are.
+        void_ml: largest volume without signal within the body, as metal or a cavity leaves it.
+    """
+
+    gate: bool = True
+    length_mm: tuple[float, float] = (120.0, 60.0)
+    width_mm: tuple[float, float] = (100.0, 50.0)
+    pixel_mm: tuple[float, float] = (1.6, 4.0)
+    pitch_mm: tuple[float, float] = (6.0, 12.0)
+    slices: tuple[int, int] = (3, 2)
+    negative: tuple[float, float] = (0.001, 0.02)
+    void_ml: tuple[float, float] = (25.0, 400.0)

@@ -17,8 +17,10 @@ from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.folder_walk import list_files
 from spinedet.core.geometry import Array, Grid
-from spinedet.imaging.dicom import Block, SelectionRules, StudySelection, choose, index_folder, only_block, read_block
+from spinedet.imaging.dicom import Block, StudySelection, index_folder, only_block, read_block, select_series
+from spinedet.imaging.dicom.records import Pseudonyms
 from spinedet.imaging.image_files import SUFFIXES, read_file, read_header
+from spinedet.imaging.settings import SelectionRules
 from spinedet.imaging.size_limits import check_extent
 
 Voxels: TypeAlias = NDArray[np.float32]
@@ -137,9 +139,9 @@ def index_images(path: Path, rules: SelectionRules | None = None) -> ImageIndex:
 
 
 def _choices(folder: Path, rules: SelectionRules, files: Sequence[Path]) -> tuple[StudySelection, ...]:
-    pseudonyms = rules.pseudonyms()
+    pseudonyms = Pseudonyms.of_salt(rules.salt)
     studies = index_folder(folder, pseudonyms, files=files)
-    choices = tuple(choose(study, rules, pseudonyms) for study in studies)
+    choices = tuple(select_series(study, rules, pseudonyms) for study in studies)
     if rules.series and choices and not any(choice.blocks for choice in choices):
         there = sorted({verdict.series for choice in choices for verdict in choice.verdicts})
         raise InputError(f"series={rules.series} is not in {folder}; it holds {', '.join(there)}")

@@ -10,7 +10,7 @@ import pytest
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
-from spinedet.imaging.dicom import SelectionRules
+from spinedet.imaging.settings import SelectionRules
 from spinedet.imaging.volume import ImageIndex, Volume, index_images
 
 from .conftest import (

@@ -4,7 +4,7 @@ from spinedet.imaging.dicom.headers import words_in
 from spinedet.imaging.dicom.index import DicomSeries, DicomStudy, index_folder, only_block
 from spinedet.imaging.dicom.pixels import read_block
 from spinedet.imaging.dicom.records import LPS_TO_RAS
-from spinedet.imaging.dicom.series_selection import SelectionRules, SeriesDecision, StudySelection, choose
+from spinedet.imaging.dicom.series_selection import SeriesDecision, StudySelection, select_series
 from spinedet.imaging.dicom.stacks import Block, split_series
 from spinedet.imaging.dicom.weighting import Weighting, weighting_in, weighting_of
 
@@ -13,14 +13,13 @@ __all__ = [
     "Block",
     "DicomSeries",
     "DicomStudy",
-    "SelectionRules",
     "SeriesDecision",
     "StudySelection",
     "Weighting",
-    "choose",
     "index_folder",
     "only_block",
     "read_block",
+    "select_series",
     "split_series",
     "weighting_in",
     "weighting_of",

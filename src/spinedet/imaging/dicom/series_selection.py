@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,10 +14,11 @@ from spinedet.imaging.dicom.index import DicomSeries, DicomStudy
 from spinedet.imaging.dicom.records import LPS_TO_RAS, Acquisition, Pseudonyms
 from spinedet.imaging.dicom.stacks import Block
 from spinedet.imaging.dicom.weighting import Weighting, suppresses_fat, weighting_of
+from spinedet.imaging.planes import SPECS
+from spinedet.imaging.settings import SelectionRules
 
-_SAGITTAL_COSINE = 0.707  # within 45 degrees
-_AXIAL_COSINE = 0.5  # axial stacks follow discs that tilt by up to 60 degrees
-_LIKELY_AXIAL_COSINE = 0.707
+# Slices further from their plane than 45 degrees may be coronal ones, if their description says so.
+_LIKELY_COSINE = 0.707
 _DERIVED = frozenset(
     {"ADC", "FA", "TRACEW", "EADC", "SUBTRACT", "PROJECTION IMAGE", "MIP", "MAXIP", "T2_MAP", "T2 MAP"}
 )
@@ -27,38 +28,6 @@ _REFORMATTED = frozenset({"MPR", "CSA MPR", "REFORMATTED", "SECONDARY", "DERIVED
 _LOCALISER = "LOCALIZER"
 # A further series is taken when at least this part of what it covers from head to foot is covered by no better one.
 _NEW_COVERAGE = 0.5
-
-
-@dataclass
-class SelectionRules:
-    """How series are chosen from DICOM studies.
-
-    Attributes:
-        series: SeriesInstanceUIDs, or ids such as `series-4` or `series-7-block-2` of the printed table; when given,
-            these and no others are used, whatever their tags say.
-        salt: secret text under which patient and study identifiers are hashed; a new one at every run when null.
-        min_sagittal_slices, min_axial_slices: fewer are a localiser or a part.
-        max_pixel_mm, max_pitch_mm: coarser is a localiser.
-        min_length_mm: extent from head to foot of a sagittal series. min_width_mm: of an axial slice.
-    """
-
-    series: list[str] = field(default_factory=list)
-    salt: str | None = None
-    min_sagittal_slices: int = 5
-    min_axial_slices: int = 3
-    max_pixel_mm: float = 2.0
-    max_pitch_mm: float = 10.0
-    min_length_mm: float = 100.0
-    min_width_mm: float = 80.0
-
-    @property
-    def min_slices(self) -> dict[Plane, int]:
-        """The least number of slices in each plane."""
-        return {Plane.SAGITTAL: self.min_sagittal_slices, Plane.AXIAL: self.min_axial_slices}
-
-    def pseudonyms(self) -> Pseudonyms:
-        """What replaces identifiers under this salt."""
-        return Pseudonyms.of_salt(self.salt)
 
 
 @dataclass(frozen=True)
@@ -119,7 +88,7 @@ class _Candidate:
         )
 
 
-def choose(study: DicomStudy, rules: SelectionRules, pseudonyms: Pseudonyms) -> StudySelection:
+def select_series(study: DicomStudy, rules: SelectionRules, pseudonyms: Pseudonyms) -> StudySelection:
     """The stacks to read and the reason for every choice and rejection.
 
     A sagittal T2 series with the best rank is taken, then every other one that covers another part of the spine, and
@@ -226,14 +195,16 @@ def _wrong_geometry(block: Block, plane: Plane | None, several_planes: bool, rul
     if several_planes or plane is None:
         return "the series shows several planes, as localisers do" if several_planes else "coronal slices"
     grid, slices = block.grid, len(block.slices)
-    pixel, pitch, width = max(grid.spacing[:2]), grid.spacing[2], min(grid.extent[:2])
-    length, least = len(_heights(grid, plane)), rules.min_slices[plane]
+    pixel, pitch = max(grid.spacing[:2]), grid.spacing[2]
+    above_each_other = SPECS[plane].stacked_head_to_foot
+    covered = min(grid.extent[:2]) if above_each_other else len(_heights(grid, plane))
+    needed = rules.min_width_mm if above_each_other else rules.min_length_mm
+    least = rules.min_axial_slices if above_each_other else rules.min_sagittal_slices
     limits = (
         (slices < least, f"only {slices} slices, a {plane.value} stack has at least {least}"),
         (pixel > rules.max_pixel_mm, f"pixels of {pixel:.1f} mm, as localisers have"),
         (pitch > rules.max_pitch_mm, f"slices {pitch:.1f} mm apart, as localisers have"),
-        (plane is Plane.SAGITTAL and length < rules.min_length_mm, f"only {length} mm from head to foot"),
-        (plane is Plane.AXIAL and width < rules.min_width_mm, f"slices only {width:.0f} mm wide"),
+        (covered < needed, f"only {covered:.0f} mm {SPECS[plane].coverage.name}"),
     )
     return next((fault for passed, fault in limits if passed), None)
 
@@ -258,12 +229,14 @@ def _wrong_contrast(acquisition: Acquisition, weighting: Weighting) -> str | Non
 
 def plane_of_block(block: Block) -> Plane | None:
     """The plane of a stack; axial ones may follow a disc's tilt. None when it is coronal."""
-    normal = np.abs(LPS_TO_RAS[:3, :3] @ block.slices[0].matrix.directions[2])
-    if normal[0] > _SAGITTAL_COSINE:
-        return Plane.SAGITTAL
-    steep = normal[2] < _LIKELY_AXIAL_COSINE
-    coronal = "coronal" in block.acquisition.words and "axial" not in block.acquisition.words
-    return None if normal[2] < _AXIAL_COSINE or (steep and coronal) else Plane.AXIAL
+    normal = LPS_TO_RAS[:3, :3] @ block.slices[0].matrix.directions[2]
+    words = block.acquisition.words
+    for spec in SPECS.values():
+        cosine = abs(float(normal @ spec.directions[0]))
+        coronal = cosine < _LIKELY_COSINE and "coronal" in words and spec.plane.value not in words
+        if cosine >= spec.least_cosine and not coronal:
+            return spec.plane
+    return None
 
 
 def _several_planes(blocks: Sequence[Block]) -> bool:
@@ -273,7 +246,7 @@ def _several_planes(blocks: Sequence[Block]) -> bool:
 def _heights(grid: Grid, plane: Plane) -> range:
     """Whole millimetres of RAS S that a stack covers along its middle line."""
     spans = np.abs(grid.extent[:, None] * grid.axes)[:, 2]  # height that each axis spans
-    span = spans[2] if plane is Plane.AXIAL else spans[:2].max()
+    span = spans[2] if SPECS[plane].stacked_head_to_foot else spans[:2].max()
     middle = float((grid.corner + grid.axes.T @ (grid.extent / 2))[2])
     return range(round(middle - span / 2), round(middle + span / 2))
 
