@@ -19,20 +19,20 @@ from torch.utils.data import DataLoader
 
 from spinedet.core.types import Finding, Findings, Manifest, Study, StudyFindings
 from spinedet.detection.batch import Detections
-from spinedet.detection.batch_loader import TrainingBatches, maker
+from spinedet.detection.batch_loader import TrainingBatches, batch_maker
 from spinedet.detection.dataset import Augmented, Scan, SeveralPlanes, TrainingScans, TuningScans, collate
 from spinedet.detection.lightning_module import DetectionModule
 from spinedet.detection.model_files import PlaneDetector
-from spinedet.detection.models import Card, Detector, ModelConfig, SharedDetector, build
+from spinedet.detection.models import Detector, ModelCard, ModelConfig, SharedDetector, build
 from spinedet.detection.postprocess import findings
 from spinedet.detection.settings import RecipeConfig
-from spinedet.detection.trainer import PlanePlan, card_of, precision_for, take_over
+from spinedet.detection.trainer import PlanePlan, copy_matching_weights, model_card_for, precision_for
 from spinedet.imaging.planes import PlaneSpec
 from spinedet.imaging.settings import AugmentConfig
 from spinedet.pipelines.splits import only
 from spinedet.scoring import IouCriterion, max_f1
 from spinedet.training.callbacks import RampedEma
-from spinedet.training.preemption import Notice
+from spinedet.training.preemption import StopSignal
 from spinedet.training.samplers import PlaneTurns, Share
 from spinedet.training.settings import TrainerConfig
 
@@ -153,7 +153,7 @@ def train_together(trainings: Sequence[Training]) -> list[Trained]:
     """One network for the planes of all trainings, alike in all else, that has used the CPU seconds of all of them."""
     first = trainings[0]
     pl.seed_everything(first.seed, verbose=False)
-    cards = [card_of(_plan(one)) for one in trainings]
+    cards = [model_card_for(_plan(one)) for one in trainings]
     networks = [_begun(one, card) for one, card in zip(trainings, cards, strict=True)]
     planes = [one.spec.plane for one in trainings]
     learner = SharedDetector(dict(zip(planes, networks, strict=True))) if len(planes) > 1 else networks[0]
@@ -165,7 +165,7 @@ def train_together(trainings: Sequence[Training]) -> list[Trained]:
     clock = CpuBudget(sum(one.seconds for one in trainings))
     progress = Progress(clock, trainings)
     trainer = _trainer(first, clock, progress)
-    with maker(0, Notice()) as made:
+    with batch_maker(0, StopSignal()) as made:
         batches = TrainingBatches(SeveralPlanes([_scans(one) for one in trainings]), sampler, made)
         trainer.fit(module, batches, tune)
     detectors = [
@@ -179,10 +179,10 @@ def _plan(one: Training) -> PlanePlan:
     return PlanePlan(*known, lambda _: 0.0, Path(), one.seed, initial=one.initial)
 
 
-def _begun(one: Training, card: Card) -> Detector:
+def _begun(one: Training, card: ModelCard) -> Detector:
     network = build(one.config, card)
     if one.initial is not None:
-        take_over(network, one.initial.network)
+        copy_matching_weights(network, one.initial.network)
     return network
 
 

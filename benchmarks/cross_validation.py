@@ -196,7 +196,7 @@ class Trial:
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class CohortFindings:
     """What is said of every patient, with the threshold of each study."""
 
     findings: Findings
@@ -252,10 +252,12 @@ def run_fold(trial: Trial, recipe: Recipe, number: int) -> None:
 def average_precision(reference: Manifest, found: Findings) -> float:
     """Of some studies, without interval."""
     settings = ScoreSettings(criterion=CRITERION, bootstrap=BootstrapSettings(samples=0), secondary=(), strata=())
-    return numbers_of(reference, Answers(found, {study.id: 0.0 for study in found.studies}), settings).values["ap"]
+    return numbers_of(reference, CohortFindings(found, {study.id: 0.0 for study in found.studies}), settings).values[
+        "ap"
+    ]
 
 
-def numbers_of(reference: Manifest, answers: Answers, settings: ScoreSettings) -> Statistics:
+def numbers_of(reference: Manifest, answers: CohortFindings, settings: ScoreSettings) -> Statistics:
     """Every statistic with its replicates, each study at its own threshold."""
     examination = examine(reference, answers.findings, settings)
     cohort = examination.cohort
@@ -271,7 +273,7 @@ def chosen(trial: Trial, recipes: Sequence[Recipe], number: int) -> Recipe:
     return max(recipes, key=lambda recipe: results[recipe])
 
 
-def crossed(trial: Trial, recipes: Sequence[Recipe]) -> Answers:
+def crossed(trial: Trial, recipes: Sequence[Recipe]) -> CohortFindings:
     """The test folds of one contender, put together."""
     studies: list[StudyFindings] = []
     thresholds: dict[str, float] = {}
@@ -280,28 +282,28 @@ def crossed(trial: Trial, recipes: Sequence[Recipe]) -> Answers:
         studies += read_findings(folder / "findings.json").studies
         (value,) = read_operating_point(folder / "point.json").values.values()
         thresholds |= dict.fromkeys(fold.test, value)
-    return Answers(Findings(model={"planes": [PLANE.value]}, studies=tuple(studies)), thresholds)
+    return CohortFindings(Findings(model={"planes": [PLANE.value]}, studies=tuple(studies)), thresholds)
 
 
-def zero_shot(trial: Trial) -> Iterator[tuple[str, Answers]]:
+def zero_shot(trial: Trial) -> Iterator[tuple[str, CohortFindings]]:
     """The shipped weights at the threshold that phantoms gave, and at thresholds from all but the tested fold."""
     found = trial.find(trial.phantoms, trial.scans)
     every = frozenset(study.id for study in found.studies)
     frozen = open_run(SHIPPED).operating_point.values[PLANE.value, trial.manifest.categories[0]]
-    yield "phantoms only, their threshold", Answers(found, dict.fromkeys(every, frozen))
+    yield "phantoms only, their threshold", CohortFindings(found, dict.fromkeys(every, frozen))
     thresholds: dict[str, float] = {}
     for fold in trial.folds:
         others = found.model_copy(update={"studies": tuple(s for s in found.studies if s.id not in fold.test)})
         reference = only(trial.manifest, (s for s in trial.manifest.studies if s.id not in fold.test))
         (value,) = choose_operating_point(reference, others, CRITERION, RULE).values.values()
         thresholds |= dict.fromkeys(fold.test, value)
-    yield "phantoms only, threshold from the training folds", Answers(found, thresholds)
+    yield "phantoms only, threshold from the training folds", CohortFindings(found, thresholds)
 
 
 LOWEST = "lowest four, no image"
 
 
-def contenders(trials: Sequence[Trial]) -> Iterator[tuple[str, list[Answers]]]:
+def contenders(trials: Sequence[Trial]) -> Iterator[tuple[str, list[CohortFindings]]]:
     """What is finished, the answers of each training seed, with the references that look at no image."""
     for name, recipes in TRAINED.items():
         finished = [crossed(trial, recipes) for trial in trials if all(not missing(trial, one) for one in recipes)]
@@ -311,7 +313,7 @@ def contenders(trials: Sequence[Trial]) -> Iterator[tuple[str, list[Answers]]]:
     yield from ((name, [answers]) for name, answers in zero_shot(first))
     for name, count in (("every disc, no image", 99), (LOWEST, 4)):
         found = lowest(first.discs, count)
-        yield name, [Answers(found, {study.id: 0.5 for study in found.studies})]
+        yield name, [CohortFindings(found, {study.id: 0.5 for study in found.studies})]
 
 
 def missing(trial: Trial, recipe: Recipe) -> list[int]:
@@ -324,7 +326,7 @@ class Scored:
     """What one contender says with each training seed, and the mean of its numbers with their replicates."""
 
     name: str
-    answers: Sequence[Answers]
+    answers: Sequence[CohortFindings]
     numbers: Statistics
 
     def measured(self, discs: Discs, measure: Measure) -> Interval:
@@ -341,7 +343,7 @@ def scored(trials: Sequence[Trial]) -> list[Scored]:
     """Every contender, all with the same resamples of the patients."""
     settings = ScoreSettings(criterion=CRITERION, bootstrap=BOOTSTRAP, secondary=(), strata=())
 
-    def numbers(answers: Sequence[Answers]) -> Statistics:
+    def numbers(answers: Sequence[CohortFindings]) -> Statistics:
         return mean_statistics([numbers_of(trials[0].manifest, one, settings) for one in answers])
 
     return [Scored(name, answers, numbers(answers)) for name, answers in contenders(trials)]

@@ -22,14 +22,14 @@ import torch
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.manifest import read_manifest
-from spinedet.detection.batch_loader import TrainingBatches, maker
+from spinedet.detection.batch_loader import TrainingBatches, batch_maker
 from spinedet.detection.dataset import Augmented, SeveralPlanes, TrainingScans, prepare_scans
 from spinedet.detection.settings import RecipeConfig
 from spinedet.imaging.planes import SPECS
 from spinedet.imaging.settings import AugmentConfig
 from spinedet.simulation.cohort import draw_cohort
 from spinedet.simulation.shipped_cohorts import SHIPPED
-from spinedet.training.preemption import Notice
+from spinedet.training.preemption import StopSignal
 from spinedet.training.samplers import Draw, PlaneTurns, Share
 
 BATCH = RecipeConfig().scans_a_step(processes=1)
@@ -49,7 +49,7 @@ def delivered(scans: TrainingScans, workers: int, count: int) -> Delivery:
     """What so many workers deliver."""
     sampler = PlaneTurns([len(scans)], 0, Share(BATCH))
     began = time.perf_counter()
-    with maker(workers, Notice()) as made:
+    with batch_maker(workers, StopSignal()) as made:
         batches = iter(TrainingBatches(SeveralPlanes([scans]), sampler, made))
         next(batches)
         first = time.perf_counter() - began
@@ -71,7 +71,7 @@ def one_scan(scans: TrainingScans, count: int) -> float:
     seconds = []
     for index in range(count):
         began = time.process_time()
-        scans.order(Draw(0, index)).example()
+        scans.request(Draw(0, index)).example()
         seconds.append(time.process_time() - began)
     return statistics.median(seconds)
 

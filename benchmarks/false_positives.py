@@ -26,7 +26,7 @@ from cross_validation import FINE_TUNED, PLANE, Fold, Trial, develop, prepare_tr
 from spinedet.core.anatomy import Region
 from spinedet.core.files import read_json, write_json, write_text
 from spinedet.core.types import Finding
-from spinedet.detection.inference import find_in
+from spinedet.detection.inference import detect_native_volume
 from spinedet.detection.model_files import DESCRIPTION, Model, save_model
 from spinedet.imaging.input_checks import check_input, declared_in_name, overall_suitability
 from spinedet.imaging.planes import plane_of
@@ -106,7 +106,7 @@ def look(path: Path, runs: Mapping[str, FinishedRun]) -> Row:
     counts: dict[str, Counts | None] = {}
     for name, run in runs.items():
         if plane in run.model.detectors:
-            found = find_in(run.model, volume, plane, path.stem, min_score=0.01)
+            found = detect_native_volume(run.model, volume, plane, path.stem, min_score=0.01)
             limits = run.operating_point.values
             counts[name] = count([f for f in found if f.score >= limits[plane.value, f.category]], vertebrae)
     discs = len(vertebrae) - 1 if len(vertebrae) else None

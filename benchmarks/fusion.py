@@ -16,7 +16,7 @@ from pathlib import Path
 from spinedet.core.findings import read_findings
 from spinedet.core.manifest import read_manifest
 from spinedet.core.types import Finding, Findings, Manifest, Study, StudyFindings
-from spinedet.detection.cross_plane_fusion import SeenSeries, fuse
+from spinedet.detection.cross_plane_fusion import SeriesFindings, fuse
 from spinedet.imaging.volume import read_volume
 from spinedet.pipelines.splits import only
 from spinedet.scoring import BootstrapSettings, IouCriterion, ScoreSettings, examine
@@ -26,10 +26,10 @@ from spinedet.scoring.statistics.hypothesis_tests import difference
 METRICS = ("f1_max", "ap", froc_name(1.0))
 
 
-def seen_series(study: Study, found: Sequence[Finding]) -> list[SeenSeries]:
+def seen_series(study: Study, found: Sequence[Finding]) -> list[SeriesFindings]:
     """Findings with where their series lie."""
     return [
-        SeenSeries(s.id, s.plane, read_volume(s.path).grid, tuple(f for f in found if f.series == s.id))
+        SeriesFindings(s.id, s.plane, read_volume(s.path).grid, tuple(f for f in found if f.series == s.id))
         for s in study.series
         if s.weighting == "T2"
     ]

@@ -29,7 +29,7 @@ from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_json, write_text
 from spinedet.detection.batch import Batch, Targets
 from spinedet.detection.dataset import Augmented, collate
-from spinedet.detection.models import CONFIGS, Card, Detector, build
+from spinedet.detection.models import CONFIGS, Detector, ModelCard, build
 from spinedet.detection.settings import RecipeConfig
 from spinedet.detection.trainer import precision_for
 from spinedet.imaging.planes import SPECS, PlaneSpec
@@ -120,7 +120,7 @@ class Subject:
 def subject(model: str, spec: PlaneSpec, arguments: argparse.Namespace) -> Subject:
     """A new detector."""
     clock = Clock(torch.device(arguments.device))
-    detector = build(CONFIGS[model](), Card(("degeneration",), spec.spacing, LESION, (LESION,)))
+    detector = build(CONFIGS[model](), ModelCard(("degeneration",), spec.spacing, LESION, (LESION,)))
     detector = detector.to(clock.device)
     accelerator = "gpu" if clock.device.type == "cuda" else "cpu"
     half = "bf16" in str(precision_for(TrainerConfig(accelerator=accelerator)))

@@ -10,7 +10,7 @@ from spinedet.cli.app import Skipped, Status, console, register, run_command
 from spinedet.cli.score_table import show_scores
 from spinedet.core.errors import InputError
 from spinedet.core.types import Manifest, Split, Study
-from spinedet.detection.inference import Answers
+from spinedet.detection.inference import CohortFindings
 from spinedet.experiments.sweep import collect_sweep
 from spinedet.pipelines.log_test import log_test
 from spinedet.pipelines.settings import COHORTS, DataConfig, TestConfig
@@ -75,7 +75,7 @@ class Test:
     studies: list[Study]
 
 
-def _report(test: Test, answers: Answers, watch: Stopwatch) -> Status:
+def _report(test: Test, answers: CohortFindings, watch: Stopwatch) -> Status:
     config, finished, run, manifest, studies = test.config, test.finished, test.run, test.manifest, test.studies
     notes = (*phantom_note(manifest), *_seen(finished, studies))
     title = f"{finished.model.name}: evaluation"

@@ -24,10 +24,10 @@ from spinedet.core.findings import stream_findings, write_findings
 from spinedet.core.geometry import Grid
 from spinedet.core.streaming import stream_studies, survey
 from spinedet.core.types import Finding, Findings, FiniteJson, Study, StudyFindings
-from spinedet.detection.cross_plane_fusion import SeenSeries, fuse
+from spinedet.detection.cross_plane_fusion import SeriesFindings, fuse
 from spinedet.detection.dataset import read_series
-from spinedet.detection.inference import find_in, together
-from spinedet.detection.tiling import Looks
+from spinedet.detection.inference import as_ensemble, detect_native_volume
+from spinedet.detection.test_time_augmentation import TestTimeAugmentation
 from spinedet.imaging.input_checks import (
     DeclaredMetadata,
     InputCheck,
@@ -114,9 +114,9 @@ class Look:
     checks: tuple[InputCheck, ...] = ()
 
     @property
-    def seen(self) -> SeenSeries:
+    def seen(self) -> SeriesFindings:
         """As one of its study's series."""
-        return SeenSeries(self.task.series, self.plane, self.grid, self.findings)
+        return SeriesFindings(self.task.series, self.plane, self.grid, self.findings)
 
 
 def predict(config: PredictConfig) -> Status:
@@ -150,8 +150,8 @@ def predict(config: PredictConfig) -> Status:
 def _open(config: PredictConfig) -> FinishedRun:
     """The run, its detectors joined by those of the ensemble."""
     finished = open_run(config.run)
-    model = together([finished.model, *(open_run(other).model for other in config.ensemble)])
-    return replace(finished, model=replace(model, looks=Looks(flip=config.flip)))
+    model = as_ensemble([finished.model, *(open_run(other).model for other in config.ensemble)])
+    return replace(finished, model=replace(model, augmentation=TestTimeAugmentation(flip=config.flip)))
 
 
 def on_region(finished: FinishedRun, region: Region) -> FinishedRun:
@@ -282,7 +282,7 @@ def look(task: Task, finished: FinishedRun, config: PredictConfig, folder: Path)
     thresholds = finished.operating_point.values
     found = tuple(
         f.model_copy(update={"above_operating_point": f.score >= thresholds[plane.value, f.category]})
-        for f in find_in(finished.model, volume, plane, task.series, config.min_score)
+        for f in detect_native_volume(finished.model, volume, plane, task.series, config.min_score)
     )
     picture = folder / "pictures" / f"{task.name}.png" if config.pictures else None
     if picture:

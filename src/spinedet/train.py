@@ -18,9 +18,9 @@ from spinedet.core.types import Manifest
 from spinedet.detection.model_files import Model, save_model
 from spinedet.detection.models import CONFIGS
 from spinedet.detection.settings import RecipeConfig
-from spinedet.detection.trainer import Settings, reuse_of
+from spinedet.detection.trainer import Settings, reusable_weights
 from spinedet.imaging.settings import AugmentConfig
-from spinedet.pipelines.launch import led
+from spinedet.pipelines.launch import on_rank_zero
 from spinedet.pipelines.log_test import log_test
 from spinedet.pipelines.settings import DEVELOPMENT_COHORTS, DevelopmentConfig, TestConfig
 from spinedet.pipelines.splits import Splits, data_hash, develop_on, load_manifest, only, phantom_note
@@ -153,7 +153,7 @@ def _takeover(initial: FinishedRun, model: Model) -> dict[str, Any]:
     planes = {}
     for plane, detector in model.detectors.items():
         source = source_of(initial.model, plane)
-        reuse = reuse_of(detector.network, source.network)
+        reuse = reusable_weights(detector.network, source.network)
         console.print(
             f"{plane.value}: began with {len(reuse.reused)} of {len(reuse.reused) + len(reuse.fresh)} tensors "
             f"({reuse.share:.1%} of all numbers) of {initial.model.name}"
@@ -198,7 +198,7 @@ def main() -> None:
         "criterion": CRITERIA,
     }
     register(TrainConfig, "train", groups)
-    run_command("train", led(train))
+    run_command("train", on_rank_zero(train))
 
 
 if __name__ == "__main__":

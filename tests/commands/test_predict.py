@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from spinedet.core.anatomy import Plane
 from spinedet.core.findings import read_findings
 from spinedet.core.manifest import read_manifest, write_manifest
-from spinedet.detection.inference import find_in
+from spinedet.detection.inference import detect_native_volume
 from spinedet.detection.model_files import load_model
 from spinedet.imaging.planes import SAGITTAL, orient, plane_of
 from spinedet.imaging.volume import Volume, read_volume, write_volume
@@ -184,11 +184,11 @@ def write_flat(path: Path) -> None:
 
 def test_all_48_ways_to_store_a_volume_give_the_same_findings(smoke_run: Path, image: Path) -> None:
     model, volume = load_model(smoke_run / "model"), read_volume(image)
-    reference = find_in(model, volume, Plane.SAGITTAL, "s", 0.01)
+    reference = detect_native_volume(model, volume, Plane.SAGITTAL, "s", 0.01)
     assert reference
     for stored in stored_orders(volume):
         assert plane_of(stored.grid) is Plane.SAGITTAL
-        found = find_in(model, stored, Plane.SAGITTAL, "s", 0.01)
+        found = detect_native_volume(model, stored, Plane.SAGITTAL, "s", 0.01)
         assert [f.score for f in found] == pytest.approx([f.score for f in reference], abs=1e-3)
         for one, two in zip(found, reference, strict=True):
             assert_allclose(one.box.center, two.box.center, atol=0.1)

@@ -9,12 +9,12 @@ import torch
 from monai.networks.nets.resnet import ResNet, ResNetBlock
 
 from spinedet.core.errors import InputError
-from spinedet.detection.models import CONFIGS, Card, build
+from spinedet.detection.models import CONFIGS, ModelCard, build
 from spinedet.detection.models.backbone import Backbone, strides_for
 from spinedet.detection.models.pretrained import load_backbone
 
 THICK = (4.0, 1.6, 1.6)
-CARD = Card(("degeneration",), THICK, (40.0, 12.0, 35.0))
+CARD = ModelCard(("degeneration",), THICK, (40.0, 12.0, 35.0))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_slices_stay_twice_as_fine_as_the_plane(
 
 
 def test_a_detector_works_at_a_spacing_of_its_own() -> None:
-    card = Card(("degeneration",), (1.9, 1.9, 1.9), (40.0, 12.0, 35.0))
+    card = ModelCard(("degeneration",), (1.9, 1.9, 1.9), (40.0, 12.0, 35.0))
     for name in CONFIGS:
         found = build(CONFIGS[name](), card).eval().detect(torch.randn(1, 1, 16, 48, 48))[0]
         assert torch.isfinite(found.boxes).all()

@@ -17,12 +17,12 @@ from tests.detection.tiny import SPEC, plan, settings, turned
 
 from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch
-from spinedet.detection.batch_loader import Ahead, TrainingBatches, maker, workers_for
+from spinedet.detection.batch_loader import Prefetcher, TrainingBatches, batch_maker, workers_for
 from spinedet.detection.dataset import Augmented, SeveralPlanes, TrainingScans
 from spinedet.detection.trainer import PlanePlan, train_plane
 from spinedet.imaging.settings import AugmentConfig
-from spinedet.training.checkpoints import Position, newest
-from spinedet.training.preemption import Notice, Preempted
+from spinedet.training.checkpoints import Position, newest_checkpoint
+from spinedet.training.preemption import Preempted, StopSignal
 from spinedet.training.samplers import PlaneTurns, Share
 from spinedet.training.settings import TrainerConfig
 
@@ -61,9 +61,9 @@ def made(make_study: MakeStudy, tmp_path: Path) -> PlanePlan:
 
 
 @pytest.fixture(scope="module")
-def ahead() -> Iterator[Ahead]:
-    with maker(1, Notice()) as one:
-        assert isinstance(one, Ahead)
+def ahead() -> Iterator[Prefetcher]:
+    with batch_maker(1, StopSignal()) as one:
+        assert isinstance(one, Prefetcher)
         yield one
 
 
@@ -74,9 +74,9 @@ def batches(made: PlanePlan, by: Callable[..., Iterator[Batch]]) -> TrainingBatc
     return TrainingBatches(SeveralPlanes(scans), PlaneTurns([4, 4], 0, Share(2)), by)
 
 
-def test_batches_made_elsewhere_are_the_same(made: PlanePlan, ahead: Ahead) -> None:
+def test_batches_made_elsewhere_are_the_same(made: PlanePlan, ahead: Prefetcher) -> None:
     there = batches(made, ahead)
-    with maker(0, Notice()) as by:
+    with batch_maker(0, StopSignal()) as by:
         here = batches(made, by)
     for epoch in (0, 1):
         for each in (here, there):
@@ -94,12 +94,12 @@ def ears() -> list[Any]:
     return [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)]
 
 
-def test_a_worker_has_one_thread_and_leaves_signals_to_the_training(ahead: Ahead) -> None:
+def test_a_worker_has_one_thread_and_leaves_signals_to_the_training(ahead: Prefetcher) -> None:
     assert ahead.pool.submit(torch.get_num_threads).result() == 1
     assert ahead.pool.submit(ears).result() == [signal.SIG_IGN, signal.SIG_IGN, signal.SIG_IGN, signal.SIG_DFL]
 
 
-def test_what_a_worker_warns_of_is_heard(made: PlanePlan, ahead: Ahead) -> None:
+def test_what_a_worker_warns_of_is_heard(made: PlanePlan, ahead: Prefetcher) -> None:
     for scan in made.train:
         scan.file.write_bytes(b"damaged")
     with pytest.warns(UserWarning, match="was damaged; it is made anew") as heard:
@@ -107,7 +107,7 @@ def test_what_a_worker_warns_of_is_heard(made: PlanePlan, ahead: Ahead) -> None:
     assert len(heard) == 4  # once for each scan: what was made anew is whole for the other plane
 
 
-def test_what_goes_wrong_in_a_worker_is_told_as_it_is(made: PlanePlan, ahead: Ahead, tmp_path: Path) -> None:
+def test_what_goes_wrong_in_a_worker_is_told_as_it_is(made: PlanePlan, ahead: Prefetcher, tmp_path: Path) -> None:
     for scan in made.train:
         scan.file.unlink()
         (tmp_path / scan.study / "sag.nii.gz").unlink()
@@ -124,8 +124,8 @@ def test_a_training_with_workers_interrupted_in_mid_epoch_ends_with_the_weights_
     whole = train_plane(made, settings()).network.state_dict()
     folder = tmp_path / "broken"
     with pytest.raises(Preempted):
-        train_plane(plan(studies, folder, notice=AfterSteps(1)), settings(loader_workers=2))
-    start = newest(folder / "checkpoints")
+        train_plane(plan(studies, folder, stop=AfterSteps(1)), settings(loader_workers=2))
+    start = newest_checkpoint(folder / "checkpoints")
     assert start is not None
     assert start.position == Position(0, 1)
     again = train_plane(plan(studies, folder, start=start), settings(loader_workers=1))
@@ -133,23 +133,23 @@ def test_a_training_with_workers_interrupted_in_mid_epoch_ends_with_the_weights_
 
 
 def test_a_worker_that_dies_ends_the_training_unless_it_is_to_leave_anyway(made: PlanePlan, tmp_path: Path) -> None:
-    class Asked(Notice):
+    class Asked(StopSignal):
         asked = False
 
         def __bool__(self) -> bool:
             return self.asked
 
-    notice = Asked()
-    with maker(1, notice) as by:
-        assert isinstance(by, Ahead)
+    stop = Asked()
+    with batch_maker(1, stop) as by:
+        assert isinstance(by, Prefetcher)
         coming = iter(batches(made, by))
         next(coming)
         (worker,) = by.pool._processes
         os.kill(worker, signal.SIGKILL)
-        notice.asked = True
+        stop.asked = True
         with pytest.raises(BrokenProcessPool):
             by.pool.submit(os.getpid).result()
         assert len(list(coming)) == 3
-        notice.asked = False
+        stop.asked = False
         with pytest.raises(BrokenProcessPool):
             list(batches(made, by))

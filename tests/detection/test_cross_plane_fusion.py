@@ -8,7 +8,7 @@ import pytest
 from spinedet.core.anatomy import Plane
 from spinedet.core.geometry import Grid
 from spinedet.core.types import Box, Finding
-from spinedet.detection.cross_plane_fusion import SeenSeries, fuse
+from spinedet.detection.cross_plane_fusion import SeriesFindings, fuse
 
 # Both cover R 0-64 and A 0-200; the sagittal stack covers S 0-200, the axial one S 0-40 only.
 SAGITTAL_GRID = Grid((16, 100, 100), np.array([[4.0, 0, 0, 2], [0, 2, 0, 1], [0, 0, 2, 1], [0, 0, 0, 1]]))
@@ -19,12 +19,12 @@ def finding(series: str, score: float, center: tuple[float, float, float], categ
     return Finding(series=series, category=category, score=score, box=Box(center=center, size=(40, 30, 12)))
 
 
-def sagittal(*found: Finding) -> SeenSeries:
-    return SeenSeries("sag", Plane.SAGITTAL, SAGITTAL_GRID, found)
+def sagittal(*found: Finding) -> SeriesFindings:
+    return SeriesFindings("sag", Plane.SAGITTAL, SAGITTAL_GRID, found)
 
 
-def axial(*found: Finding) -> SeenSeries:
-    return SeenSeries("ax", Plane.AXIAL, AXIAL_GRID, found)
+def axial(*found: Finding) -> SeriesFindings:
+    return SeriesFindings("ax", Plane.AXIAL, AXIAL_GRID, found)
 
 
 def test_what_both_planes_see_is_one_finding_with_the_mean_score() -> None:

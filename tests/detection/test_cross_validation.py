@@ -82,7 +82,7 @@ def test_each_study_counts_at_its_own_threshold(crossing: ModuleType) -> None:
         model={"planes": ["sagittal"]},
         studies=(findings("s-a", (0.0, 0.3), (50.0, 0.2), (100.0, 0.1)), findings("s-b", (0.0, 0.9), (50.0, 0.8))),
     )
-    answers = crossing.Answers(said, {"s-a": 0.2, "s-b": 0.85})
+    answers = crossing.CohortFindings(said, {"s-a": 0.2, "s-b": 0.85})
     settings = ScoreSettings(bootstrap=BootstrapSettings(samples=0), secondary=(), strata=())
     numbers = crossing.numbers_of(reference, answers, settings)
     # At these thresholds all three lesions are hit and nothing else; no common threshold does that.
@@ -115,7 +115,7 @@ def test_seeds_are_averaged_patient_by_patient(crossing: ModuleType, benchmark_n
     def seed(worn: float) -> object:
         studies = tuple(findings(name, (0.0, worn), (50.0, 0.5)) for name in ("s-a", "s-b"))
         said = Findings(model={"planes": ["sagittal"]}, studies=studies)
-        return crossing.Answers(said, {"s-a": 0.1, "s-b": 0.1})
+        return crossing.CohortFindings(said, {"s-a": 0.1, "s-b": 0.1})
 
     # One seed ranks every worn disc first, the other every one last: on average neither, whoever is drawn.
     two = crossing.Scored("two", [seed(0.9), seed(0.1)], None)

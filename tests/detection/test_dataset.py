@@ -120,7 +120,7 @@ def test_an_epoch_draws_every_scan_once_in_an_order_of_its_own() -> None:
 def test_an_example_is_fixed_by_seed_epoch_and_index(make_study: MakeStudy, tmp_path: Path) -> None:
     scans = prepare_scans([make_study("a")], SAGITTAL, tmp_path / "cache", 1).scans
     examples = TrainingScans(scans, CATEGORIES, Augmented(SAGITTAL, AugmentConfig(), seed=1))
-    one, same, other = (examples.order(draw).example() for draw in (Draw(0, 0), Draw(0, 0), Draw(1, 0)))
+    one, same, other = (examples.request(draw).example() for draw in (Draw(0, 0), Draw(0, 0), Draw(1, 0)))
     assert torch.equal(one[0], same[0])
     assert torch.equal(one[1].boxes, same[1].boxes)
     assert not torch.equal(one[0], other[0])

@@ -14,10 +14,10 @@ from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch, Structures, Targets
 from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
-from spinedet.detection.models import CONFIGS, Card, Detector, ModelConfig, build
+from spinedet.detection.models import CONFIGS, Detector, ModelCard, ModelConfig, build
 from spinedet.detection.settings import GraderConfig, RetinaNetConfig
 
-CARD = Card(
+CARD = ModelCard(
     categories=("bulge", "stenosis"),
     spacing=(4.0, 1.6, 1.6),
     mean_size=(40.0, 12.0, 35.0),

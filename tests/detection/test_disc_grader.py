@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from spinedet.detection.batch import Structures
-from spinedet.detection.models.base import Card
+from spinedet.detection.models.base import ModelCard
 from spinedet.detection.models.disc_grader import CROP, PITCH, CropReader, DiscGrader, directions, ordered
 from spinedet.detection.settings import GraderConfig
 
-CARD = Card(("d",), (4.0, 1.6, 1.6), (4.0, 12.0, 36.0), structures=True, grades=("pfirrmann", "bulging"))
+CARD = ModelCard(("d",), (4.0, 1.6, 1.6), (4.0, 12.0, 36.0), structures=True, grades=("pfirrmann", "bulging"))
 SMALL = GraderConfig(width=4, channels=8, heads=2, dropout=0.0)
 
 
@@ -94,7 +94,7 @@ def test_a_scan_without_structures_teaches_nothing_and_breaks_nothing() -> None:
     grader = DiscGrader(SMALL, CARD)
     structures = [
         Structures(boxes((80, 80), (40, 80)), torch.ones(2, 1), torch.zeros(2, dtype=torch.bool), torch.ones(2, 4)),
-        Structures.none(1, 4),
+        Structures.empty(1, 4),
     ]
     places = ordered([each.boxes for each in structures], (1, 1))
     logits = grader(torch.randn(2, 1, 1, 100, 100), places, torch.tensor([1, 1]))

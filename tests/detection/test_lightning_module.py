@@ -11,12 +11,12 @@ from pytorch_lightning.callbacks import Timer
 
 from spinedet.core.errors import InputError
 from spinedet.detection.lightning_module import DetectionModule, parameter_groups
-from spinedet.detection.models import Card, Detector, build
+from spinedet.detection.models import Detector, ModelCard, build
 from spinedet.detection.models.backbone import Backbone
-from spinedet.detection.settings import RecipeConfig, SetDetectorConfig
-from spinedet.detection.trainer import take_over
+from spinedet.detection.settings import RecipeConfig, TwoStageDetrConfig
+from spinedet.detection.trainer import copy_matching_weights
 from spinedet.training.callbacks import _ramped
-from spinedet.training.schedule import rate, seconds, spent
+from spinedet.training.schedule import budget_used, rate, seconds
 
 
 def test_the_rate_rises_to_its_peak_then_falls_to_nothing() -> None:
@@ -32,14 +32,14 @@ def trainer(steps: float, done: int, *callbacks: Timer) -> SimpleNamespace:
 
 
 def test_the_budget_is_spent_by_steps() -> None:
-    assert spent(trainer(200, 50)) == 0.25  # type: ignore[arg-type]  # it needs no more of a trainer
+    assert budget_used(trainer(200, 50)) == 0.25  # type: ignore[arg-type]  # it needs no more of a trainer
 
 
 def test_the_budget_is_spent_by_time_when_that_is_further() -> None:
     timer = Timer(timedelta(seconds=100))
     timer._offset = 60
-    assert spent(trainer(float("inf"), 50, timer)) == pytest.approx(0.6)  # type: ignore[arg-type]  # likewise
-    assert spent(trainer(60, 54, timer)) == pytest.approx(0.9)  # type: ignore[arg-type]  # likewise
+    assert budget_used(trainer(float("inf"), 50, timer)) == pytest.approx(0.6)  # type: ignore[arg-type]  # likewise
+    assert budget_used(trainer(60, 54, timer)) == pytest.approx(0.9)  # type: ignore[arg-type]  # likewise
 
 
 def test_durations_are_read_as_lightning_writes_them() -> None:
@@ -61,7 +61,7 @@ def test_the_average_forgets_its_first_steps() -> None:
 
 def detector() -> Detector:
     return build(
-        SetDetectorConfig(width=4, channels=16, decoder_layers=1, queries=2), Card(("d",), (4, 1, 1), (8, 9, 9))
+        TwoStageDetrConfig(width=4, channels=16, decoder_layers=1, queries=2), ModelCard(("d",), (4, 1, 1), (8, 9, 9))
     )
 
 
@@ -101,7 +101,7 @@ def test_a_decay_that_is_no_share_is_refused(decay: float) -> None:
 def test_what_fits_is_taken_over_and_the_rest_starts_anew() -> None:
     source, target = torch.nn.Linear(2, 3), torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 1))
     named = torch.nn.ModuleDict({"0": source, "1": torch.nn.Linear(3, 2)})
-    reuse = take_over(target, named)
+    reuse = copy_matching_weights(target, named)
     assert reuse.reused == ("0.weight", "0.bias")
     assert reuse.fresh == ("1.weight", "1.bias")
     assert reuse.share == pytest.approx(9 / 13)  # 6 + 3 of 6 + 3 + 3 + 1 numbers

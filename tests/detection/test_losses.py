@@ -9,14 +9,14 @@ import torch
 
 from spinedet.detection.assignment import Match
 from spinedet.detection.batch import Targets
-from spinedet.detection.losses import WEIGHT_GIOU, Answer, Prediction, batch_losses, varifocal
+from spinedet.detection.losses import WEIGHT_GIOU, MatchedPredictions, Prediction, batch_losses, varifocal
 from spinedet.detection.settings import LEAST_QUALITY
 
 BOX = torch.tensor([[10.0, 10.0, 10.0, 8.0, 8.0, 8.0]])
 NONE = torch.empty(0, dtype=torch.long)
 
 
-def terms_of(*answers: Answer) -> list[torch.Tensor]:
+def terms_of(*answers: MatchedPredictions) -> list[torch.Tensor]:
     losses = batch_losses({"part": answers})
     return [losses[f"part/{term}"] for term in ("class", "l1", "giou")]
 
@@ -27,14 +27,14 @@ def lesion(ignore: bool = False) -> Targets:
 
 def test_a_perfect_box_costs_only_its_doubt() -> None:
     match = Match(torch.tensor([0]), torch.tensor([0]))
-    terms = terms_of(Answer(Prediction(BOX, torch.zeros(1, 1)), lesion(), match))
+    terms = terms_of(MatchedPredictions(Prediction(BOX, torch.zeros(1, 1)), lesion(), match))
     assert [term.item() for term in terms] == pytest.approx([math.log(2), 0, 0], abs=1e-6)
 
 
 def test_a_box_next_to_the_lesion_costs_its_hull() -> None:
     beside = BOX + torch.tensor([8.0, 0, 0, 0, 0, 0])
     match = Match(torch.tensor([0]), torch.tensor([0]))
-    terms = terms_of(Answer(Prediction(beside, torch.zeros(1, 1)), lesion(), match))
+    terms = terms_of(MatchedPredictions(Prediction(beside, torch.zeros(1, 1)), lesion(), match))
     assert terms[2].item() == pytest.approx(WEIGHT_GIOU)  # they touch: IoU 0, no empty hull
 
 
@@ -49,7 +49,7 @@ def test_a_positive_is_asked_for_its_iou_but_not_less_than_the_least() -> None:
     elsewhere = BOX + torch.tensor([80.0, 0, 0, 0, 0, 0])
     match = Match(torch.tensor([0]), torch.tensor([0]))
     logit = torch.tensor([[math.log(LEAST_QUALITY / (1 - LEAST_QUALITY))]], requires_grad=True)
-    terms_of(Answer(Prediction(elsewhere, logit), lesion(), match))[0].backward()
+    terms_of(MatchedPredictions(Prediction(elsewhere, logit), lesion(), match))[0].backward()
     assert logit.grad is not None
     assert logit.grad.item() == pytest.approx(0, abs=1e-6)
 
@@ -57,7 +57,9 @@ def test_a_positive_is_asked_for_its_iou_but_not_less_than_the_least() -> None:
 def test_a_prediction_in_an_ignored_lesion_is_neither_right_nor_wrong() -> None:
     free = Match(NONE, NONE)
     confident = torch.full((1, 1), 3.0)
-    within, beyond = (Answer(Prediction(box, confident), lesion(ignore=True), free) for box in (BOX, BOX + 100))
+    within, beyond = (
+        MatchedPredictions(Prediction(box, confident), lesion(ignore=True), free) for box in (BOX, BOX + 100)
+    )
     assert [term.item() for term in terms_of(within)] == [0, 0, 0]
     assert terms_of(beyond)[0] > 1
     assert terms_of(beyond, within)[0] == terms_of(beyond)[0]  # each scan's own ignored lesions excuse its own
@@ -65,8 +67,10 @@ def test_a_prediction_in_an_ignored_lesion_is_neither_right_nor_wrong() -> None:
 
 def test_parts_are_kept_apart_and_each_is_a_mean_per_match() -> None:
     match = Match(torch.tensor([0]), torch.tensor([0]))
-    perfect = Answer(Prediction(BOX, torch.zeros(1, 1)), lesion(), match)
-    beside = Answer(Prediction(BOX + torch.tensor([8.0, 0, 0, 0, 0, 0]), torch.zeros(1, 1)), lesion(), match)
+    perfect = MatchedPredictions(Prediction(BOX, torch.zeros(1, 1)), lesion(), match)
+    beside = MatchedPredictions(
+        Prediction(BOX + torch.tensor([8.0, 0, 0, 0, 0, 0]), torch.zeros(1, 1)), lesion(), match
+    )
     losses = batch_losses({"good": [perfect], "mixed": [perfect, beside]})
     assert losses["good/giou"].item() == pytest.approx(0, abs=1e-6)
     assert losses["mixed/giou"].item() == pytest.approx(WEIGHT_GIOU / 2)

@@ -11,11 +11,11 @@ import torch
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
-from spinedet.detection.models import Card, build
-from spinedet.detection.settings import SetDetectorConfig
+from spinedet.detection.models import ModelCard, build
+from spinedet.detection.settings import TwoStageDetrConfig
 
-CONFIG = SetDetectorConfig(width=4, channels=24, heads=2, decoder_layers=1, queries=6)
-CARD = Card(("degeneration",), (4.0, 2.0, 2.0), (40.0, 12.0, 35.0))
+CONFIG = TwoStageDetrConfig(width=4, channels=24, heads=2, decoder_layers=1, queries=6)
+CARD = ModelCard(("degeneration",), (4.0, 2.0, 2.0), (40.0, 12.0, 35.0))
 
 
 @pytest.fixture

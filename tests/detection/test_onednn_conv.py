@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import nn
 
-from spinedet.detection.models.onednn_conv import quicken
+from spinedet.detection.models.onednn_conv import use_onednn
 
 
 def network() -> nn.Sequential:
@@ -23,7 +23,7 @@ def network() -> nn.Sequential:
 def test_a_quick_look_finds_the_same() -> None:
     plain = network()
     quick = copy.deepcopy(plain)
-    quicken(quick)
+    use_onednn(quick)
     assert quick.state_dict().keys() == plain.state_dict().keys()
     image = torch.randn(1, 1, 5, 21, 18)
     with torch.inference_mode():
@@ -37,5 +37,5 @@ def test_a_quick_look_finds_the_same() -> None:
 
 def test_what_it_cannot_do_is_left_alone() -> None:
     same = nn.Sequential(nn.Conv3d(1, 1, 3, padding="same"), nn.Conv3d(1, 1, 3, padding=1, padding_mode="circular"))
-    quicken(same)
+    use_onednn(same)
     assert [type(layer) for layer in same] == [nn.Conv3d, nn.Conv3d]

@@ -17,10 +17,11 @@ from spinedet.core.errors import InputError
 from spinedet.core.geometry import EdgeBox, Grid
 from spinedet.core.types import Lesion
 from spinedet.detection.assignment import Match
-from spinedet.detection.batch import Batch, Detections, Targets, joined
+from spinedet.detection.batch import Batch, Detections, Targets, concatenate
+from spinedet.detection.box_fusion import weighted_box_fusion
 from spinedet.detection.boxes import limits
 from spinedet.detection.dataset import Augmented, targets_on
-from spinedet.detection.losses import WEIGHT_SEVERITY, Answer, Prediction, batch_losses
+from spinedet.detection.losses import WEIGHT_SEVERITY, MatchedPredictions, Prediction, batch_losses
 from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
 from spinedet.detection.models import Detector, build
 from spinedet.detection.models.dense_detector import Tokens
@@ -28,8 +29,7 @@ from spinedet.detection.models.ordinal_head import SeverityHead, expected_grade
 from spinedet.detection.models.transformer import Map
 from spinedet.detection.postprocess import findings
 from spinedet.detection.settings import DenseConfig
-from spinedet.detection.tiling import average
-from spinedet.detection.trainer import take_over, train_plane
+from spinedet.detection.trainer import copy_matching_weights, train_plane
 from spinedet.imaging.planes import SAGITTAL
 from spinedet.imaging.settings import AugmentConfig
 from spinedet.runs.run_folder import SHIPPED, open_run
@@ -103,7 +103,7 @@ def test_chances_are_ordered_and_their_sum_is_the_expected_grade() -> None:
 def test_the_term_is_the_cross_entropy_of_being_above_each_grade() -> None:
     logits = torch.tensor([[3.0, -1.0], [0.0, 0.0], [9.0, 9.0]])
     match = Match(torch.tensor([0, 1]), torch.tensor([1, 0]))
-    answer = Answer(Prediction(BOX.repeat(3, 1), torch.zeros(3, 1), logits), targets(math.nan, 1.0), match)
+    answer = MatchedPredictions(Prediction(BOX.repeat(3, 1), torch.zeros(3, 1), logits), targets(math.nan, 1.0), match)
     # The first prediction answers for the lesion of grade 1, above 0 and not above 1; of the other nothing is known.
     wanted = math.log1p(math.exp(-3)) + math.log1p(math.exp(-1))
     losses = batch_losses({"dense": [answer]})
@@ -113,7 +113,7 @@ def test_the_term_is_the_cross_entropy_of_being_above_each_grade() -> None:
 def test_a_grade_between_two_is_its_own_best_answer() -> None:
     logits = torch.tensor([[20.0, 0.0]], requires_grad=True)
     match = Match(torch.tensor([0]), torch.tensor([0]))
-    batch_losses({"p": [Answer(Prediction(BOX, torch.zeros(1, 1), logits), targets(1.5), match)]})[
+    batch_losses({"p": [MatchedPredictions(Prediction(BOX, torch.zeros(1, 1), logits), targets(1.5), match)]})[
         "p/severity"
     ].backward()
     assert logits.grad is not None
@@ -183,8 +183,8 @@ def test_the_shipped_weights_know_nothing_of_grades() -> None:
 @pytest.mark.parametrize("variant", GRADING)
 def test_weights_pass_between_models_with_and_without_grades(variant: str) -> None:
     plain, graded = network(variant.split()[0]), network(variant)
-    assert take_over(graded, plain).fresh == ("dense.severity.weight", "dense.severity.cuts")
-    assert take_over(plain, graded).fresh == ()
+    assert copy_matching_weights(graded, plain).fresh == ("dense.severity.weight", "dense.severity.cuts")
+    assert copy_matching_weights(plain, graded).fresh == ()
 
 
 def test_the_number_of_grades_is_stored(tmp_path: Path) -> None:
@@ -216,21 +216,23 @@ def test_several_looks_grade_by_their_scores_and_strangers_to_grades_say_nothing
     first = Detections(BOX, torch.tensor([[0.9]]), torch.tensor([1.0]))
     second = Detections(BOX, torch.tensor([[0.3]]), torch.tensor([3.0]))
     silent = Detections(BOX, torch.tensor([[0.6]]))
-    both, one, none = (average(looks).severity for looks in ([first, second], [first, silent], [silent, silent]))
+    both, one, none = (
+        weighted_box_fusion(looks).severity for looks in ([first, second], [first, silent], [silent, silent])
+    )
     assert both is not None
     assert one is not None
     assert both.tolist() == pytest.approx([(0.9 * 1 + 0.3 * 3) / 1.2])
     assert one.tolist() == pytest.approx([1.0])
     assert none is None
     away = replace(silent, boxes=BOX + 20)
-    apart = average([first, away]).severity
+    apart = weighted_box_fusion([first, away]).severity
     assert apart is not None
     assert apart.isnan().tolist() == [False, True]
 
 
 def test_detections_keep_grades_with_their_boxes() -> None:
-    every = joined([Detections(BOX, torch.ones(1, 1), torch.tensor([2.0])), Detections(BOX, torch.zeros(1, 1))])
-    chosen = every.scaled(2).cpu().some(torch.tensor([True, False]))
+    every = concatenate([Detections(BOX, torch.ones(1, 1), torch.tensor([2.0])), Detections(BOX, torch.zeros(1, 1))])
+    chosen = every.scaled(2).cpu().select(torch.tensor([True, False]))
     assert chosen.severity is not None
     assert chosen.severity.tolist() == [2]
 

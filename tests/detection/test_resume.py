@@ -15,8 +15,8 @@ import torch
 
 from spinedet.core.errors import InputError
 from spinedet.detection.trainer import train_plane
-from spinedet.training.checkpoints import BEFORE, LAST, Position, WholeCheckpoints, newest
-from spinedet.training.preemption import Notice, Preempted, noticing
+from spinedet.training.checkpoints import BEFORE, LAST, AtomicCheckpointIO, Position, newest_checkpoint
+from spinedet.training.preemption import Preempted, StopSignal, listening_for_signals
 
 from .conftest import MakeStudy
 from .tiny import plan, settings
@@ -24,7 +24,7 @@ from .tiny import plan, settings
 Weights = dict[str, torch.Tensor]
 
 
-class AfterSteps(Notice):
+class AfterSteps(StopSignal):
     """Asks to leave when it has been looked at so many times: Lightning looks after each of the steps and epochs."""
 
     def __init__(self, looks: int) -> None:
@@ -49,11 +49,11 @@ def test_a_training_interrupted_at_any_step_ends_with_the_same_weights(studies: 
     whole = train_plane(plan(studies, tmp_path / "whole"), settings()).network.state_dict()
     folder, stops, left = tmp_path / "broken", [], True
     while left:
-        start = newest(folder / "checkpoints")
+        start = newest_checkpoint(folder / "checkpoints")
         stops += [start.position] if start else []
         try:
             # Three looks an epoch's two steps and its end: the first of the epoch, and the end, in turn.
-            done = train_plane(plan(studies, folder, start=start, notice=AfterSteps(1)), settings())
+            done = train_plane(plan(studies, folder, start=start, stop=AfterSteps(1)), settings())
             left = False
         except Preempted:
             assert len(stops) < 10
@@ -68,7 +68,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(studies: list[Any], t
     content = bytearray(last.read_bytes())
     content[len(content) // 2] ^= 1  # one bit of one weight
     last.write_bytes(content)
-    start = newest(folder)
+    start = newest_checkpoint(folder)
     assert start is not None
     assert (start.path.name, start.position, start.damaged) == (BEFORE, Position(2), (last,))
     again = train_plane(plan(studies, tmp_path / "run", start=start), settings()).network.state_dict()
@@ -76,35 +76,35 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(studies: list[Any], t
     for path in (last, folder / BEFORE):
         path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(InputError, match=r"no checkpoint in .* is whole"):
-        newest(folder)
+        newest_checkpoint(folder)
 
 
 def test_a_folder_without_checkpoints_starts_anew(tmp_path: Path) -> None:
-    assert newest(tmp_path) is None
+    assert newest_checkpoint(tmp_path) is None
 
 
 def test_a_checkpoint_that_runs_code_is_none(tmp_path: Path) -> None:
     torch.save({"position": {"epoch": 0, "steps": 0}, "code": Path("x")}, tmp_path / LAST)
     with pytest.raises(InputError, match="is whole"):
-        newest(tmp_path)
+        newest_checkpoint(tmp_path)
 
 
 def test_what_a_killed_writer_left_is_swept_away(tmp_path: Path) -> None:
     write(tmp_path, 1)
     (tmp_path / ".next.ckpt.abc").write_bytes(b"half")
-    assert newest(tmp_path) is not None
+    assert newest_checkpoint(tmp_path) is not None
     assert sorted(file.name for file in tmp_path.iterdir()) == [LAST]
 
 
 def write(folder: Path, epoch: int) -> None:
-    WholeCheckpoints().save_checkpoint({"position": {"epoch": epoch, "steps": 0}}, folder / LAST)
+    AtomicCheckpointIO().save_checkpoint({"position": {"epoch": epoch, "steps": 0}}, folder / LAST)
 
 
 def test_the_checkpoint_before_is_kept(tmp_path: Path) -> None:
     for epoch in (1, 2, 3):
         write(tmp_path, epoch)
     (tmp_path / LAST).unlink()  # a kill between the two renames
-    start = newest(tmp_path)
+    start = newest_checkpoint(tmp_path)
     assert start is not None
     assert start.position == Position(2)
 
@@ -118,7 +118,7 @@ def test_a_disk_that_refuses_says_so_and_keeps_what_is_there(tmp_path: Path, mon
     monkeypatch.setattr("spinedet.training.checkpoints.write_bytes", full)
     with pytest.raises(InputError, match=r"No space left on device.*resume=true"):
         write(tmp_path, 2)
-    assert newest(tmp_path) is not None
+    assert newest_checkpoint(tmp_path) is not None
 
 
 def test_a_loss_that_is_no_number_names_its_batch(studies: list[Any], tmp_path: Path) -> None:
@@ -133,10 +133,10 @@ def test_a_loss_that_is_no_number_names_its_batch(studies: list[Any], tmp_path: 
 
 
 def leave_on_a_signal(heard: list[int]) -> None:
-    with noticing() as notice:
-        assert not notice
+    with listening_for_signals() as stop:
+        assert not stop
         signal.raise_signal(signal.SIGUSR1)
-        assert notice
+        assert stop
         assert heard == []
         raise Preempted
 

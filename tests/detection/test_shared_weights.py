@@ -16,7 +16,7 @@ from spinedet.detection.model_files import Model, PlaneDetector, load_model, sav
 from spinedet.detection.models import Detector, SharedDetector, build
 from spinedet.detection.settings import RetinaNetConfig
 from spinedet.detection.trainer import train_network
-from spinedet.training.checkpoints import newest
+from spinedet.training.checkpoints import newest_checkpoint
 from spinedet.training.preemption import Preempted
 
 from .conftest import MakeStudy
@@ -75,7 +75,7 @@ def test_each_plane_is_asked_through_its_own_network(networks: dict[Plane, Detec
     shared = SharedDetector(networks).eval()
     for plane, network in networks.items():
         scans = batch(plane)
-        for through, direct in zip(shared.answer(scans), network.detect(scans.images), strict=True):
+        for through, direct in zip(shared.predict(scans), network.detect(scans.images), strict=True):
             assert torch.equal(through.boxes, direct.boxes)
 
 
@@ -119,9 +119,9 @@ def test_a_shared_training_interrupted_at_any_step_ends_with_the_same_weights(
     whole = train_network(both(studies, tmp_path / "whole"), settings(max_epochs=1))
     folder, runs, done = tmp_path / "broken", 0, []
     while not done:
-        start = newest(folder / "checkpoints")
+        start = newest_checkpoint(folder / "checkpoints")
         try:
-            done = train_network(both(studies, folder, start=start, notice=AfterSteps(1)), settings(max_epochs=1))
+            done = train_network(both(studies, folder, start=start, stop=AfterSteps(1)), settings(max_epochs=1))
         except Preempted:
             runs += 1
             assert runs < 10

@@ -10,14 +10,14 @@ from typing import Any
 from spinedet.core.anatomy import Plane
 from spinedet.core.types import Study
 from spinedet.detection.dataset import prepare_scans
-from spinedet.detection.settings import RecipeConfig, SetDetectorConfig
+from spinedet.detection.settings import RecipeConfig, TwoStageDetrConfig
 from spinedet.detection.trainer import PlanePlan, Settings
 from spinedet.imaging.planes import SAGITTAL
 from spinedet.imaging.settings import AugmentConfig
 from spinedet.training.settings import TrainerConfig
 
 SPEC = replace(SAGITTAL, field_of_view=(24.0, 64.0, 48.0))
-MODEL = SetDetectorConfig(width=4, channels=24, heads=2, decoder_layers=1, queries=6)
+MODEL = TwoStageDetrConfig(width=4, channels=24, heads=2, decoder_layers=1, queries=6)
 
 
 def settings(**trainer: Any) -> Settings:

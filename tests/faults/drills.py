@@ -27,7 +27,7 @@ from spinedet.core import files
 from spinedet.core.manifest import read_manifest
 from spinedet.imaging.volume import Volume, read_volume, write_volume
 from spinedet.runs import run_folder, sharding
-from spinedet.training.checkpoints import newest
+from spinedet.training.checkpoints import newest_checkpoint
 
 TRAIN = ("+experiment=smoke", "workers=1", "recipe.batch=1", "trainer.deterministic=true", "trainer.precision=32-true")
 TRAIN += ("trainer.max_epochs=2", "trainer.validate_every=2", "test.cases=0", "trainer.accelerator=cpu")
@@ -89,9 +89,9 @@ class Started:
 
 
 def _run(command: str, words: tuple[str, ...], log: Path, before: Callable[[], None]) -> None:
-    with log.open("w", buffering=1) as stream:
-        os.dup2(stream.fileno(), 1)
-        os.dup2(stream.fileno(), 2)
+    with log.open("w", buffering=1) as seed_for:
+        os.dup2(seed_for.fileno(), 1)
+        os.dup2(seed_for.fileno(), 2)
         before()
         sys.argv = [command, *words]
         import_module(f"spinedet.{command}").main()
@@ -173,7 +173,7 @@ def readable(folder: Path) -> None:
         if not file.name.startswith("."):
             json.loads(file.read_text())
     for checkpoints in folder.glob("checkpoints/*"):
-        saved = newest(checkpoints)
+        saved = newest_checkpoint(checkpoints)
         assert saved is None or not saved.damaged
 
 

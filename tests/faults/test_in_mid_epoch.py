@@ -20,15 +20,15 @@ from spinedet.detection.dataset import Scan
 from spinedet.detection.trainer import PlanePlan, train_plane
 from spinedet.imaging.volume import read_volume, write_volume
 from spinedet.runs.run_folder import Stopwatch
-from spinedet.training.checkpoints import newest
-from spinedet.training.preemption import Notice
+from spinedet.training.checkpoints import newest_checkpoint
+from spinedet.training.preemption import StopSignal
 
 from .conftest import Weights
 
 RESTORED = "ignore:the cached copy .* was damaged"
 
 
-class AfterOneStep(Notice):
+class AfterOneStep(StopSignal):
     """Does something when the training looks at it for the first time: after the first of an epoch's two steps."""
 
     def __init__(self, deed: Callable[[], None]) -> None:
@@ -48,7 +48,7 @@ def disturbed(training: PlanePlan, deed: Callable[[Scan], None], **trainer: floa
         for scan in (*training.train, *training.tune):
             deed(scan)
 
-    spoilt = replace(training, notice=AfterOneStep(to_all))
+    spoilt = replace(training, stop=AfterOneStep(to_all))
     return train_plane(spoilt, settings(**trainer)).network.state_dict()
 
 
@@ -129,7 +129,7 @@ def test_an_image_and_its_cache_gone_together_are_named_and_once_restored_nothin
         disturbed(plan(studies, tmp_path / "run"), lose, checkpoint_minutes=0)
     for study, copy in zip(studies, whole, strict=True):
         shutil.copy(copy, study.series[0].path)
-    start = newest(tmp_path / "run/checkpoints")
+    start = newest_checkpoint(tmp_path / "run/checkpoints")
     again = train_plane(plan(studies, tmp_path / "run", start=start), settings()).network.state_dict()
     assert same(again, undisturbed)
 

@@ -81,7 +81,7 @@ def test_four_processes_share_a_step(
     monkeypatch.setattr(trainer, "world_size", lambda: 4)
     monkeypatch.setattr(trainer, "rank", lambda: 3)
     plan = SimpleNamespace(train=range(trained_on))
-    assert trainer.share_of(plan, RecipeConfig(batch=batch)) == Share(4 * own, 3, 4)
+    assert trainer.batch_share_for(plan, RecipeConfig(batch=batch)) == Share(4 * own, 3, 4)
 
 
 @pytest.mark.parametrize(("batch", "trained_on"), [(None, 3), (2, 100), (6, 100)])
@@ -90,7 +90,7 @@ def test_scans_that_four_processes_cannot_share_evenly_are_refused(
 ) -> None:
     monkeypatch.setattr(trainer, "world_size", lambda: 4)
     with pytest.raises(InputError, match="cannot be shared evenly among 4 processes"):
-        trainer.share_of(SimpleNamespace(train=range(trained_on)), RecipeConfig(batch=batch))
+        trainer.batch_share_for(SimpleNamespace(train=range(trained_on)), RecipeConfig(batch=batch))
 
 
 def test_no_scans_a_step_are_refused() -> None:

@@ -37,13 +37,13 @@ class Structures:
         """The same structures on another device."""
         return Structures(*(t.to(*args, **kwargs) for t in (self.boxes, self.lesion, self.ignore, self.grades)))
 
-    def some(self, rows: Tensor) -> Structures:
+    def select(self, rows: Tensor) -> Structures:
         """Those of these rows, or where a mask says so."""
         return Structures(self.boxes[rows], self.lesion[rows], self.ignore[rows], self.grades[rows])
 
     @classmethod
-    def none(cls, categories: int, scales: int) -> Structures:
-        """No structure at all."""
+    def empty(cls, categories: int, scales: int) -> Structures:
+        """Without any structure."""
         return cls(
             torch.empty(0, 6), torch.empty(0, categories), torch.empty(0, dtype=torch.bool), torch.empty(0, scales)
         )
@@ -122,13 +122,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """What the model says about one scan.
+    """Predictions for one scan.
 
     Attributes:
         boxes: (n, 6) mm as in `Targets`.
         scores: (n, categories) in [0, 1].
-        severity: (n,) expected grades, NaN where nobody graded; None from a network that grades nothing.
-        grades: (n, scales) expected grades on the scales of the network's card, likewise.
+        severity: (n,) expected grades, NaN where unknown; None from a network that does not grade.
+        grades: (n, scales) expected grades on the scales of its `ModelCard`, likewise.
     """
 
     boxes: Tensor
@@ -140,7 +140,7 @@ class Detections:
         """The boxes in units `factor` times as many."""
         return replace(self, boxes=self.boxes * factor)
 
-    def some(self, rows: Tensor) -> Detections:
+    def select(self, rows: Tensor) -> Detections:
         """Those of these rows, or where a mask says so."""
         severity, grades = (None if part is None else part[rows] for part in (self.severity, self.grades))
         return Detections(self.boxes[rows], self.scores[rows], severity, grades)
@@ -151,15 +151,15 @@ class Detections:
         return Detections(self.boxes.cpu(), self.scores.cpu(), severity, grades)
 
 
-def joined(several: Sequence[Detections]) -> Detections:
-    """All of them as one; graded if any of them is."""
+def concatenate(several: Sequence[Detections]) -> Detections:
+    """One `Detections` of several; graded if any of them is."""
     boxes, scores = (torch.cat([getattr(one, name) for one in several]) for name in ("boxes", "scores"))
     lengths = [len(one.boxes) for one in several]
-    severity = _joined([one.severity for one in several], lengths)
-    return Detections(boxes, scores, severity, _joined([one.grades for one in several], lengths))
+    severity = _concatenated([one.severity for one in several], lengths)
+    return Detections(boxes, scores, severity, _concatenated([one.grades for one in several], lengths))
 
 
-def _joined(parts: Sequence[Tensor | None], lengths: Sequence[int]) -> Tensor | None:
+def _concatenated(parts: Sequence[Tensor | None], lengths: Sequence[int]) -> Tensor | None:
     """The rows of all parts, NaN for those of a part that is missing; None where all are."""
     known = next((part for part in parts if part is not None), None)
     if known is None:

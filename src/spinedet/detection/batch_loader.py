@@ -19,9 +19,9 @@ from typing import NamedTuple, TypeAlias
 import torch
 
 from spinedet.detection.batch import Batch
-from spinedet.detection.dataset import Order, SeveralPlanes, collate
+from spinedet.detection.dataset import ExampleRequest, SeveralPlanes, collate
 from spinedet.training.distributed import end_with_parent, processes_here
-from spinedet.training.preemption import SIGNALS, Notice
+from spinedet.training.preemption import SIGNALS, StopSignal
 from spinedet.training.samplers import PlaneTurns
 
 # With more, what they hold ready outgrows the shared memory that a container has by default.
@@ -30,8 +30,8 @@ MOST_WORKERS = 8
 AHEAD = 2
 
 # The examples of one step, and what makes the batches of many steps.
-Step: TypeAlias = Sequence[Order]
-Maker: TypeAlias = Callable[[Iterator[Step]], Iterator[Batch]]
+Step: TypeAlias = Sequence[ExampleRequest]
+BatchMaker: TypeAlias = Callable[[Iterator[Step]], Iterator[Batch]]
 
 
 def workers_for(asked: int | None, on_gpu: bool) -> int:
@@ -58,7 +58,7 @@ class TrainingBatches:
 
     scans: SeveralPlanes
     sampler: PlaneTurns
-    maker: Maker
+    batch_maker: BatchMaker
     pinned: bool = False
 
     def __len__(self) -> int:
@@ -66,17 +66,17 @@ class TrainingBatches:
         return len(self.sampler) // self.sampler.share.own
 
     def __iter__(self) -> Iterator[Batch]:
-        for batch in self.maker(self._steps()):
+        for batch in self.batch_maker(self._steps()):
             yield replace(batch, images=batch.images.pin_memory()) if self.pinned else batch
 
     def _steps(self) -> Iterator[Step]:
         draws = iter(self.sampler)
-        while step := [self.scans.order(draw) for draw in islice(draws, self.sampler.share.own)]:
+        while step := [self.scans.request(draw) for draw in islice(draws, self.sampler.share.own)]:
             yield step
 
 
 @contextmanager
-def maker(workers: int, notice: Notice) -> Iterator[Maker]:
+def batch_maker(workers: int, stop: StopSignal) -> Iterator[BatchMaker]:
     """Makes batches with so many processes, or with none when their turn has come."""
     if not workers:
         yield partial(map, _batch)
@@ -84,22 +84,22 @@ def maker(workers: int, notice: Notice) -> Iterator[Maker]:
     # Spawned: a process that has threads or a GPU cannot be forked safely.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin) as pool:
         try:
-            yield Ahead(pool, AHEAD * workers, notice)
+            yield Prefetcher(pool, AHEAD * workers, stop)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Ahead:
+class Prefetcher:
     """Batches made by a pool, so many of them ahead; what goes wrong or is warned of there is told here.
 
     Attributes:
-        notice: whether it is time to leave.
+        stop: whether it is time to leave.
     """
 
     pool: ProcessPoolExecutor
     most: int
-    notice: Notice
+    stop: StopSignal
 
     def __call__(self, steps: Iterator[Step]) -> Iterator[Batch]:
         """Their batches, in order.
@@ -128,7 +128,7 @@ class Ahead:
         try:
             made = future.result()
         except BrokenProcessPool:
-            if not self.notice:
+            if not self.stop:
                 raise
             return _batch(step)  # what asks all processes of a job to leave ends the workers before a step is saved
         for message in made.warned:

@@ -19,7 +19,7 @@ TOLERANCE_MM = 5.0
 
 
 @dataclass(frozen=True)
-class SeenSeries:
+class SeriesFindings:
     """One series of a study: where it lies, and what was found in it."""
 
     series: str
@@ -41,11 +41,11 @@ class SeenSeries:
 
 @dataclass(frozen=True)
 class _Mark:
-    home: SeenSeries
+    home: SeriesFindings
     finding: Finding
 
 
-def fuse(study: Sequence[SeenSeries]) -> tuple[FusedFinding, ...]:
+def fuse(study: Sequence[SeriesFindings]) -> tuple[FusedFinding, ...]:
     """Findings of one category that overlap across series, as one each; the best scores choose their partners first."""
     waiting = sorted(
         (_Mark(home, finding) for home in study for finding in home.findings), key=lambda mark: -mark.finding.score
@@ -70,7 +70,7 @@ def _partners(first: _Mark, waiting: Sequence[_Mark]) -> list[_Mark]:
     return [mark for _, mark in best.values()]
 
 
-def _fused(group: Sequence[_Mark], study: Sequence[SeenSeries]) -> FusedFinding:
+def _fused(group: Sequence[_Mark], study: Sequence[SeriesFindings]) -> FusedFinding:
     best = group[0].finding
     low, high = bounds([mark.finding.box for mark in group])
     weight = np.array([mark.home.trust * max(mark.finding.score, 1e-6) for mark in group])

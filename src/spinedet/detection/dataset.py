@@ -47,7 +47,7 @@ _ROUNDING_MM = 1e-2
 Progress = Callable[[int, int], None]
 
 
-def silent(done: int, total: int) -> None:
+def no_progress(done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
@@ -190,7 +190,7 @@ def read_prepared(study: Study, series: Series, spec: PlaneSpec) -> Volume:
 
 
 def prepare_scans(
-    studies: Sequence[Study], spec: PlaneSpec, cache: Path, workers: int, progress: Progress = silent
+    studies: Sequence[Study], spec: PlaneSpec, cache: Path, workers: int, progress: Progress = no_progress
 ) -> Prepared:
     """Read every T2 series of one plane into `cache` (float16, so memory stays bounded whatever the cohort).
 
@@ -263,7 +263,7 @@ class Augmented:
         """Image (1, slices, rows, columns) and targets -> the crop's image and targets, still in mm."""
         random = generator(self.seed, draw.epoch, draw.index)
         spacing = torch.tensor(self.spec.spacing)
-        structures = targets.structures or Structures.none(0, 0)
+        structures = targets.structures or Structures.empty(0, 0)
         low, high = limits(torch.cat([targets.boxes, structures.boxes]))
         image, edges = slab(image, torch.cat([low / spacing, high / spacing], 1), self.config, random)
         image, edges = augment(image, edges, self.spec, self.config, random)
@@ -286,12 +286,12 @@ class Augmented:
 
 def _cut_structures(structures: Structures, kept: Tensor, boxes: Tensor, ignore: Tensor) -> Structures:
     """Those that are kept, with the boxes that are left of them; what is cut away is ignored."""
-    left = structures.some(kept)
+    left = structures.select(kept)
     return replace(left, boxes=boxes, ignore=left.ignore | ignore)
 
 
 @dataclass(frozen=True, eq=False)
-class Order:
+class ExampleRequest:
     """All that it takes to make one training example, also in another process."""
 
     scan: Scan
@@ -317,9 +317,9 @@ class TrainingScans:
     def __len__(self) -> int:
         return len(self.scans)
 
-    def order(self, draw: Draw) -> Order:
+    def request(self, draw: Draw) -> ExampleRequest:
         """What is drawn."""
-        return Order(self.scans[draw.index], self.categories, self.augmented, draw)
+        return ExampleRequest(self.scans[draw.index], self.categories, self.augmented, draw)
 
 
 class SeveralPlanes:
@@ -331,12 +331,12 @@ class SeveralPlanes:
     def __len__(self) -> int:
         return sum(map(len, self.planes))
 
-    def order(self, draw: Draw) -> Order:
+    def request(self, draw: Draw) -> ExampleRequest:
         """What is drawn, as its own plane numbers it."""
         index = draw.index
         for scans in self.planes:
             if index < len(scans):
-                return scans.order(replace(draw, index=index))
+                return scans.request(replace(draw, index=index))
             index -= len(scans)
         raise IndexError(draw.index)
 

@@ -11,23 +11,23 @@ import torch
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.types import Finding, Study, StudyFindings
-from spinedet.detection.dataset import Progress, read_prepared, series_of, silent, thickened
+from spinedet.detection.dataset import Progress, no_progress, read_prepared, series_of, thickened
 from spinedet.detection.model_files import Model
 from spinedet.detection.postprocess import findings
-from spinedet.detection.tiling import look
+from spinedet.detection.test_time_augmentation import detect_augmented
 from spinedet.imaging.resample import prepare
 from spinedet.imaging.volume import Volume
 
 
 @dataclass(frozen=True)
-class Answers:
+class CohortFindings:
     """Findings of every study that was read, and why the others were not."""
 
     studies: tuple[StudyFindings, ...]
     skipped: dict[str, str]
 
 
-def together(models: Sequence[Model]) -> Model:
+def as_ensemble(models: Sequence[Model]) -> Model:
     """The first model, whose detectors answer together with those of the others.
 
     Raises:
@@ -50,13 +50,15 @@ def detect_volume(model: Model, plane: Plane, prepared: Volume, series: str, min
     image = thickened(torch.from_numpy(prepared.array)[None, None])
     image = image.contiguous(memory_format=torch.channels_last_3d)
     with torch.inference_mode():
-        found = look((detector.network, *detector.others), image, detector.spec(plane), model.looks)
+        found = detect_augmented((detector.network, *detector.others), image, detector.spec(plane), model.augmentation)
     scale = float(prepared.grid.spacing[0]) / detector.card.spacing[0]
     card = detector.card
     return findings(found.scaled(scale), prepared.grid, series, card.categories, min_score, card.grades)
 
 
-def find_in(model: Model, volume: Volume, plane: Plane, series: str, min_score: float) -> tuple[Finding, ...]:
+def detect_native_volume(
+    model: Model, volume: Volume, plane: Plane, series: str, min_score: float
+) -> tuple[Finding, ...]:
     """Findings of one volume of the model's region as it was read."""
     working = prepare(volume, model.detectors[plane].spec(plane).of(model.region))
     return detect_volume(model, plane, working, series, min_score)
@@ -67,8 +69,8 @@ def detect_studies(
     studies: Sequence[Study],
     min_score: float,
     workers: int,
-    progress: Progress = silent,
-) -> Answers:
+    progress: Progress = no_progress,
+) -> CohortFindings:
     """Findings in every T2 series of the model's planes; a study that cannot be read is skipped whole."""
     answered: list[StudyFindings] = []
     skipped: dict[str, str] = {}
@@ -78,7 +80,7 @@ def detect_studies(
         else:
             answered.append(answer)
         progress(done, len(studies))
-    return Answers(tuple(answered), skipped)
+    return CohortFindings(tuple(answered), skipped)
 
 
 def detect_each(

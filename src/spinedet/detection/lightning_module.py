@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from spinedet.detection.batch import Batch, Detections
-from spinedet.detection.models import Learner
+from spinedet.detection.models import TrainableModel
 from spinedet.detection.models.backbone import BEHIND, Backbone, depth_of
 from spinedet.detection.settings import RecipeConfig
-from spinedet.training.distributed import of_first
-from spinedet.training.schedule import rate, spent
+from spinedet.training.distributed import broadcast_from_first
+from spinedet.training.schedule import budget_used, rate
 
 
 class DetectionModule(pl.LightningModule):
     """Trains `detector` by `recipe`."""
 
-    def __init__(self, detector: Learner, recipe: RecipeConfig) -> None:
+    def __init__(self, detector: TrainableModel, recipe: RecipeConfig) -> None:
         super().__init__()
         self.detector, self.recipe = detector, recipe
         self.frozen = [part for part in detector.modules() if isinstance(part, Backbone) and not recipe.layer_decay]
@@ -42,19 +42,19 @@ class DetectionModule(pl.LightningModule):
         return total
 
     def validation_step(self, batch: Batch, index: int) -> dict[str, list[Detections]]:
-        """What is found; `TuningScore` judges it. (Lightning passes on any mapping, whatever its stub says.)"""
-        return {"detections": self.detector.answer(batch)}
+        """What is found; `TuningScore` scores it. (Lightning passes on any mapping, whatever its stub says.)"""
+        return {"detections": self.detector.predict(batch)}
 
     def configure_optimizers(self) -> Any:
         """AdamW over `parameter_groups`."""
         optimizer = torch.optim.AdamW(parameter_groups(self.detector, self.recipe), lr=self.recipe.lr)
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda _: rate(of_first(spent(self.trainer)), self.recipe.warmup)
+            optimizer, lambda _: rate(broadcast_from_first(budget_used(self.trainer)), self.recipe.warmup)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def parameter_groups(detector: Learner, recipe: RecipeConfig) -> list[dict[str, Any]]:
+def parameter_groups(detector: TrainableModel, recipe: RecipeConfig) -> list[dict[str, Any]]:
     """Trainable parameters by depth; matrices decay, biases, norms and learned fall-offs do not."""
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
     for name, parameter in detector.named_parameters():

@@ -32,7 +32,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class MatchedPredictions:
     """One scan's predictions, its lesions, and which of the former answers for which of the latter."""
 
     prediction: Prediction
@@ -40,7 +40,9 @@ class Answer:
     match: Match
 
 
-def answers_of_layers(boxes: Tensor, logits: Tensor, targets: Sequence[Targets]) -> dict[str, list[Answer]]:
+def match_decoder_layers(
+    boxes: Tensor, logits: Tensor, targets: Sequence[Targets]
+) -> dict[str, list[MatchedPredictions]]:
     """What each decoder layer says of each scan, one prediction answering for each lesion.
 
     Args:
@@ -49,14 +51,16 @@ def answers_of_layers(boxes: Tensor, logits: Tensor, targets: Sequence[Targets])
     scans = [hungarian(boxes[:, row], logits[:, row], truth.certain) for row, truth in enumerate(targets)]
     return {
         f"decoder{layer}": [
-            Answer(Prediction(boxes[layer, row], logits[layer, row]), truth, scans[row][layer])
+            MatchedPredictions(Prediction(boxes[layer, row], logits[layer, row]), truth, scans[row][layer])
             for row, truth in enumerate(targets)
         ]
         for layer in range(len(boxes))
     }
 
 
-def batch_losses(answers: Mapping[str, Sequence[Answer]], least_quality: float = LEAST_QUALITY) -> dict[str, Tensor]:
+def batch_losses(
+    answers: Mapping[str, Sequence[MatchedPredictions]], least_quality: float = LEAST_QUALITY
+) -> dict[str, Tensor]:
     """Class, L1 and GIoU terms of each part, `part/term`, per matched prediction; weights are applied.
 
     A part that grades has a term `severity` too, see `severity_term`.
@@ -79,7 +83,7 @@ def batch_losses(answers: Mapping[str, Sequence[Answer]], least_quality: float =
     return losses
 
 
-def severity_term(part: Sequence[Answer]) -> Tensor:
+def severity_term(part: Sequence[MatchedPredictions]) -> Tensor:
     """Cross-entropy of being above each grade, a mean over the matched predictions whose lesion's grade is known.
 
     A grade between two whole ones asks for its share of the chance in between; one beyond the highest is the highest.
@@ -93,11 +97,11 @@ def severity_term(part: Sequence[Answer]) -> Tensor:
     return WEIGHT_SEVERITY * (terms * known).sum() / max(count, 1 / world_size())
 
 
-def _matched(part: Sequence[Answer]) -> int:
+def _matched(part: Sequence[MatchedPredictions]) -> int:
     return sum(len(answer.match.target) for answer in part)
 
 
-def _terms(parts: Sequence[Sequence[Answer]], least_quality: float) -> Tensor:
+def _terms(parts: Sequence[Sequence[MatchedPredictions]], least_quality: float) -> Tensor:
     """Class, L1 and GIoU terms of each part, (parts, 3), summed over its predictions."""
     answers = [answer for part in parts for answer in part]
     boxes = torch.cat([a.prediction.boxes[a.match.prediction] for a in answers]).float()
@@ -111,7 +115,7 @@ def _terms(parts: Sequence[Sequence[Answer]], least_quality: float) -> Tensor:
     return torch.stack([torch.cat([d.sum()[None], p.sum(0)]) for d, p in zip(doubt, placed, strict=True)])
 
 
-def _doubt(answers: Sequence[Answer], quality: Tensor) -> Tensor:
+def _doubt(answers: Sequence[MatchedPredictions], quality: Tensor) -> Tensor:
     """The class term of each prediction, (predictions,); `quality` is asked of those that are matched, in order."""
     logits = torch.cat([a.prediction.logits for a in answers]).float()
     truth, counted = torch.zeros_like(logits), torch.ones_like(logits[:, 0])
@@ -133,7 +137,7 @@ def varifocal(logits: Tensor, truth: Tensor) -> Tensor:
     return weight * F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
 
 
-def _excused(answer: Answer) -> Tensor:
+def _excused(answer: MatchedPredictions) -> Tensor:
     """Unmatched predictions whose centre lies in an ignored lesion: neither right nor wrong, (q,) bool."""
     ignored = answer.targets.boxes[answer.targets.ignore]
     away = (answer.prediction.boxes.detach()[:, None, :3] - ignored[None, :, :3]).abs() / (ignored[None, :, 3:] / 2)

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, write_bytes, write_json
-from spinedet.detection.models import Card, Detector, ModelConfig, build, config_from
-from spinedet.detection.tiling import Looks
+from spinedet.detection.models import Detector, ModelCard, ModelConfig, build, config_from
+from spinedet.detection.test_time_augmentation import TestTimeAugmentation
 from spinedet.imaging.planes import SPECS, PlaneSpec
 
 FORMAT = "spinedet-model"
@@ -23,10 +23,10 @@ WEIGHTS, DESCRIPTION = "weights.safetensors", "model.json"
 
 @dataclass(frozen=True, eq=False)
 class PlaneDetector:
-    """One plane's detector with what its input looks like; `others` answer together with the network."""
+    """One plane's detector with what its input looks like; `others` form an ensemble with the network."""
 
     config: ModelConfig
-    card: Card
+    card: ModelCard
     network: Detector
     others: tuple[Detector, ...] = ()
 
@@ -37,16 +37,16 @@ class PlaneDetector:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The detectors of a run, one for each plane, and how they look at a volume."""
+    """The detectors of a run, one for each plane, and the augmentation of volumes at test time."""
 
     name: str
     region: Region
     detectors: dict[Plane, PlaneDetector]
-    looks: Looks = field(default_factory=Looks)
+    augmentation: TestTimeAugmentation = field(default_factory=TestTimeAugmentation)
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """What it finds."""
+        """Categories of lesions, in the order of the scores."""
         return next(iter(self.detectors.values())).card.categories
 
 
@@ -87,7 +87,7 @@ def load_model(folder: Path) -> Model:
 
 def _rebuilt(plane: str, part: dict[str, Any], weights: dict[str, torch.Tensor]) -> PlaneDetector:
     config = config_from(part["model"])
-    card = Card(**{name: _frozen(value) for name, value in part["card"].items()})
+    card = ModelCard(**{name: _frozen(value) for name, value in part["card"].items()})
     network = build(config, card)
     network.load_state_dict({n.removeprefix(f"{plane}."): t for n, t in weights.items() if n.startswith(f"{plane}.")})
     return PlaneDetector(config, card, network.eval())

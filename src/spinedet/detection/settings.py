@@ -52,7 +52,7 @@ class DenseConfig:
 
 
 @dataclass
-class SetDetectorConfig(DenseConfig):
+class TwoStageDetrConfig(DenseConfig):
     """Sizes of the set-prediction detector, and a switch for each part that an ablation takes away.
 
     Attributes:
@@ -91,7 +91,7 @@ class GraderConfig:
 
 
 @dataclass
-class GradedConfig(SetDetectorConfig):
+class GradedConfig(TwoStageDetrConfig):
     """The set-prediction detector with a grader behind it.
 
     Attributes:
@@ -132,7 +132,7 @@ class RetinaNetConfig:
     Attributes:
         width: channels of the ResNet18's first stage. channels: of pyramid and heads, a multiple of 8.
         levels: maps of the backbone that carry anchors, finest first. The anchors of each have the typical lesion
-            sizes of the training data, `Card.sizes`.
+            sizes of the training data, `ModelCard.sizes`.
         candidates: anchor positions for each lesion and level among which adaptive assignment (ATSS) chooses.
         negatives: `hard` samples the worst of them, as MONAI's tutorial does; `focal` weighs them all.
         overlap: IoU above which the worse of two boxes is suppressed. most: boxes that are compared in each level.
@@ -158,13 +158,13 @@ class RetinaNetConfig:
             raise InputError(f"model.channels={self.channels}: RetinaNet's heads need a multiple of 8")
 
 
-ModelConfig: TypeAlias = GradedConfig | SetDetectorConfig | DenseConfig | DetrConfig | RetinaNetConfig
+ModelConfig: TypeAlias = GradedConfig | TwoStageDetrConfig | DenseConfig | DetrConfig | RetinaNetConfig
 
 
 # The choices of `model=`.
 CONFIGS: dict[str, type[ModelConfig]] = {
     "graded": GradedConfig,
-    "set": SetDetectorConfig,
+    "set": TwoStageDetrConfig,
     "dense": DenseConfig,
     "detr": DetrConfig,
     "retinanet": RetinaNetConfig,

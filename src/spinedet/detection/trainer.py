@@ -27,21 +27,28 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import write_json
 from spinedet.core.grades import SCALES
 from spinedet.detection.batch import Detections, Targets
-from spinedet.detection.batch_loader import TrainingBatches, maker, workers_for
+from spinedet.detection.batch_loader import TrainingBatches, batch_maker, workers_for
 from spinedet.detection.boxes import typical_sizes
 from spinedet.detection.dataset import Augmented, Scan, SeveralPlanes, TrainingScans, TuningScans, collate
 from spinedet.detection.lightning_module import DetectionModule
 from spinedet.detection.model_files import PlaneDetector
-from spinedet.detection.models import Card, Detector, Learner, ModelConfig, SharedDetector, build
+from spinedet.detection.models import Detector, ModelCard, ModelConfig, SharedDetector, TrainableModel, build
 from spinedet.detection.models.pretrained import load_backbone
 from spinedet.detection.settings import DenseConfig, GradedConfig, RecipeConfig
 from spinedet.detection.tuning_score import TuningScore
 from spinedet.imaging.planes import PlaneSpec
 from spinedet.imaging.settings import AugmentConfig
-from spinedet.training.callbacks import FiniteLoss, LastCheckpoint, Pulse, Pulses, RampedEma, StepSeed
-from spinedet.training.checkpoints import Position, Saved, WholeCheckpoints
+from spinedet.training.callbacks import (
+    FiniteLoss,
+    LastCheckpoint,
+    ProgressReports,
+    RampedEma,
+    StepSeed,
+    TrainingProgress,
+)
+from spinedet.training.checkpoints import AtomicCheckpointIO, Position, Saved
 from spinedet.training.distributed import processes_here, rank, share_batch_norm, world_size
-from spinedet.training.preemption import Notice
+from spinedet.training.preemption import StopSignal
 from spinedet.training.samplers import PlaneTurns, Share
 from spinedet.training.schedule import seconds
 from spinedet.training.settings import TrainerConfig
@@ -56,7 +63,7 @@ class PlanePlan:
 
     Attributes:
         train, tune: prepared scans. score: how well the tuning scans' detections are, in their order.
-        folder: for checkpoints. start: the checkpoint to go on from. notice: whether it is time to leave.
+        folder: for checkpoints. start: the checkpoint to go on from. stop: whether it is time to leave.
         initial: whose weights are the start.
         tell: is told how far training is.
     """
@@ -69,10 +76,10 @@ class PlanePlan:
     folder: Path
     seed: int = 0
     start: Saved | None = None
-    notice: Notice = field(default_factory=Notice)
+    stop: StopSignal = field(default_factory=StopSignal)
     loggers: Sequence[Logger] = ()
     initial: PlaneDetector | None = None
-    tell: Callable[[Pulse], None] = lambda pulse: None
+    tell: Callable[[TrainingProgress], None] = lambda pulse: None
 
 
 @dataclass(frozen=True)
@@ -111,10 +118,10 @@ def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneD
     _refuse_other_grades([scan for each in plans for scan in each.train], settings.model)
     pl.seed_everything(plan.seed, verbose=False)
     graded = isinstance(settings.model, GradedConfig)
-    cards = [card_of(each, graded=graded) for each in plans]
+    cards = [model_card_for(each, graded=graded) for each in plans]
     learner = _joined([_begun(each, settings, card) for each, card in zip(plans, cards, strict=True)], plans)
     module = DetectionModule(learner, settings.recipe)
-    share = share_of(min(plans, key=lambda each: len(each.train)), settings.recipe)
+    share = batch_share_for(min(plans, key=lambda each: len(each.train)), settings.recipe)
     sampler = PlaneTurns([len(each.train) for each in plans], plan.seed, share, _position(plan))
     average = RampedEma(settings.recipe.ema)
     trainer = _trainer(plan, settings, [average, *_callbacks(plans, settings.trainer, sampler)])
@@ -123,7 +130,7 @@ def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneD
         share_batch_norm(learner, on_gpu=on_gpu)
     path = plan.start.path if plan.start else None
     scans = SeveralPlanes([_training_scans(each, settings) for each in plans])
-    with maker(workers_for(settings.trainer.loader_workers, on_gpu), plan.notice) as made:
+    with batch_maker(workers_for(settings.trainer.loader_workers, on_gpu), plan.stop) as made:
         batches = TrainingBatches(scans, sampler, made, pinned=on_gpu)
         trainer.fit(module, batches, _tuning_loader(plans), ckpt_path=path, weights_only=True)
     networks = [build(settings.model, card) for card in cards]
@@ -144,25 +151,25 @@ def _refuse_other_grades(scans: Sequence[Scan], model: ModelConfig) -> None:
             )
 
 
-def _begun(plan: PlanePlan, settings: Settings, card: Card) -> Detector:
+def _begun(plan: PlanePlan, settings: Settings, card: ModelCard) -> Detector:
     """The network with the weights that it starts from."""
     network = build(settings.model, card)
     if settings.recipe.backbone is not None:
         transfer = load_backbone(network, Path(settings.recipe.backbone))
         write_json(plan.folder / "backbone.json", asdict(transfer))
     if plan.initial is not None:
-        take_over(network, plan.initial.network)
+        copy_matching_weights(network, plan.initial.network)
     return network
 
 
-def _joined(networks: Sequence[Detector], plans: Sequence[PlanePlan]) -> Learner:
+def _joined(networks: Sequence[Detector], plans: Sequence[PlanePlan]) -> TrainableModel:
     """What the networks are trained as: one of them as itself, several with the weights of the first."""
     if len(networks) == 1:
         return networks[0]
     return SharedDetector({plan.spec.plane: network for plan, network in zip(plans, networks, strict=True)})
 
 
-def share_of(plan: PlanePlan, recipe: RecipeConfig) -> Share:
+def batch_share_for(plan: PlanePlan, recipe: RecipeConfig) -> Share:
     """The scans of each step that this process takes of those of all processes, at most all training scans.
 
     Raises:
@@ -195,7 +202,7 @@ class Reuse:
     share: float
 
 
-def reuse_of(network: nn.Module, source: nn.Module) -> Reuse:
+def reusable_weights(network: nn.Module, source: nn.Module) -> Reuse:
     """What `network` can take over from `source`."""
     own, theirs = network.state_dict(), source.state_dict()
     fits = {name: name in theirs and theirs[name].shape == tensor.shape for name, tensor in own.items()}
@@ -207,14 +214,14 @@ def reuse_of(network: nn.Module, source: nn.Module) -> Reuse:
     )
 
 
-def take_over(network: nn.Module, source: nn.Module) -> Reuse:
+def copy_matching_weights(network: nn.Module, source: nn.Module) -> Reuse:
     """Copy every tensor whose name and shape fit."""
-    reuse, theirs = reuse_of(network, source), source.state_dict()
+    reuse, theirs = reusable_weights(network, source), source.state_dict()
     network.load_state_dict({name: theirs[name] for name in reuse.reused}, strict=False)
     return reuse
 
 
-def card_of(plan: PlanePlan, *, graded: bool = False) -> Card:
+def model_card_for(plan: PlanePlan, *, graded: bool = False) -> ModelCard:
     """The facts about the training data that the network is built on.
 
     Weights that are taken over answer relative to the sizes that they learned with, so those come along.
@@ -234,7 +241,7 @@ def card_of(plan: PlanePlan, *, graded: bool = False) -> Card:
     if plan.initial is not None and plan.initial.card.spacing == plan.spec.spacing:
         return replace(plan.initial.card, categories=plan.categories, **facts)
     (mean,) = _extents(sizes.log().mean(0, keepdim=True).exp())
-    return Card(plan.categories, plan.spec.spacing, mean, _extents(typical_sizes(sizes, TYPICAL)), **facts)
+    return ModelCard(plan.categories, plan.spec.spacing, mean, _extents(typical_sizes(sizes, TYPICAL)), **facts)
 
 
 def _facts_of(plan: PlanePlan) -> dict[str, Any]:
@@ -278,8 +285,8 @@ def _callbacks(plans: Sequence[PlanePlan], config: TrainerConfig, sampler: Plane
         StepSeed(plan.seed),
         FiniteLoss(name),
         TuningScore(partial(_mean_score, plans), sum(len(each.tune) for each in plans)),
-        LastCheckpoint(plan.folder, plan.notice, config.checkpoint_minutes),
-        Pulses(plan.tell),
+        LastCheckpoint(plan.folder, plan.stop, config.checkpoint_minutes),
+        ProgressReports(plan.tell),
     ]
 
 
@@ -299,7 +306,7 @@ def _trainer(plan: PlanePlan, settings: Settings, callbacks: list[Callback]) -> 
         num_nodes=world_size() // processes_here() if several else 1,
         # Norms see all processes' scans, so their statistics are equal without being sent around.
         strategy=DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True) if several else "auto",
-        plugins=[TorchElasticEnvironment() if several else LightningEnvironment(), WholeCheckpoints()],
+        plugins=[TorchElasticEnvironment() if several else LightningEnvironment(), AtomicCheckpointIO()],
         precision=precision_for(config),
         gradient_clip_val=settings.recipe.clip,
         check_val_every_n_epoch=config.validate_every,

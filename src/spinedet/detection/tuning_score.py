@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from spinedet.detection.batch import Detections
-from spinedet.training.distributed import gather, of_first, rank
+from spinedet.training.distributed import broadcast_from_first, gather, rank
 
 
 class TuningScore(Callback):
@@ -35,4 +35,4 @@ class TuningScore(Callback):
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Score all scans at once."""
         found = gather([each.cpu() for each in self.detections])
-        pl_module.log("tuning_f1", of_first(self.score(found[: self.scans]) if rank() == 0 else 0.0))
+        pl_module.log("tuning_f1", broadcast_from_first(self.score(found[: self.scans]) if rank() == 0 else 0.0))

@@ -104,7 +104,7 @@ def _devices(config: TrainerConfig) -> int | None:
     return int(text)
 
 
-def led(command: Callable[[Any], Status]) -> Callable[[Any], Status]:
+def on_rank_zero(command: Callable[[Any], Status]) -> Callable[[Any], Status]:
     """The command as its first process runs it; on the others, help with what the first one calls for."""
 
     @wraps(command)

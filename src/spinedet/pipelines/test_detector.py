@@ -11,7 +11,7 @@ from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
 from spinedet.core.findings import write_findings
 from spinedet.core.types import Finding, Findings, FiniteJson, Manifest, Study, StudyFindings
-from spinedet.detection.inference import Answers, detect_each, detect_studies
+from spinedet.detection.inference import CohortFindings, detect_each, detect_studies
 from spinedet.detection.model_files import Model
 from spinedet.pipelines.settings import TestConfig
 from spinedet.pipelines.splits import only
@@ -37,7 +37,7 @@ class Trial:
     internal_centers: tuple[str, ...] = ()
 
 
-def ask(model: Model, studies: Sequence[Study], min_score: float, workers: int) -> Answers:
+def ask(model: Model, studies: Sequence[Study], min_score: float, workers: int) -> CohortFindings:
     """The model's findings in every study that can be read.
 
     Raises:
@@ -61,7 +61,7 @@ def ask_part(model: Model, studies: Sequence[Study], journal: Journal, config: T
             progress(number, len(mine))
 
 
-def answers_of(folder: Path, parts: int) -> Answers:
+def answers_of(folder: Path, parts: int) -> CohortFindings:
     """What all jobs have found.
 
     Raises:
@@ -76,10 +76,10 @@ def answers_of(folder: Path, parts: int) -> Answers:
             answered.append(StudyFindings.model_validate_json(json.dumps(record)))
     if not answered:
         raise InputError(f"none of {len(skipped)} studies could be read; the first: {next(iter(skipped.values()))}")
-    return Answers(tuple(answered), skipped)
+    return CohortFindings(tuple(answered), skipped)
 
 
-def as_findings(model: Model, answers: Answers) -> Findings:
+def as_findings(model: Model, answers: CohortFindings) -> Findings:
     """What `findings.json` holds, before an operating point is known."""
     described: dict[str, FiniteJson] = {"name": model.name, "planes": [plane.value for plane in model.detectors]}
     return Findings(model=described, studies=answers.studies)
@@ -98,7 +98,9 @@ def marked(findings: Findings, point: OperatingPoint, manifest: Manifest) -> Fin
     return findings.model_copy(update={"studies": tuple(studies)})
 
 
-def report_test(trial: Trial, manifest: Manifest, answers: Answers, config: TestConfig, run: RunFolder) -> Scores:
+def report_test(
+    trial: Trial, manifest: Manifest, answers: CohortFindings, config: TestConfig, run: RunFolder
+) -> Scores:
     """Write findings, scores and the report of what was answered; studies that were not read are left out."""
     read = {study.id for study in answers.studies}
     reference = only(manifest, (study for study in manifest.studies if study.id in read))

@@ -40,14 +40,14 @@ from spinedet.pipelines.launch import call_helpers
 from spinedet.pipelines.splits import Splits, only
 from spinedet.runs.run_folder import RunFolder
 from spinedet.scoring import Criterion, max_f1
-from spinedet.training.callbacks import Pulse
-from spinedet.training.checkpoints import Saved, newest
+from spinedet.training.callbacks import TrainingProgress
+from spinedet.training.checkpoints import Saved, newest_checkpoint
 from spinedet.training.distributed import end_with_parent, world_size
-from spinedet.training.preemption import Notice, noticing
+from spinedet.training.preemption import StopSignal, listening_for_signals
 from spinedet.training.settings import TrainerConfig
 
 # What a training tells while it runs: a sentence, or how far it is.
-Event: TypeAlias = str | Pulse
+Event: TypeAlias = str | TrainingProgress
 Tell: TypeAlias = Callable[[Event], None]
 # Events of all trainings on their way to the command's process, each with its training's name.
 Told: TypeAlias = "multiprocessing.queues.Queue[tuple[str, Event]]"
@@ -98,10 +98,10 @@ def train_planes(job: Job, planes: Sequence[Plane]) -> dict[Plane, Trained]:
         Preempted: the run was asked to leave; every plane has left a checkpoint.
     """
     together = [tuple(planes)] if job.shared else [(plane,) for plane in planes]
-    with training_bars([job.training(first) for first, *_ in together]) as bars, noticing() as notice:
+    with training_bars([job.training(first) for first, *_ in together]) as bars, listening_for_signals() as stop:
         if len(together) > 1 and job.workers > 1 and _on_cpu(job.settings.trainer):
-            return _side_by_side(job, planes, bars, notice)
-        done = [train_one(job, each, bars[job.training(each[0])], notice) for each in together]
+            return _side_by_side(job, planes, bars, stop)
+        done = [train_one(job, each, bars[job.training(each[0])], stop) for each in together]
     return {plane: trained for each in done for plane, trained in each.items()}
 
 
@@ -111,19 +111,19 @@ def _on_cpu(trainer: TrainerConfig) -> bool:
     )
 
 
-def train_one(job: Job, planes: Sequence[Plane], tell: Tell, notice: Notice) -> dict[Plane, Trained]:
+def train_one(job: Job, planes: Sequence[Plane], tell: Tell, stop: StopSignal) -> dict[Plane, Trained]:
     """Train the network of these planes, in this process and those that help it, or go on from its last checkpoint."""
     name, studies = job.training(planes[0]), (*job.splits.train, *job.splits.tune)
     prepared = {
         plane: prepare_scans(studies, SPECS[plane], job.run.cache / plane.value, job.workers) for plane in planes
     }
-    start = newest(job.run.checkpoints / name)
+    start = newest_checkpoint(job.run.checkpoints / name)
     for plane, each in prepared.items():
         tell(f"{plane.value}: {len(each.scans)} scans, {len(each.skipped)} studies skipped")
     if start:
         _tell_start(name, start, tell)
     call_helpers(partial(_help_train, job, prepared, start))
-    plans = [_plan(job, plane, each, start, tell, notice) for plane, each in prepared.items()]
+    plans = [_plan(job, plane, each, start, tell, stop) for plane, each in prepared.items()]
     with tracking.open_loggers(job.logger, job.run.root, name) as loggers:
         detectors = train_network([replace(plan, loggers=loggers) for plan in plans], job.settings)
     done = zip(prepared.items(), detectors, strict=True)
@@ -138,8 +138,8 @@ def _tell_start(name: str, start: Saved, tell: Tell) -> None:
 
 
 def _help_train(job: Job, prepared: dict[Plane, Prepared], start: Saved | None) -> None:
-    with noticing() as notice:
-        plans = [_plan(job, plane, each, start, _say_nothing, notice) for plane, each in prepared.items()]
+    with listening_for_signals() as stop:
+        plans = [_plan(job, plane, each, start, _say_nothing, stop) for plane, each in prepared.items()]
         train_network(plans, job.settings)
 
 
@@ -147,7 +147,7 @@ def _say_nothing(event: Event) -> None:
     """The first process speaks for all."""
 
 
-def _plan(job: Job, plane: Plane, prepared: Prepared, start: Saved | None, tell: Tell, notice: Notice) -> PlanePlan:
+def _plan(job: Job, plane: Plane, prepared: Prepared, start: Saved | None, tell: Tell, stop: StopSignal) -> PlanePlan:
     tuning = {study.id for study in job.splits.tune}
     tune = [scan for scan in prepared.scans if scan.study in tuning]
     return PlanePlan(
@@ -159,7 +159,7 @@ def _plan(job: Job, plane: Plane, prepared: Prepared, start: Saved | None, tell:
         folder=job.run.checkpoints / job.training(plane),
         seed=job.seed,
         start=start,
-        notice=notice,
+        stop=stop,
         initial=None if job.initial is None else source_of(job.initial, plane),
         tell=tell,
     )
@@ -188,7 +188,7 @@ def _tuning_score(job: Job, plane: Plane, scans: Sequence[Scan]) -> Callable[[li
     return score
 
 
-def _side_by_side(job: Job, planes: Sequence[Plane], bars: dict[str, Tell], notice: Notice) -> dict[Plane, Trained]:
+def _side_by_side(job: Job, planes: Sequence[Plane], bars: dict[str, Tell], stop: StopSignal) -> dict[Plane, Trained]:
     context = multiprocessing.get_context("spawn")
     threads = max(1, job.workers // len(planes))
     told: Told = context.Queue()
@@ -196,7 +196,7 @@ def _side_by_side(job: Job, planes: Sequence[Plane], bars: dict[str, Tell], noti
     with ProcessPoolExecutor(len(planes), context, _start, (threads, told, leave)) as pool:
         futures = {plane: pool.submit(_train_apart, job, plane) for plane in planes}
         for _ in _heard(told, list(futures.values()), bars):
-            if notice:
+            if stop:
                 leave.set()
         done = {plane: future.result() for plane, future in futures.items()}
     return {plane: Trained(_load(job, plane), skipped) for plane, skipped in done.items()}
@@ -230,9 +230,9 @@ def _start(threads: int, told: Told, leave: multiprocessing.synchronize.Event) -
 def _train_apart(job: Job, plane: Plane) -> dict[str, str]:
     """`train_one` in a process of its own; the weights travel as files, safe whatever becomes of the process."""
     told, leave = _inherited[0]
-    notice = Notice(leave)
-    notice.listen()
-    trained = train_one(job, (plane,), lambda event: told.put((plane.value, event)), notice)[plane]
+    stop = StopSignal(leave)
+    stop.listen()
+    trained = train_one(job, (plane,), lambda event: told.put((plane.value, event)), stop)[plane]
     save_model(_folder(job, plane), Model("part", job.manifest.region, {plane: trained.detector}))
     return trained.skipped
 

@@ -17,9 +17,9 @@ from torch import Tensor
 from spinedet.core.errors import InputError
 from spinedet.training.checkpoints import LAST, Position
 from spinedet.training.distributed import any_process
-from spinedet.training.preemption import Notice, Preempted
-from spinedet.training.samplers import stream
-from spinedet.training.schedule import spent
+from spinedet.training.preemption import Preempted, StopSignal
+from spinedet.training.samplers import seed_for
+from spinedet.training.schedule import budget_used
 
 
 class RampedEma(WeightAveraging):
@@ -52,27 +52,27 @@ def _ramped(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int]
 class LastCheckpoint(Checkpoint):
     """Saves at the end of every epoch, every few minutes, and when the run is asked to leave, which it then does."""
 
-    def __init__(self, folder: Path, notice: Notice, minutes: float) -> None:
-        self.folder, self.notice, self.minutes = folder, notice, minutes
+    def __init__(self, folder: Path, stop: StopSignal, minutes: float) -> None:
+        self.folder, self.stop, self.minutes = folder, stop, minutes
         self.saved = time.monotonic()
         self.position = Position()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the signals that Lightning has just taken."""
-        self.notice.listen()
+        self.stop.listen()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
         """Within an epoch; its last step is followed by `on_train_epoch_end`."""
         if trainer.is_last_batch:
             return
-        asked = any_process(bool(self.notice))
+        asked = any_process(bool(self.stop))
         if asked or any_process((time.monotonic() - self.saved) / 60 > self.minutes):
             steps = trainer.fit_loop.epoch_loop.batch_idx + 1
             self._save(trainer, Position(trainer.current_epoch, steps), asked)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """After the epoch's validation."""
-        self._save(trainer, Position(trainer.current_epoch + 1), any_process(bool(self.notice)))
+        self._save(trainer, Position(trainer.current_epoch + 1), any_process(bool(self.stop)))
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -95,7 +95,7 @@ class StepSeed(Callback):
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
         """Before the step; nothing draws from the global stream between steps."""
-        torch.manual_seed(stream(self.seed, trainer.global_step, trainer.global_rank))
+        torch.manual_seed(seed_for(self.seed, trainer.global_step, trainer.global_rank))
 
 
 class FiniteLoss(Callback):
@@ -124,7 +124,7 @@ class FiniteLoss(Callback):
 
 
 @dataclass(frozen=True, slots=True)
-class Pulse:
+class TrainingProgress:
     """How far a training is: share of its budget, last loss, and the last F1 on the tuning split (NaN before one)."""
 
     share: float
@@ -132,10 +132,10 @@ class Pulse:
     tuning_f1: float
 
 
-class Pulses(Callback):
+class ProgressReports(Callback):
     """Tells how far training is, about twice a second."""
 
-    def __init__(self, tell: Callable[[Pulse], None]) -> None:
+    def __init__(self, tell: Callable[[TrainingProgress], None]) -> None:
         self.tell = tell
         self.last = 0.0
 
@@ -143,7 +143,7 @@ class Pulses(Callback):
         """After a step, unless it was told just now."""
         if time.monotonic() - self.last > 0.5:
             self.last = time.monotonic()
-            self._pulse(trainer, spent(trainer))
+            self._pulse(trainer, budget_used(trainer))
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The end, whichever limit came first."""
@@ -151,4 +151,4 @@ class Pulses(Callback):
 
     def _pulse(self, trainer: pl.Trainer, share: float) -> None:
         loss, f1 = (float(trainer.callback_metrics.get(name, math.nan)) for name in ("loss", "tuning_f1"))
-        self.tell(Pulse(share, loss, f1))
+        self.tell(TrainingProgress(share, loss, f1))

@@ -36,7 +36,7 @@ class Saved:
     damaged: tuple[Path, ...] = ()
 
 
-def newest(folder: Path) -> Saved | None:
+def newest_checkpoint(folder: Path) -> Saved | None:
     """The newest whole checkpoint of a folder; None when it holds none.
 
     Raises:
@@ -67,7 +67,7 @@ def _content(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) and "position" in content else None
 
 
-class WholeCheckpoints(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Lightning's checkpoints as `last.ckpt`, the one before as `previous.ckpt`: a kill leaves one of them whole."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:

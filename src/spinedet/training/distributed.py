@@ -45,7 +45,7 @@ def any_process(flag: bool) -> bool:
     return mean_over_processes(float(flag)) > 0
 
 
-def of_first(value: float) -> float:
+def broadcast_from_first(value: float) -> float:
     """What the first process says, for clocks that must not differ."""
     if world_size() == 1:
         return value

@@ -24,7 +24,7 @@ class Flag(Protocol):
         """Whether another process was asked."""
 
 
-class Notice:
+class StopSignal:
     """Whether this process, or with `flag` another one of the same run, was asked to leave."""
 
     def __init__(self, flag: Flag | None = None) -> None:
@@ -53,19 +53,19 @@ class Notice:
 
 
 @contextmanager
-def noticing() -> Iterator[Notice]:
+def listening_for_signals() -> Iterator[StopSignal]:
     """Note signals inside; a training that stopped for one hands it on to whoever handled it before.
 
     So a shell sees a process that ended by that signal, and submitit requeues its job.
     """
-    notice = Notice()
-    notice.listen()
+    stop = StopSignal()
+    stop.listen()
     try:
-        yield notice
+        yield stop
     except Preempted:
-        notice.restore()
-        if notice.signal is not None:
-            signal.raise_signal(notice.signal)
+        stop.restore()
+        if stop.signal is not None:
+            signal.raise_signal(stop.signal)
         raise
     finally:
-        notice.restore()
+        stop.restore()

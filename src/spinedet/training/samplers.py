@@ -90,11 +90,11 @@ class PlaneTurns(EpochSampler):
         return [draw for _, draws in sorted(turns, key=lambda turn: turn[0]) for draw in draws]
 
 
-def stream(*key: int) -> int:
+def seed_for(*key: int) -> int:
     """The seed of a random stream of its own for every key."""
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def generator(*key: int) -> torch.Generator:
     """A random stream of its own for every key."""
-    return torch.Generator().manual_seed(stream(*key))
+    return torch.Generator().manual_seed(seed_for(*key))

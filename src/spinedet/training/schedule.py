@@ -13,13 +13,13 @@ from spinedet.core.errors import InputError
 
 
 def rate(progress: float, warmup: float) -> float:
-    """Learning rate as a share of its peak when `progress` of the budget is spent: linear rise, cosine fall."""
+    """Learning rate as a share of its peak when `progress` of the budget is used: linear rise, cosine fall."""
     if progress < warmup:
         return max(progress / warmup, 0.01)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
 
 
-def spent(trainer: pl.Trainer) -> float:
+def budget_used(trainer: pl.Trainer) -> float:
     """The share of the training budget that is used up, by steps or by time, whichever is further."""
     steps = trainer.estimated_stepping_batches
     shares = [trainer.global_step / steps if math.isfinite(steps) else 0.0]

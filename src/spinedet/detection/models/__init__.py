@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 
 from spinedet.core.errors import InputError
-from spinedet.detection.models.base import Card, Detector, Learner
+from spinedet.detection.models.base import Detector, ModelCard, TrainableModel
 from spinedet.detection.models.dense_detector import DenseDetector
 from spinedet.detection.models.detr import DetrDetector
 from spinedet.detection.models.graded_detector import GradedDetector
-from spinedet.detection.models.onednn_conv import quicken
+from spinedet.detection.models.onednn_conv import use_onednn
 from spinedet.detection.models.retinanet import RetinaNetPeer
 from spinedet.detection.models.shared_weights import SharedDetector
-from spinedet.detection.models.two_stage_detr import SetDetector
+from spinedet.detection.models.two_stage_detr import TwoStageDetr
 from spinedet.detection.settings import (
     CONFIGS,
     DenseConfig,
@@ -20,28 +20,37 @@ from spinedet.detection.settings import (
     GradedConfig,
     ModelConfig,
     RetinaNetConfig,
-    SetDetectorConfig,
+    TwoStageDetrConfig,
 )
 
-__all__ = ["CONFIGS", "Card", "Detector", "Learner", "ModelConfig", "SharedDetector", "build", "config_from"]
+__all__ = [
+    "CONFIGS",
+    "Detector",
+    "ModelCard",
+    "ModelConfig",
+    "SharedDetector",
+    "TrainableModel",
+    "build",
+    "config_from",
+]
 
 
-def build(config: ModelConfig, card: Card) -> Detector:
+def build(config: ModelConfig, card: ModelCard) -> Detector:
     """The detector that a config describes, laid out for speed."""
     network = _new(config, card)
-    quicken(network)
+    use_onednn(network)
     for parameter in network.parameters():
         if parameter.ndim == 5:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
     return network
 
 
-def _new(config: ModelConfig, card: Card) -> Detector:
+def _new(config: ModelConfig, card: ModelCard) -> Detector:
     match config:
         case GradedConfig() if card.structures:
             return GradedDetector(config, card)
-        case SetDetectorConfig():
-            return SetDetector(config, card)
+        case TwoStageDetrConfig():
+            return TwoStageDetr(config, card)
         case DenseConfig():
             return DenseDetector(config, card)
         case DetrConfig():

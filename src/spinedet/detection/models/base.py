@@ -11,7 +11,7 @@ from spinedet.detection.batch import Batch, Detections
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class ModelCard:
     """The data a detector is built for.
 
     Attributes:
@@ -33,20 +33,20 @@ class Card:
     caudal: tuple[int, int] = (1, 1)
 
 
-class Learner(nn.Module, ABC):
-    """What is trained: it learns from batches, and says what it finds in them."""
+class TrainableModel(nn.Module, ABC):
+    """What is trained: it learns from batches, and predicts boxes in them."""
 
     @abstractmethod
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Named loss terms; their sum is what training lowers. Finite for scans without lesions."""
 
     @abstractmethod
-    def answer(self, batch: Batch) -> list[Detections]:
-        """Boxes and scores of every scan of a batch, whose targets it does not look at."""
+    def predict(self, batch: Batch) -> list[Detections]:
+        """Boxes and scores of every scan of a batch, whose targets are not read."""
 
 
-class Detector(Learner):
-    """A network for scans of one plane, which answers with boxes in mm.
+class Detector(TrainableModel):
+    """A network for scans of one plane, which predicts boxes in mm.
 
     Attributes:
         embeddings: the names of the vectors that are added to tokens or queries, by which a network that is shared
@@ -55,7 +55,7 @@ class Detector(Learner):
 
     embeddings: tuple[str, ...]
 
-    def answer(self, batch: Batch) -> list[Detections]:
+    def predict(self, batch: Batch) -> list[Detections]:
         """As `detect`."""
         return self.detect(batch.images)
 

@@ -47,7 +47,7 @@ def jitter(targets: tuple[Targets, ...], groups: int) -> Jittered:
     return Jittered(boxes.flatten(1, 2), real.flatten(1, 2), groups)
 
 
-def walls(queries: int, jittered: Jittered) -> Tensor | None:
+def attention_mask(queries: int, jittered: Jittered) -> Tensor | None:
     """(q, q) bool, True where query may not see query: nobody sees a copy but the copies of its own group."""
     copies = jittered.boxes.shape[1]
     if not copies:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from spinedet.detection.assignment import nearest_tokens
 from spinedet.detection.batch import Batch, Detections, Targets
 from spinedet.detection.boxes import distinct, refine
-from spinedet.detection.losses import Answer, Prediction, batch_losses
+from spinedet.detection.losses import MatchedPredictions, Prediction, batch_losses
 from spinedet.detection.models.backbone import Backbone, token_centers
-from spinedet.detection.models.base import Card, Detector
+from spinedet.detection.models.base import Detector, ModelCard
 from spinedet.detection.models.ordinal_head import SeverityHead, expected_grade
 from spinedet.detection.models.transformer import EncoderLayer, Map
 from spinedet.detection.settings import DenseConfig
@@ -34,8 +34,8 @@ class Tokens(NamedTuple):
     detail: Map
     severity: Tensor | None = None
 
-    def apart(self) -> Tokens:
-        """The same tokens, through which nothing is learned."""
+    def detached(self) -> Tokens:
+        """The same tokens without gradients."""
         detail = self.detail._replace(features=self.detail.features.detach())
         return self._replace(features=self.features.detach(), detail=detail)
 
@@ -51,7 +51,7 @@ class Tokens(NamedTuple):
 class DenseStage(nn.Module):
     """Backbone, one encoder layer on the coarse map, and a box with a score at every fine token."""
 
-    def __init__(self, config: DenseConfig, card: Card) -> None:
+    def __init__(self, config: DenseConfig, card: ModelCard) -> None:
         super().__init__()
         c = config.channels
         self.backbone = Backbone(config.width, card.spacing)
@@ -89,14 +89,14 @@ class DenseDetector(Detector):
 
     embeddings = ("dense.top.bias", "dense.tower.1.bias")
 
-    def __init__(self, config: DenseConfig, card: Card) -> None:
+    def __init__(self, config: DenseConfig, card: ModelCard) -> None:
         super().__init__()
         self.config, self.card = config, card
         self.dense = DenseStage(config, card)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Class, L1 and GIoU terms of the tokens."""
-        answers = dense_answers(self.dense(batch.images), batch.targets, self.config)
+        answers = match_dense_tokens(self.dense(batch.images), batch.targets, self.config)
         return batch_losses({"dense": answers}, self.config.least_quality)
 
     @torch.no_grad()
@@ -112,11 +112,11 @@ class DenseDetector(Detector):
         return Detections(boxes[kept], scores[kept], tokens.grades(scan, boxes[kept], self.config.positives))
 
 
-def dense_answers(tokens: Tokens, targets: tuple[Targets, ...], config: DenseConfig) -> list[Answer]:
+def match_dense_tokens(tokens: Tokens, targets: tuple[Targets, ...], config: DenseConfig) -> list[MatchedPredictions]:
     """What the tokens say of each scan; the `config.positives` nearest answer for a lesion."""
     grades = [None] * len(targets) if tokens.severity is None else tokens.severity
     said = [Prediction(*one) for one in zip(tokens.boxes, tokens.logits, grades, strict=True)]
     return [
-        Answer(prediction, truth, nearest_tokens(tokens.positions, truth.certain, config.positives))
+        MatchedPredictions(prediction, truth, nearest_tokens(tokens.positions, truth.certain, config.positives))
         for prediction, truth in zip(said, targets, strict=True)
     ]

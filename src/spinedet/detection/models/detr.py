@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from spinedet.detection.batch import Batch, Detections
-from spinedet.detection.losses import answers_of_layers, batch_losses
+from spinedet.detection.losses import batch_losses, match_decoder_layers
 from spinedet.detection.models.backbone import Backbone, token_centers
-from spinedet.detection.models.base import Card, Detector
+from spinedet.detection.models.base import Detector, ModelCard
 from spinedet.detection.models.dense_detector import PRIOR_LOGIT
 from spinedet.detection.models.transformer import EncoderLayer, mlp, sine_embedding
 from spinedet.detection.settings import DetrConfig
@@ -38,7 +38,7 @@ class DetrDetector(Detector):
 
     embeddings = ("project.bias", "queries")
 
-    def __init__(self, config: DetrConfig, card: Card) -> None:
+    def __init__(self, config: DetrConfig, card: ModelCard) -> None:
         super().__init__()
         self.config, self.card = config, card
         c = config.channels
@@ -76,7 +76,7 @@ class DetrDetector(Detector):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Class, L1 and GIoU terms of each decoder layer."""
         boxes, logits = (torch.stack(part) for part in zip(*self(batch.images), strict=True))
-        return batch_losses(answers_of_layers(boxes, logits, batch.targets))
+        return batch_losses(match_decoder_layers(boxes, logits, batch.targets))
 
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Detections]:

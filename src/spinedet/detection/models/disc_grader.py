@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from spinedet.core.grades import SCALES
 from spinedet.detection.batch import Structures
-from spinedet.detection.models.base import Card
+from spinedet.detection.models.base import ModelCard
 from spinedet.detection.settings import GraderConfig
 
 # A crop's rows and columns, and the mm between them: a disc with its end plates and the canal behind it.
@@ -46,7 +46,7 @@ def ordered(boxes: list[Tensor], caudal: tuple[int, int], certain: list[Tensor] 
     """The boxes (n, 6) of each scan in the order of the spine; padding repeats one of them.
 
     Args:
-        caudal: the axis along the spine and its sense, as in `Card`.
+        caudal: the axis along the spine and its sense, as in `ModelCard`.
         certain: (n,) bool of each scan, which boxes surely hold a structure; all by default.
     """
     axis, sense = caudal
@@ -109,7 +109,7 @@ class Crops(NamedTuple):
 class CropReader:
     """Reads crops that are turned with the spine, in the frame of a card."""
 
-    def __init__(self, card: Card) -> None:
+    def __init__(self, card: ModelCard) -> None:
         self.spacing, self.caudal = card.spacing, card.caudal
 
     def __call__(self, images: Tensor, places: Places, depths: Tensor, variation: Variation | None) -> Crops:
@@ -167,7 +167,7 @@ class DiscGrader(nn.Module):
     knowing their order. Ordinal scales are read as "above each grade" (Frank and Hall, ECML 2001).
     """
 
-    def __init__(self, config: GraderConfig, card: Card) -> None:
+    def __init__(self, config: GraderConfig, card: ModelCard) -> None:
         super().__init__()
         w, c = config.width, config.channels
         self.read = CropReader(card)

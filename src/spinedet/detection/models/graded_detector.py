@@ -9,9 +9,9 @@ from torch import Tensor
 
 from spinedet.detection.batch import Batch, Detections, Structures, Targets
 from spinedet.detection.boxes import distinct, limits
-from spinedet.detection.models.base import Card
+from spinedet.detection.models.base import ModelCard
 from spinedet.detection.models.disc_grader import DiscGrader, ordered
-from spinedet.detection.models.two_stage_detr import SetDetector
+from spinedet.detection.models.two_stage_detr import TwoStageDetr
 from spinedet.detection.settings import GradedConfig
 
 # Scores of proposals by which they may be structures, are numbered as such, and surely are structures: a structure's
@@ -23,7 +23,7 @@ _FALL = 3.0
 _SAME = 0.3
 
 
-class GradedDetector(SetDetector):
+class GradedDetector(TwoStageDetr):
     """Set prediction of structures, and a `DiscGrader` that reads the image at each of them.
 
     "Is it a structure" and "does it hold a lesion" are learned apart: a score is the product of both probabilities, so
@@ -32,7 +32,7 @@ class GradedDetector(SetDetector):
 
     config: GradedConfig
 
-    def __init__(self, config: GradedConfig, card: Card) -> None:
+    def __init__(self, config: GradedConfig, card: ModelCard) -> None:
         super().__init__(config, replace(card, categories=("structure",)))
         self.card = card
         self.grader = DiscGrader(config.grader, card)
@@ -58,15 +58,15 @@ class GradedDetector(SetDetector):
 
     def _graded(self, image: Tensor, found: Detections) -> Detections:
         single = distinct(found.boxes, found.scores[:, 0], _SAME, len(found.boxes))
-        found = found.some(single.row[~single.filler])
-        kept = found.some(found.scores[:, 0] >= LEAST)
+        found = found.select(single.row[~single.filler])
+        kept = found.select(found.scores[:, 0] >= LEAST)
         if not len(kept.boxes):
             empty = found.scores.new_empty(0, len(self.card.categories))
             return replace(kept, scores=empty, grades=found.scores.new_empty(0, len(self.card.grades)))
         places = ordered([kept.boxes], self.card.caudal, [kept.scores[:, 0] >= CERTAIN])
         logits = self.grader(image, places, torch.tensor([image.shape[2]], device=image.device))[0]
         lesion, grades = self.grader.graded(logits)
-        ranked = kept.some(places.rows[0])
+        ranked = kept.select(places.rows[0])
         structure = (ranked.scores / SURE).clamp(max=1) ** _FALL
         return replace(ranked, scores=lesion * structure, grades=grades)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 _BROKEN_DEPTH = 2
 
 
-def quicken(network: nn.Module) -> None:
+def use_onednn(network: nn.Module) -> None:
     """Let the network's convolutions use oneDNN wherever it can be used; weights, names and answers stay.
 
     PyTorch gives small fp32 convolutions of a single image to a plain matrix product, for which it copies the image
@@ -29,7 +29,7 @@ class _Conv3d(nn.Conv3d):
                 return super().forward(x.float())
         if not _looking(x):
             return super().forward(x)
-        padding: tuple[int, ...] = self.padding  # type: ignore[assignment]  # `quicken` leaves those in words alone
+        padding: tuple[int, ...] = self.padding  # type: ignore[assignment]  # `use_onednn` leaves those in words alone
         return torch.mkldnn_convolution(x, self.weight, self.bias, padding, self.stride, self.dilation, self.groups)
 
 

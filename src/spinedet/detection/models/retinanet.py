@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from spinedet.detection.batch import Batch, Detections, Targets
 from spinedet.detection.boxes import contains, limits
 from spinedet.detection.models.backbone import Backbone, Stride
-from spinedet.detection.models.base import Card, Detector
+from spinedet.detection.models.base import Detector, ModelCard
 from spinedet.detection.settings import LEVELS, RetinaNetConfig
 
 
 class Pyramid(nn.Module):
     """The backbone under MONAI's feature pyramid, which as such needs no torchvision."""
 
-    def __init__(self, config: RetinaNetConfig, card: Card) -> None:
+    def __init__(self, config: RetinaNetConfig, card: ModelCard) -> None:
         super().__init__()
         self.levels = tuple(level for level in LEVELS if level in config.levels)
         first = LEVELS.index(self.levels[0])
@@ -93,7 +93,7 @@ class RetinaNetPeer(Detector):
     Settings that are not in the config are those of MONAI's LUNA16 tutorial.
     """
 
-    def __init__(self, config: RetinaNetConfig, card: Card) -> None:
+    def __init__(self, config: RetinaNetConfig, card: ModelCard) -> None:
         super().__init__()
         self.config, self.card = config, card
         sizes = torch.tensor(card.sizes or (card.mean_size,)) / torch.tensor(card.spacing)

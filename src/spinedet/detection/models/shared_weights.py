@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch, Detections
-from spinedet.detection.models.base import Detector, Learner
+from spinedet.detection.models.base import Detector, TrainableModel
 
 
-class SharedDetector(Learner):
+class SharedDetector(TrainableModel):
     """Detectors of several planes that learn the same weights.
 
     What each plane keeps for itself: the embeddings that are added to its tokens and queries, the statistics of its
@@ -37,9 +37,9 @@ class SharedDetector(Learner):
         name = next(iter(losses))
         return losses | {name: losses[name] + self._nothing()}
 
-    def answer(self, batch: Batch) -> list[Detections]:
+    def predict(self, batch: Batch) -> list[Detections]:
         """Of the plane's network."""
-        return self._of(batch.plane.value).answer(batch)
+        return self._of(batch.plane.value).predict(batch)
 
     def _of(self, plane: str) -> Detector:
         network = self.networks[plane]

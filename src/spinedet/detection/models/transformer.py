@@ -108,7 +108,7 @@ class BoxAttention(nn.Module):
         return out
 
 
-class Look(NamedTuple):
+class BoxContext(NamedTuple):
     """Where queries look: their boxes (b, q, 6) mm, and the map that they read there."""
 
     boxes: Tensor
@@ -125,7 +125,7 @@ class DecoderLayer(nn.Module):
         self.feed = mlp(channels, 2 * channels, channels)
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(3))
 
-    def forward(self, queries: Tensor, place: Tensor, blocked: Tensor | None, look: Look) -> Tensor:
+    def forward(self, queries: Tensor, place: Tensor, blocked: Tensor | None, look: BoxContext) -> Tensor:
         """One round: queries (b, q, c); place (b, q, c), the embedding of each query's box; blocked (q, q) bool,
         True where one query must not see another.
         """

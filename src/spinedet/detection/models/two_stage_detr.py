@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from spinedet.detection.assignment import Match
 from spinedet.detection.batch import Batch, Detections, Targets
 from spinedet.detection.boxes import distinct, refine
-from spinedet.detection.losses import Answer, Prediction, answers_of_layers, batch_losses
-from spinedet.detection.models.base import Card, Detector
-from spinedet.detection.models.denoising import Jittered, jitter, walls
-from spinedet.detection.models.dense_detector import DenseStage, Tokens, dense_answers
-from spinedet.detection.models.transformer import BoxEmbedding, DecoderLayer, Look, mlp
-from spinedet.detection.settings import SetDetectorConfig
+from spinedet.detection.losses import MatchedPredictions, Prediction, batch_losses, match_decoder_layers
+from spinedet.detection.models.base import Detector, ModelCard
+from spinedet.detection.models.denoising import Jittered, attention_mask, jitter
+from spinedet.detection.models.dense_detector import DenseStage, Tokens, match_dense_tokens
+from spinedet.detection.models.transformer import BoxContext, BoxEmbedding, DecoderLayer, mlp
+from spinedet.detection.settings import TwoStageDetrConfig
 
 # How much a proposal that overlaps a better one is pushed down before the decoder judges it.
 FILLER_DOUBT = 6.0
@@ -32,7 +32,7 @@ class Queries(NamedTuple):
 class Decoder(nn.Module):
     """Rounds of attention that correct each query's box and score."""
 
-    def __init__(self, config: SetDetectorConfig, categories: int, read: int) -> None:
+    def __init__(self, config: TwoStageDetrConfig, categories: int, read: int) -> None:
         super().__init__()
         c = config.channels
         self.content = nn.Linear(c, c)
@@ -52,14 +52,14 @@ class Decoder(nn.Module):
         with torch.autocast(queries.boxes.device.type, enabled=False):
             x, boxes, outputs = self.content(queries.content.float()), queries.boxes, []
             for layer, delta, score in zip(self.layers, self.deltas, self.scores, strict=True):
-                x = layer(x, self.place(boxes), blocked, Look(boxes, tokens.detail))
+                x = layer(x, self.place(boxes), blocked, BoxContext(boxes, tokens.detail))
                 refined = refine(boxes, delta(x))
                 outputs.append((refined, queries.logits.float() + score(x)))
                 boxes = refined.detach()
         return outputs
 
 
-class SetDetector(Detector):
+class TwoStageDetr(Detector):
     """Two-stage set prediction of boxes: no anchors, no suppression at the end.
 
     After Deformable DETR's two stages, DINO's denoising and RT-DETR's query selection, with queries made distinct
@@ -68,7 +68,7 @@ class SetDetector(Detector):
 
     embeddings = ("dense.top.bias", "dense.tower.1.bias", "decoder.content.bias")
 
-    def __init__(self, config: SetDetectorConfig, card: Card) -> None:
+    def __init__(self, config: TwoStageDetrConfig, card: ModelCard) -> None:
         super().__init__()
         self.config, self.card = config, card
         self.dense = DenseStage(config, card)
@@ -77,14 +77,14 @@ class SetDetector(Detector):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Class, L1 and GIoU terms of the dense stage, each decoder layer and the denoising queries."""
         tokens = self.dense(batch.images)
-        given = tokens.apart() if self.config.apart else tokens
+        given = tokens.detached() if self.config.apart else tokens
         queries, copies = self._select(given), jitter(batch.targets, self.config.denoising)
         count = queries.boxes.shape[1]
         both = Queries(*(torch.cat(pair, dim=1) for pair in zip(queries, _repair_queries(given, copies), strict=True)))
-        layers = self.decoder(both, given, walls(count, copies))
+        layers = self.decoder(both, given, attention_mask(count, copies))
         boxes, logits = (torch.stack(part) for part in zip(*layers, strict=True))
-        answers = {"dense": dense_answers(tokens, batch.targets, self.config)}
-        answers |= answers_of_layers(boxes[:, :, :count], logits[:, :, :count], batch.targets)
+        answers = {"dense": match_dense_tokens(tokens, batch.targets, self.config)}
+        answers |= match_decoder_layers(boxes[:, :, :count], logits[:, :, :count], batch.targets)
         if self.config.denoising:
             answers |= _repaired(boxes[:, :, count:], logits[:, :, count:], copies, batch.targets)
         losses = batch_losses(answers, self.config.least_quality)
@@ -125,16 +125,18 @@ def _repair_queries(tokens: Tokens, copies: Jittered) -> Queries:
     return _queries_at(tokens, nearest, copies.boxes)
 
 
-def _repaired(boxes: Tensor, logits: Tensor, copies: Jittered, targets: tuple[Targets, ...]) -> dict[str, list[Answer]]:
+def _repaired(
+    boxes: Tensor, logits: Tensor, copies: Jittered, targets: tuple[Targets, ...]
+) -> dict[str, list[MatchedPredictions]]:
     """What each layer makes of the copies that are no padding, each answering for the lesion that it copies.
 
     Args:
         boxes: (layers, scans, q, 6) mm. logits: (layers, scans, q, categories).
     """
-    parts: dict[str, list[Answer]] = {f"denoise{layer}": [] for layer in range(len(boxes))}
+    parts: dict[str, list[MatchedPredictions]] = {f"denoise{layer}": [] for layer in range(len(boxes))}
     for row, (real, truth) in enumerate(zip(copies.real, targets, strict=True)):
         match = Match(torch.arange(int(real.sum()), device=real.device), copies.lesion[real])
         layers = zip(parts.values(), boxes[:, row, real], logits[:, row, real], strict=True)
         for part, own, scored in layers:
-            part.append(Answer(Prediction(own, scored), truth, match))
+            part.append(MatchedPredictions(Prediction(own, scored), truth, match))
     return parts
