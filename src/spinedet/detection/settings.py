@@ -81,6 +81,7 @@ class GraderConfig:
         width: channels of its first stage. channels, heads: of the attention among structures.
         layers: of that attention; 0 grades each structure by itself, without its place in the order.
         dropout: in the attention and before the answers.
+        members: graders that learn side by side from other beginnings and answer with their mean.
     """
 
     width: int = 24
@@ -88,6 +89,15 @@ class GraderConfig:
     heads: int = 4
     layers: int = 1
     dropout: float = 0.1
+    members: int = 1
+
+    def __post_init__(self) -> None:
+        if self.members < 1 or self.layers < 0:
+            raise InputError("model.grader.members must be at least 1 and model.grader.layers at least 0")
+
+
+# What a graded detector can learn: everything, or only to grade what it finds already.
+LEARNED = ("all", "grader")
 
 
 @dataclass
@@ -96,13 +106,17 @@ class GradedConfig(TwoStageDetrConfig):
 
     Attributes:
         grader: what grades the structures.
+        learn: `all`, or only the `grader`, where the detector comes from init= and finds the structures already.
     """
 
     name: str = "graded"
     grader: GraderConfig = field(default_factory=GraderConfig)
+    learn: str = "all"
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.learn not in LEARNED:
+            raise InputError(f"model.learn={self.learn}: use one of {list(LEARNED)}")
         if isinstance(self.grader, dict):
             self.grader = GraderConfig(**self.grader)
 

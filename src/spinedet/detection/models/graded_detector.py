@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from typing_extensions import Self
 
 from spinedet.detection.batch import Batch, Detections, Structures, Targets
 from spinedet.detection.boxes import distinct, limits
 from spinedet.detection.models.base import ModelCard
-from spinedet.detection.models.disc_grader import DiscGrader, ordered
+from spinedet.detection.models.disc_grader import DiscGrader, Places, ordered
 from spinedet.detection.models.two_stage_detr import TwoStageDetr
 from spinedet.detection.settings import GradedConfig
 
@@ -35,20 +36,31 @@ class GradedDetector(TwoStageDetr):
     def __init__(self, config: GradedConfig, card: ModelCard) -> None:
         super().__init__(config, replace(card, categories=("structure",)))
         self.card = card
-        self.grader = DiscGrader(config.grader, card)
+        graders = [DiscGrader(config.grader, card) for _ in range(config.grader.members)]
+        self.members, self.graders = tuple(graders), nn.ModuleList(graders)
+        self.kept = (self.dense, self.decoder) if config.learn == "grader" else ()
+        for part in self.kept:
+            part.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode, but for what does not learn."""
+        super().train(mode)
+        for part in self.kept:
+            part.eval()
+        return self
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The detector's terms for structures, and the grader's on the reference boxes."""
+        """The detector's terms for structures, and the graders' on the reference boxes."""
         structures = [_of(targets) for targets in batch.targets]
-        found = super().losses(replace(batch, targets=tuple(_as_targets(each) for each in structures)))
+        wanted = replace(batch, targets=tuple(_as_targets(each) for each in structures))
+        found = {} if self.kept else super().losses(wanted)
         depths = batch.depths or (batch.images.shape[2],) * len(batch.images)
         ends = [depth * self.card.spacing[0] for depth in depths]
         seen = [_within(each.boxes, end) for each, end in zip(structures, ends, strict=True)]
         places = ordered(seen, self.card.caudal)
-        if not places.valid.any():
-            return found | self.grader.no_losses()
-        logits = self.grader(batch.images, places, torch.tensor(depths, device=batch.images.device))
-        return found | self.grader.losses(logits, places, structures)
+        own = torch.tensor(depths, device=batch.images.device)
+        terms = [_terms(grader, batch.images, places, own, structures) for grader in self.members]
+        return found | {name: torch.stack([each[name] for each in terms]).sum() for name in terms[0]}
 
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Detections]:
@@ -64,11 +76,20 @@ class GradedDetector(TwoStageDetr):
             empty = found.scores.new_empty(0, len(self.card.categories))
             return replace(kept, scores=empty, grades=found.scores.new_empty(0, len(self.card.grades)))
         places = ordered([kept.boxes], self.card.caudal, [kept.scores[:, 0] >= CERTAIN])
-        logits = self.grader(image, places, torch.tensor([image.shape[2]], device=image.device))[0]
-        lesion, grades = self.grader.graded(logits)
+        own = torch.tensor([image.shape[2]], device=image.device)
+        told = [grader.graded(grader(image, places, own)[0]) for grader in self.members]
+        lesion, grades = (torch.stack(part).mean(0) for part in zip(*told, strict=True))
         ranked = kept.select(places.rows[0])
         structure = (ranked.scores / SURE).clamp(max=1) ** _FALL
         return replace(ranked, scores=lesion * structure, grades=grades)
+
+
+def _terms(
+    grader: DiscGrader, images: Tensor, places: Places, depths: Tensor, structures: list[Structures]
+) -> dict[str, Tensor]:
+    if not places.valid.any():
+        return grader.no_losses()
+    return grader.losses(grader(images, places, depths), places, structures)
 
 
 def _of(targets: Targets) -> Structures:
