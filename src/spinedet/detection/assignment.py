@@ -1,4 +1,4 @@
-"""Which prediction answers for which lesion: one-to-one for the decoder, one-to-many for the dense stage."""
+"""Assignment of predictions to lesions: one-to-one for the decoder, one-to-many for the dense stage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COST_CLASS, COST_L1, COST_GIOU = 2.0, 1.0, 2.0
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Indices of predictions and of the lesions they answer for, two (m,) int64 tensors."""
+    """Indices of predictions and of the lesions that they are matched to, two (m,) int64 tensors."""
 
     prediction: Tensor
     target: Tensor
@@ -32,8 +32,11 @@ def hungarian(boxes: Tensor, logits: Tensor, targets: Targets) -> list[Match]:
     device = boxes.device
     if not len(targets.boxes):
         return [Match(*(torch.empty(0, dtype=torch.long, device=device) for _ in range(2))) for _ in boxes]
-    chance = logits.float().sigmoid()[..., targets.labels]
-    cost_class = 0.25 * (1 - chance) ** 2 * -(chance + 1e-8).log() - 0.75 * chance**2 * -(1 - chance + 1e-8).log()
+    probability = logits.float().sigmoid()[..., targets.labels]
+    cost_class = (
+        0.25 * (1 - probability) ** 2 * -(probability + 1e-8).log()
+        - 0.75 * probability**2 * -(1 - probability + 1e-8).log()
+    )
     distance = (boxes[..., None, :] - targets.boxes) / targets.boxes[:, 3:].repeat(1, 2)
     overlap = giou(boxes[..., None, :], targets.boxes)
     cost = COST_CLASS * cost_class + COST_L1 * distance.abs().mean(-1) - COST_GIOU * overlap
@@ -45,8 +48,8 @@ def hungarian(boxes: Tensor, logits: Tensor, targets: Targets) -> list[Match]:
 def nearest_tokens(positions: Tensor, targets: Targets, count: int) -> Match:
     """One-to-many: the `count` tokens nearest to each lesion, distance measured in units of the lesion's size.
 
-    A token claimed by two lesions goes to the nearer. Tokens outside the lesion count only while it holds fewer than
-    `count`; at least one token always answers.
+    A token near two lesions is assigned to the nearer one. Only tokens inside the lesion are assigned to it, and the
+    nearest one in any case.
 
     Args:
         positions: (t, 3) mm. targets: n certain lesions; n may be 0.

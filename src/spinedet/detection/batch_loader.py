@@ -1,4 +1,4 @@
-"""Batches for a training, made ahead of it by processes of their own where an accelerator would wait for them."""
+"""Training batches, prefetched by worker processes where an accelerator would wait for them."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ from spinedet.training.samplers import PlaneTurns
 
 # With more, what they hold ready outgrows the shared memory that a container has by default.
 MOST_WORKERS = 8
-# Batches asked for ahead of the training, for each worker: one that it makes and one that waits.
+# Batches requested ahead for each worker: one that it makes and one that is ready.
 AHEAD = 2
 
-# The examples of one step, and what makes the batches of many steps.
+# The examples of one step, and a function that makes the batches of many steps.
 Step: TypeAlias = Sequence[ExampleRequest]
 BatchMaker: TypeAlias = Callable[[Iterator[Step]], Iterator[Batch]]
 
 
-def workers_for(asked: int | None, on_gpu: bool) -> int:
+def workers_for(requested: int | None, on_gpu: bool) -> int:
     """Processes that make the batches of one training process.
 
-    As many as asked; else none on a CPU, where they would take cores from the training itself, and on a GPU this
-    process's share of the cores less one.
+    By default none on a CPU, where they would take cores from the training itself, and on a GPU this process's share of
+    the cores less one.
     """
-    if asked is not None:
-        return asked
+    if requested is not None:
+        return requested
     share = len(os.sched_getaffinity(0)) // processes_here()
     return min(MOST_WORKERS, max(0, share - 1)) if on_gpu else 0
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingBatches:
-    """The batches of each epoch in the sampler's order: what Lightning needs of a loader.
+    """The batches of each epoch in the sampler's order: all that Lightning needs of a loader.
 
-    Where a training is, is counted in steps taken: what was made ahead and not used is made anew when it is resumed.
+    A position is counted in steps taken: batches that were prefetched and not used are made anew after a resume.
 
     Attributes:
-        pinned: whether images go to memory from which a GPU copies by itself.
+        pinned: whether images are put into page-locked memory.
     """
 
     scans: SeveralPlanes
@@ -77,7 +77,7 @@ class TrainingBatches:
 
 @contextmanager
 def batch_maker(workers: int, stop: StopSignal) -> Iterator[BatchMaker]:
-    """Makes batches with so many processes, or with none when their turn has come."""
+    """Makes batches with worker processes ahead of their use, or with none on demand."""
     if not workers:
         yield partial(map, _batch)
         return
@@ -91,10 +91,10 @@ def batch_maker(workers: int, stop: StopSignal) -> Iterator[BatchMaker]:
 
 @dataclass(frozen=True, eq=False)
 class Prefetcher:
-    """Batches made by a pool, so many of them ahead; what goes wrong or is warned of there is told here.
+    """Batches made by a pool, `most` of them ahead; its errors and warnings are raised here.
 
     Attributes:
-        stop: whether it is time to leave.
+        stop: whether the process was asked to stop.
     """
 
     pool: ProcessPoolExecutor
@@ -106,20 +106,20 @@ class Prefetcher:
 
         Raises:
             InputError: an image cannot be used any more.
-            BrokenProcessPool: a worker was killed, and nobody has asked to leave.
+            BrokenProcessPool: a worker was killed, and not by a request to stop.
         """
         waiting: deque[tuple[Step, Future[_Made]]] = deque()
         for step in steps:
-            waiting.append((step, self._asked(step)))
+            waiting.append((step, self._submitted(step)))
             if len(waiting) > self.most:
                 yield self._made(*waiting.popleft())
         for one in waiting:
             yield self._made(*one)
 
-    def _asked(self, step: Step) -> Future[_Made]:
+    def _submitted(self, step: Step) -> Future[_Made]:
         try:
             return self.pool.submit(_make, step)
-        except BrokenProcessPool as error:  # told when its turn has come: the batches before are good
+        except BrokenProcessPool as error:  # raised in its turn: the batches before are good
             lost: Future[_Made] = Future()
             lost.set_exception(error)
             return lost
@@ -130,23 +130,23 @@ class Prefetcher:
         except BrokenProcessPool:
             if not self.stop:
                 raise
-            return _batch(step)  # what asks all processes of a job to leave ends the workers before a step is saved
-        for message in made.warned:
+            return _batch(step)  # a signal to all processes of a job ends the workers before the step is saved
+        for message in made.warnings:
             warnings.warn(message, stacklevel=2)
         return made.batch
 
 
 class _Made(NamedTuple):
-    """A batch, and what was warned of."""
+    """A batch, and the warnings on the way."""
 
     batch: Batch
-    warned: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def _begin() -> None:
-    """Prepare a worker: one core, deaf to what the training process heeds, and gone when that is gone."""
+    """Prepare a worker: one thread, no reaction to signals that the training process handles, end with that."""
     torch.set_num_threads(1)
-    for number in {signal.SIGINT, *SIGNALS} - {signal.SIGTERM}:  # the pool ends it by that
+    for number in {signal.SIGINT, *SIGNALS} - {signal.SIGTERM}:  # the pool ends its workers with that one
         signal.signal(number, signal.SIG_IGN)
     end_with_parent()
 

@@ -20,7 +20,7 @@ TOLERANCE_MM = 5.0
 
 @dataclass(frozen=True)
 class SeriesFindings:
-    """One series of a study: where it lies, and what was found in it."""
+    """One series of a study, its grid and its findings."""
 
     series: str
     plane: Plane
@@ -28,62 +28,63 @@ class SeriesFindings:
     findings: tuple[Finding, ...]
 
     def covers(self, box: Box) -> bool:
-        """Whether the box lies within this series' block: of a disc cut in two, silence says nothing."""
+        """Whether the box lies within the imaged volume: that a disc cut in two is not found means nothing."""
         return inside(box, self.grid, TOLERANCE_MM)
 
     @property
-    def trust(self) -> Array:
-        """How finely R, A and S are sampled, (3,) per mm2: a plane knows little of what lies across its slices."""
+    def precision(self) -> Array:
+        """Precision of the series along R, A and S, (3,) per mm2: it is low across the slices."""
         spec = SPECS[self.plane]
         pitch = np.abs(spec.directions).T @ np.asarray(spec.spacing)
         return np.asarray(1 / pitch**2)
 
 
 @dataclass(frozen=True)
-class _Mark:
+class _Source:
     home: SeriesFindings
     finding: Finding
 
 
 def fuse(study: Sequence[SeriesFindings]) -> tuple[FusedFinding, ...]:
-    """Findings of one category that overlap across series, as one each; the best scores choose their partners first."""
-    waiting = sorted(
-        (_Mark(home, finding) for home in study for finding in home.findings), key=lambda mark: -mark.finding.score
+    """Findings of one category that overlap across series, as one each, matched in the order of their scores."""
+    remaining = sorted(
+        (_Source(home, finding) for home in study for finding in home.findings),
+        key=lambda source: -source.finding.score,
     )
     fused = []
-    while waiting:
-        first = waiting[0]
-        group = [first, *_partners(first, waiting)]
-        waiting = [mark for mark in waiting if not any(mark is member for member in group)]
+    while remaining:
+        first = remaining[0]
+        group = [first, *_matches(first, remaining)]
+        remaining = [source for source in remaining if not any(source is member for member in group)]
         fused.append(_fused(group, study))
     return tuple(sorted(fused, key=lambda each: -each.score))
 
 
-def _partners(first: _Mark, waiting: Sequence[_Mark]) -> list[_Mark]:
-    """Of every other series the finding that overlaps most, if it does so enough."""
-    others = [m for m in waiting if m.home is not first.home and m.finding.category == first.finding.category]
-    overlap = iou([first.finding.box], [mark.finding.box for mark in others])[0]
-    best: dict[str, tuple[float, _Mark]] = {}
-    for value, mark in zip(overlap.tolist(), others, strict=True):
-        if value >= SAME and value > best.get(mark.home.series, (0.0, mark))[0]:
-            best[mark.home.series] = (value, mark)
-    return [mark for _, mark in best.values()]
+def _matches(first: _Source, remaining: Sequence[_Source]) -> list[_Source]:
+    """Of every other series the finding with the largest overlap, if that is at least `SAME`."""
+    others = [m for m in remaining if m.home is not first.home and m.finding.category == first.finding.category]
+    overlap = iou([first.finding.box], [source.finding.box for source in others])[0]
+    best: dict[str, tuple[float, _Source]] = {}
+    for value, source in zip(overlap.tolist(), others, strict=True):
+        if value >= SAME and value > best.get(source.home.series, (0.0, source))[0]:
+            best[source.home.series] = (value, source)
+    return [source for _, source in best.values()]
 
 
-def _fused(group: Sequence[_Mark], study: Sequence[SeriesFindings]) -> FusedFinding:
+def _fused(group: Sequence[_Source], study: Sequence[SeriesFindings]) -> FusedFinding:
     best = group[0].finding
-    low, high = bounds([mark.finding.box for mark in group])
-    weight = np.array([mark.home.trust * max(mark.finding.score, 1e-6) for mark in group])
+    low, high = bounds([source.finding.box for source in group])
+    weight = np.array([source.home.precision * max(source.finding.score, 1e-6) for source in group])
     low, high = ((limits * weight).sum(0) / weight.sum(0) for limits in (low, high))
-    seen = {mark.home.series for mark in group}
+    seen = {source.home.series for source in group}
     covered = len(seen | {home.series for home in study if home.covers(best.box)})
     return FusedFinding(
         category=best.category,
-        score=sum(mark.finding.score for mark in group) / covered,
-        level=next((mark.finding.level for mark in group if mark.finding.level), None),
+        score=sum(source.finding.score for source in group) / covered,
+        level=next((source.finding.level for source in group if source.finding.level), None),
         box=Box(center=_triple((low + high) / 2), size=_triple(high - low)),
-        series=tuple(mark.home.series for mark in group),
-        scores=tuple(mark.finding.score for mark in group),
+        series=tuple(source.home.series for source in group),
+        scores=tuple(source.finding.score for source in group),
         covered=covered,
     )
 

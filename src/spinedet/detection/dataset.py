@@ -48,7 +48,7 @@ Progress = Callable[[int, int], None]
 
 
 def no_progress(done: int, total: int) -> None:
-    """Progress that nobody watches."""
+    """Progress that is not shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,7 +292,7 @@ def _cut_structures(structures: Structures, kept: Tensor, boxes: Tensor, ignore:
 
 @dataclass(frozen=True, eq=False)
 class ExampleRequest:
-    """All that it takes to make one training example, also in another process."""
+    """All that is needed to make one training example, also in another process."""
 
     scan: Scan
     categories: Sequence[str]
@@ -318,7 +318,7 @@ class TrainingScans:
         return len(self.scans)
 
     def request(self, draw: Draw) -> ExampleRequest:
-        """What is drawn."""
+        """The example of this draw."""
         return ExampleRequest(self.scans[draw.index], self.categories, self.augmented, draw)
 
 
@@ -332,7 +332,7 @@ class SeveralPlanes:
         return sum(map(len, self.planes))
 
     def request(self, draw: Draw) -> ExampleRequest:
-        """What is drawn, as its own plane numbers it."""
+        """The example of this draw, which counts the scans of all planes."""
         index = draw.index
         for scans in self.planes:
             if index < len(scans):

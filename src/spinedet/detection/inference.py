@@ -1,4 +1,4 @@
-"""Running a stored model over studies: read, detect, report, and go on when one cannot be read."""
+"""Inference of a stored model on volumes and studies."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from spinedet.imaging.volume import Volume
 
 @dataclass(frozen=True)
 class CohortFindings:
-    """Findings of every study that was read, and why the others were not."""
+    """Findings of every study that was read, and the reason for each that was not."""
 
     studies: tuple[StudyFindings, ...]
     skipped: dict[str, str]
 
 
 def as_ensemble(models: Sequence[Model]) -> Model:
-    """The first model, whose detectors answer together with those of the others.
+    """The first model, its detectors joined by those of the others.
 
     Raises:
         InputError: the models find other things, in other planes, or at another spacing.
@@ -36,7 +36,7 @@ def as_ensemble(models: Sequence[Model]) -> Model:
     first, *others = models
     facts = [{p: (d.card.categories, d.card.spacing) for p, d in model.detectors.items()} for model in models]
     if any(each != facts[0] for each in facts):
-        raise InputError("models that answer together need the same planes, categories and working spacing")
+        raise InputError("models of an ensemble need the same planes, categories and working spacing")
     joined = {
         plane: replace(detector, others=tuple(other.detectors[plane].network for other in others))
         for plane, detector in first.detectors.items()
@@ -72,21 +72,21 @@ def detect_studies(
     progress: Progress = no_progress,
 ) -> CohortFindings:
     """Findings in every T2 series of the model's planes; a study that cannot be read is skipped whole."""
-    answered: list[StudyFindings] = []
+    read: list[StudyFindings] = []
     skipped: dict[str, str] = {}
-    for done, (study, answer) in enumerate(detect_each(model, studies, min_score, workers), start=1):
-        if isinstance(answer, str):
-            skipped[study.id] = answer
+    for done, (study, found) in enumerate(detect_each(model, studies, min_score, workers), start=1):
+        if isinstance(found, str):
+            skipped[study.id] = found
         else:
-            answered.append(answer)
+            read.append(found)
         progress(done, len(studies))
-    return CohortFindings(tuple(answered), skipped)
+    return CohortFindings(tuple(read), skipped)
 
 
 def detect_each(
     model: Model, studies: Sequence[Study], min_score: float, workers: int
 ) -> Iterator[tuple[Study, StudyFindings | str]]:
-    """Each study with its findings, or with why it cannot be read."""
+    """Each study with its findings, or with the reason why it cannot be read."""
     for study, volumes in _read_ahead(model, studies, workers):
         if isinstance(volumes, str):
             yield study, volumes
@@ -99,7 +99,7 @@ Volumes = dict[tuple[Plane, str], Volume]
 
 
 def _read_ahead(model: Model, studies: Sequence[Study], workers: int) -> Iterator[tuple[Study, Volumes | str]]:
-    """Studies with their prepared volumes, or with why they cannot be read; a few are read while one is looked at."""
+    """Studies with their prepared volumes, or with the reason why they cannot be read; some are read ahead."""
     ahead = max(2, workers)
     with ThreadPoolExecutor(ahead) as pool:
         waiting = [pool.submit(_read, model, study) for study in studies[:ahead]]

@@ -37,12 +37,12 @@ class DetectionModule(pl.LightningModule):
         """The sum of the detector's named losses."""
         losses = self.detector.losses(batch)
         total = torch.stack(list(losses.values())).sum()
-        told = {f"train/{name}": value.detach() for name, value in losses.items()} | {"loss": total.detach()}
-        self.log_dict(told, batch_size=len(batch.images), sync_dist=True)
+        logged = {f"train/{name}": value.detach() for name, value in losses.items()} | {"loss": total.detach()}
+        self.log_dict(logged, batch_size=len(batch.images), sync_dist=True)
         return total
 
     def validation_step(self, batch: Batch, index: int) -> dict[str, list[Detections]]:
-        """What is found; `TuningScore` scores it. (Lightning passes on any mapping, whatever its stub says.)"""
+        """Detections; `TuningScore` scores it. (Lightning passes on any mapping, whatever its stub says.)"""
         return {"detections": self.detector.predict(batch)}
 
     def configure_optimizers(self) -> Any:

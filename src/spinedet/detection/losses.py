@@ -33,7 +33,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class MatchedPredictions:
-    """One scan's predictions, its lesions, and which of the former answers for which of the latter."""
+    """One scan's predictions and lesions, and which prediction is matched to which lesion."""
 
     prediction: Prediction
     targets: Targets
@@ -43,7 +43,7 @@ class MatchedPredictions:
 def match_decoder_layers(
     boxes: Tensor, logits: Tensor, targets: Sequence[Targets]
 ) -> dict[str, list[MatchedPredictions]]:
-    """What each decoder layer says of each scan, one prediction answering for each lesion.
+    """Each decoder layer's predictions for each scan, one of them matched to each lesion.
 
     Args:
         boxes: (layers, scans, q, 6) mm. logits: (layers, scans, q, categories).
@@ -59,24 +59,24 @@ def match_decoder_layers(
 
 
 def batch_losses(
-    answers: Mapping[str, Sequence[MatchedPredictions]], least_quality: float = LEAST_QUALITY
+    matched: Mapping[str, Sequence[MatchedPredictions]], least_quality: float = LEAST_QUALITY
 ) -> dict[str, Tensor]:
     """Class, L1 and GIoU terms of each part, `part/term`, per matched prediction; weights are applied.
 
-    A part that grades has a term `severity` too, see `severity_term`.
+    A part with grades has a term `severity` too, see `severity_term`.
 
-    All parts (layers, kinds of queries) and scans are worked out in one go: what takes time is not the arithmetic but
-    the number of small operations. A scan without lesions still teaches: its class term pushes every prediction down.
+    All parts (layers, kinds of queries) and scans are computed at once: the number of small operations takes the time,
+    not the arithmetic. A scan without lesions has a class term too, which lowers every score.
 
     Args:
-        answers: of each part, one for each scan of the batch.
-        least_quality: a positive is asked for a score of its box's IoU, but for no less than this; with 1, for 1.
+        matched: for each part, one for each scan of the batch.
+        least_quality: a positive's target score is its box's IoU, but at least this; with 1 it is 1.
     """
-    summed = _terms(list(answers.values()), least_quality)
+    summed = _terms(list(matched.values()), least_quality)
     losses: dict[str, Tensor] = {}
-    for (name, part), terms in zip(answers.items(), summed, strict=True):
-        matched = mean_over_processes(_matched(part))  # sharing a batch out must not change a weight
-        total = terms / max(matched, 1 / world_size())
+    for (name, part), terms in zip(matched.items(), summed, strict=True):
+        count = mean_over_processes(_count(part))  # sharing a batch out must not change a weight
+        total = terms / max(count, 1 / world_size())
         losses |= {f"{name}/{term}": value for term, value in zip(TERMS, total, strict=True)}
         if part[0].prediction.severity is not None:
             losses[f"{name}/severity"] = severity_term(part)
@@ -86,10 +86,10 @@ def batch_losses(
 def severity_term(part: Sequence[MatchedPredictions]) -> Tensor:
     """Cross-entropy of being above each grade, a mean over the matched predictions whose lesion's grade is known.
 
-    A grade between two whole ones asks for its share of the chance in between; one beyond the highest is the highest.
+    A grade between two integers sets its fraction as the probability in between; grades are clipped to the highest.
     """
-    said = [a.prediction.severity[a.match.prediction] for a in part if a.prediction.severity is not None]
-    logits, grade = torch.cat(said), torch.cat([a.targets.certain.severity[a.match.target] for a in part])
+    predicted = [a.prediction.severity[a.match.prediction] for a in part if a.prediction.severity is not None]
+    logits, grade = torch.cat(predicted), torch.cat([a.targets.certain.severity[a.match.target] for a in part])
     known = ~grade.isnan()
     above = (grade.nan_to_num()[:, None] - torch.arange(logits.shape[1], device=grade.device)).clamp(0, 1)
     terms = F.binary_cross_entropy_with_logits(logits, above, reduction="none").sum(1)
@@ -97,7 +97,7 @@ def severity_term(part: Sequence[MatchedPredictions]) -> Tensor:
     return WEIGHT_SEVERITY * (terms * known).sum() / max(count, 1 / world_size())
 
 
-def _matched(part: Sequence[MatchedPredictions]) -> int:
+def _count(part: Sequence[MatchedPredictions]) -> int:
     return sum(len(answer.match.target) for answer in part)
 
 
@@ -105,18 +105,20 @@ def _terms(parts: Sequence[Sequence[MatchedPredictions]], least_quality: float) 
     """Class, L1 and GIoU terms of each part, (parts, 3), summed over its predictions."""
     answers = [answer for part in parts for answer in part]
     boxes = torch.cat([a.prediction.boxes[a.match.prediction] for a in answers]).float()
-    wanted = torch.cat([a.targets.certain.boxes[a.match.target] for a in answers])
-    quality = iou(boxes.detach(), wanted).clamp_min(least_quality)
-    doubt = torch.split(_doubt(answers, quality), [sum(len(a.prediction.logits) for a in part) for part in parts])
-    relative = (boxes - wanted) / wanted[:, 3:].repeat(1, 2)
+    reference = torch.cat([a.targets.certain.boxes[a.match.target] for a in answers])
+    quality = iou(boxes.detach(), reference).clamp_min(least_quality)
+    classes = torch.split(
+        _class_terms(answers, quality), [sum(len(a.prediction.logits) for a in part) for part in parts]
+    )
+    relative = (boxes - reference) / reference[:, 3:].repeat(1, 2)
     distance = F.smooth_l1_loss(relative, torch.zeros_like(relative), beta=0.1, reduction="none").sum(1)
-    apart = torch.stack([WEIGHT_L1 * distance, WEIGHT_GIOU * (1 - giou(boxes, wanted))], dim=1)
-    placed = torch.split(apart, [_matched(part) for part in parts])
-    return torch.stack([torch.cat([d.sum()[None], p.sum(0)]) for d, p in zip(doubt, placed, strict=True)])
+    terms = torch.stack([WEIGHT_L1 * distance, WEIGHT_GIOU * (1 - giou(boxes, reference))], dim=1)
+    placed = torch.split(terms, [_count(part) for part in parts])
+    return torch.stack([torch.cat([d.sum()[None], p.sum(0)]) for d, p in zip(classes, placed, strict=True)])
 
 
-def _doubt(answers: Sequence[MatchedPredictions], quality: Tensor) -> Tensor:
-    """The class term of each prediction, (predictions,); `quality` is asked of those that are matched, in order."""
+def _class_terms(answers: Sequence[MatchedPredictions], quality: Tensor) -> Tensor:
+    """The class term of each prediction, (predictions,); `quality` is the target of the matched ones, in order."""
     logits = torch.cat([a.prediction.logits for a in answers]).float()
     truth, counted = torch.zeros_like(logits), torch.ones_like(logits[:, 0])
     rows, labels, first = [], [], 0
@@ -125,7 +127,7 @@ def _doubt(answers: Sequence[MatchedPredictions], quality: Tensor) -> Tensor:
         labels.append(answer.targets.certain.labels[answer.match.target])
         end = first + len(answer.prediction.logits)
         if answer.targets.ignore.any():
-            counted[first:end] -= _excused(answer).float()
+            counted[first:end] -= _ignored(answer).float()
         first = end
     truth[torch.cat(rows), torch.cat(labels)] = quality
     return WEIGHT_CLASS * counted * varifocal(logits, truth).sum(1)
@@ -137,10 +139,10 @@ def varifocal(logits: Tensor, truth: Tensor) -> Tensor:
     return weight * F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
 
 
-def _excused(answer: MatchedPredictions) -> Tensor:
-    """Unmatched predictions whose centre lies in an ignored lesion: neither right nor wrong, (q,) bool."""
-    ignored = answer.targets.boxes[answer.targets.ignore]
-    away = (answer.prediction.boxes.detach()[:, None, :3] - ignored[None, :, :3]).abs() / (ignored[None, :, 3:] / 2)
-    excused = (away.amax(-1) <= 1).any(1)
-    excused[answer.match.prediction] = False
-    return excused
+def _ignored(matched: MatchedPredictions) -> Tensor:
+    """Unmatched predictions whose centre lies in an ignored lesion: neither true nor false positives, (q,) bool."""
+    ignored = matched.targets.boxes[matched.targets.ignore]
+    offset = (matched.prediction.boxes.detach()[:, None, :3] - ignored[None, :, :3]).abs() / (ignored[None, :, 3:] / 2)
+    inside = (offset.amax(-1) <= 1).any(1)
+    inside[matched.match.prediction] = False
+    return inside

@@ -65,7 +65,7 @@ def save_model(folder: Path, model: Model) -> None:
 
 
 def load_model(folder: Path) -> Model:
-    """Rebuild a saved model on the CPU, ready to detect; no pickle is read.
+    """Rebuild a saved model on the CPU, ready for inference; no pickle is read.
 
     Raises:
         InputError: a file is missing, damaged or of another version.

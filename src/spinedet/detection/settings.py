@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from spinedet.core.errors import InputError
 
-# A positive's class target is its box's IoU, but not less than this, so that a first bad box still says "here".
+# A positive's target score is its box's IoU, but at least this, so that a first inaccurate box still counts.
 LEAST_QUALITY = 0.2
 
 
@@ -18,7 +18,7 @@ LEVELS = ("detail", "fine", "coarse")
 NEGATIVES = ("hard", "focal")
 
 
-# Scans a step where nobody asks for more: small steps learn most from few scans and little time.
+# Scans a step by default: small steps learn most from few scans and little time.
 FEW_SCANS = 2
 
 
@@ -31,8 +31,8 @@ class DenseConfig:
         channels, heads: of the encoder layer.
         queries: most boxes of a scan.
         overlap: IoU above which two proposals are one.
-        positives: tokens that answer for one lesion.
-        least_quality: a hit is asked for a score of its box's IoU, but no less than this.
+        positives: tokens that are matched to one lesion.
+        least_quality: a positive's target score is its box's IoU, but at least this.
         severity: the highest grade of lesions' `attributes.severity`, which is learned too; 0 learns none.
     """
 
@@ -56,12 +56,12 @@ class TwoStageDetrConfig(DenseConfig):
     """Sizes of the set-prediction detector, and a switch for each part that an ablation takes away.
 
     Attributes:
-        queries: boxes that the decoder settles; a few times the lesions a scan can have.
+        queries: boxes that the decoder refines; a few times the lesions a scan can have.
         overlap: IoU above which two proposals are one query; with 1 every proposal may be a query.
-        positives: tokens of the dense stage that answer for one lesion; 1 turns one-to-many supervision off.
-        denoising: jittered copies of each lesion that the decoder learns to repair; 0 turns it off.
+        positives: tokens of the dense stage that are matched to one lesion; 1 turns one-to-many supervision off.
+        denoising: jittered copies of each lesion that the decoder learns to denoise; 0 turns it off.
         auxiliary: weight of the losses of all decoder layers but the last; 0 leaves the last layer's.
-        least_quality: a hit is asked for a score of its box's IoU, but no less than this; 1 turns IoU-awareness off.
+        least_quality: a positive's target score is its box's IoU, but at least this; 1 turns IoU-awareness off.
         apart: the decoder learns from the features of the dense stage without changing them; the dense stage learns
             more from its own losses alone (measured).
     """
@@ -80,8 +80,8 @@ class GraderConfig:
     Attributes:
         width: channels of its first stage. channels, heads: of the attention among structures.
         layers: of that attention; 0 grades each structure by itself, without its place in the order.
-        dropout: in the attention and before the answers.
-        members: graders that learn side by side from other beginnings and answer with their mean.
+        dropout: in the attention and before the outputs.
+        members: graders that are trained side by side from different initial weights; their mean is the output.
     """
 
     width: int = 24

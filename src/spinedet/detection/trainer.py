@@ -62,10 +62,10 @@ class PlanePlan:
     """All that one plane's training needs.
 
     Attributes:
-        train, tune: prepared scans. score: how well the tuning scans' detections are, in their order.
-        folder: for checkpoints. start: the checkpoint to go on from. stop: whether it is time to leave.
-        initial: whose weights are the start.
-        tell: is told how far training is.
+        train, tune: prepared scans. score: F1 of the detections in the tuning scans, in their order.
+        folder: for checkpoints. start: the checkpoint to resume from. stop: whether the process was asked to stop.
+        initial: the detector whose weights are the start.
+        on_progress: called about twice a second.
     """
 
     spec: PlaneSpec
@@ -79,7 +79,7 @@ class PlanePlan:
     stop: StopSignal = field(default_factory=StopSignal)
     loggers: Sequence[Logger] = ()
     initial: PlaneDetector | None = None
-    tell: Callable[[TrainingProgress], None] = lambda pulse: None
+    on_progress: Callable[[TrainingProgress], None] = lambda progress: None
 
 
 @dataclass(frozen=True)
@@ -99,59 +99,59 @@ def train_plane(plan: PlanePlan, settings: Settings) -> PlaneDetector:
 
 
 def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneDetector]:
-    """Train one network for the planes of all plans, or go on from their checkpoint.
+    """Train one network for the planes of all plans, or resume from their checkpoint.
 
-    This is one of the processes of a training when there are several.
+    Where several processes train together, each of them calls this.
 
     Args:
         plans: alike but for their planes, scans, scores and initial weights.
 
     Raises:
-        InputError: there is no training scan with a lesion, or one with a severity that the model does not know, the
+        InputError: there is no training scan with a lesion, a lesion's severity is beyond the model's, the
             scans of a step cannot be shared evenly among the processes, a loss is not finite, an image was changed, or
             the disk is full.
-        Preempted: the process was asked to leave, and left a checkpoint.
+        Preempted: the process was asked to stop, and wrote a checkpoint.
         BrokenProcessPool: a process that made batches was killed.
     """
-    _quiet()
+    _silence_advice()
     plan = plans[0]
     _refuse_other_grades([scan for each in plans for scan in each.train], settings.model)
     pl.seed_everything(plan.seed, verbose=False)
     graded = isinstance(settings.model, GradedConfig)
     cards = [model_card_for(each, graded=graded) for each in plans]
-    learner = _joined([_begun(each, settings, card) for each, card in zip(plans, cards, strict=True)], plans)
-    module = DetectionModule(learner, settings.recipe)
+    network = _combined([_initialised(each, settings, card) for each, card in zip(plans, cards, strict=True)], plans)
+    module = DetectionModule(network, settings.recipe)
     share = batch_share_for(min(plans, key=lambda each: len(each.train)), settings.recipe)
     sampler = PlaneTurns([len(each.train) for each in plans], plan.seed, share, _position(plan))
     average = RampedEma(settings.recipe.ema)
     trainer = _trainer(plan, settings, [average, *_callbacks(plans, settings.trainer, sampler)])
     on_gpu = trainer.strategy.root_device.type == "cuda"
     if world_size() > 1:
-        share_batch_norm(learner, on_gpu=on_gpu)
+        share_batch_norm(network, on_gpu=on_gpu)
     path = plan.start.path if plan.start else None
     scans = SeveralPlanes([_training_scans(each, settings) for each in plans])
     with batch_maker(workers_for(settings.trainer.loader_workers, on_gpu), plan.stop) as made:
         batches = TrainingBatches(scans, sampler, made, pinned=on_gpu)
         trainer.fit(module, batches, _tuning_loader(plans), ckpt_path=path, weights_only=True)
     networks = [build(settings.model, card) for card in cards]
-    _joined(networks, plans).load_state_dict(average.averaged())
+    _combined(networks, plans).load_state_dict(average.averaged())
     finished = zip(cards, networks, strict=True)
     return [PlaneDetector(settings.model, card, network.eval()) for card, network in finished]
 
 
 def _refuse_other_grades(scans: Sequence[Scan], model: ModelConfig) -> None:
-    """Where grades are learned, every lesion that counts says one of them or nothing."""
+    """Where grades are learned, a lesion's severity must be one of them or unknown."""
     highest = model.severity if isinstance(model, DenseConfig) else 0
     for study, lesion in ((scan.study, one) for scan in scans if highest for one in scan.lesions if not one.ignore):
-        told = lesion.attributes.get("severity")
-        if told is not None and not 0 <= lesion.severity <= highest:
+        stated = lesion.attributes.get("severity")
+        if stated is not None and not 0 <= lesion.severity <= highest:
             raise InputError(
-                f"study {study!r}, lesion {lesion.id!r}, attributes.severity: {told!r} is no grade from 0 to "
+                f"study {study!r}, lesion {lesion.id!r}, attributes.severity: {stated!r} is no grade from 0 to "
                 f"{highest}; correct the manifest, set model.severity to the highest grade, or leave it out"
             )
 
 
-def _begun(plan: PlanePlan, settings: Settings, card: ModelCard) -> Detector:
+def _initialised(plan: PlanePlan, settings: Settings, card: ModelCard) -> Detector:
     """The network with the weights that it starts from."""
     network = build(settings.model, card)
     if settings.recipe.backbone is not None:
@@ -162,8 +162,8 @@ def _begun(plan: PlanePlan, settings: Settings, card: ModelCard) -> Detector:
     return network
 
 
-def _joined(networks: Sequence[Detector], plans: Sequence[PlanePlan]) -> TrainableModel:
-    """What the networks are trained as: one of them as itself, several with the weights of the first."""
+def _combined(networks: Sequence[Detector], plans: Sequence[PlanePlan]) -> TrainableModel:
+    """What is trained: one network itself, several with the weights of the first."""
     if len(networks) == 1:
         return networks[0]
     return SharedDetector({plan.spec.plane: network for plan, network in zip(plans, networks, strict=True)})
@@ -175,11 +175,11 @@ def batch_share_for(plan: PlanePlan, recipe: RecipeConfig) -> Share:
     Raises:
         InputError: they cannot be shared evenly.
     """
-    asked = recipe.scans_a_step(world_size())
-    batch = min(asked, len(plan.train))
+    requested = recipe.scans_a_step(world_size())
+    batch = min(requested, len(plan.train))
     if batch % world_size():
         raise InputError(
-            f"{batch} scans a step (recipe.batch={asked}, {len(plan.train)} training scans) cannot be shared "
+            f"{batch} scans a step (recipe.batch={requested}, {len(plan.train)} training scans) cannot be shared "
             f"evenly among {world_size()} processes; set recipe.batch to a multiple of it, or use fewer devices"
         )
     return Share(batch, rank(), world_size())
@@ -191,7 +191,7 @@ def _position(plan: PlanePlan) -> Position:
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """Which of a network's tensors fit another's by name and shape, and which have to start anew.
+    """Which of a network's tensors are taken from another by name and shape, and which are initialised.
 
     Attributes:
         share: of all numbers in the network that are reused.
@@ -203,7 +203,7 @@ class Reuse:
 
 
 def reusable_weights(network: nn.Module, source: nn.Module) -> Reuse:
-    """What `network` can take over from `source`."""
+    """Which tensors of `source` fit `network`."""
     own, theirs = network.state_dict(), source.state_dict()
     fits = {name: name in theirs and theirs[name].shape == tensor.shape for name, tensor in own.items()}
     numbers = sum(own[name].numel() for name, fit in fits.items() if fit)
@@ -222,9 +222,9 @@ def copy_matching_weights(network: nn.Module, source: nn.Module) -> Reuse:
 
 
 def model_card_for(plan: PlanePlan, *, graded: bool = False) -> ModelCard:
-    """The facts about the training data that the network is built on.
+    """The facts about the training data that the network is built for.
 
-    Weights that are taken over answer relative to the sizes that they learned with, so those come along.
+    Copied weights regress boxes relative to the sizes that they were trained with, so those are kept.
 
     Args:
         graded: whether the network tells structures from lesions, where the training data do: sizes are then those of
@@ -286,7 +286,7 @@ def _callbacks(plans: Sequence[PlanePlan], config: TrainerConfig, sampler: Plane
         FiniteLoss(name),
         TuningScore(partial(_mean_score, plans), sum(len(each.tune) for each in plans)),
         LastCheckpoint(plan.folder, plan.stop, config.checkpoint_minutes),
-        ProgressReports(plan.tell),
+        ProgressReports(plan.on_progress),
     ]
 
 
@@ -333,8 +333,8 @@ def precision_for(config: TrainerConfig) -> Any:
     return "bf16-mixed" if fast else "32-true"
 
 
-def _quiet() -> None:
-    """Keep Lightning's advice on cores and loggers out of the user's sight; warnings of ours stay."""
+def _silence_advice() -> None:
+    """Hide Lightning's advice on cores and loggers; our own warnings stay."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     advice = ["does not have many workers", "number of training batches", "LeafSpec", "log_every_n"]
     # The sampler resumes, norms need no syncing, strides of 1 x 1 x 1 weights are as good, and the score is gathered.

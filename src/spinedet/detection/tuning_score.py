@@ -13,9 +13,9 @@ from spinedet.training.distributed import broadcast_from_first, gather, rank
 
 
 class TuningScore(Callback):
-    """Logs how well the averaged weights find the tuning lesions, after each validation.
+    """Logs the F1 of the averaged weights on the tuning split after each validation.
 
-    Each process detects in its own scans; the first one scores all of them, each once.
+    Each process predicts its own scans; the first one scores all of them, each once.
     """
 
     def __init__(self, score: Callable[[list[Detections]], float], scans: int) -> None:
@@ -29,7 +29,7 @@ class TuningScore(Callback):
     def on_validation_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: Any, **__: Any
     ) -> None:
-        """Keep what was found, in the order of the scans."""
+        """Keep the detections, in the order of the scans."""
         self.detections += outputs["detections"]
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -161,7 +161,7 @@ def _plan(job: Job, plane: Plane, prepared: Prepared, start: Saved | None, tell:
         start=start,
         stop=stop,
         initial=None if job.initial is None else source_of(job.initial, plane),
-        tell=tell,
+        on_progress=tell,
     )
 
 

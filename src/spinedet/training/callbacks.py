@@ -50,7 +50,10 @@ def _ramped(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int]
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves at the end of every epoch, every few minutes, and when the run is asked to leave, which it then does."""
+    """Saves at the end of every epoch, every few minutes, and before it stops a run that was asked to.
+
+    Lightning's `ModelCheckpoint` saves by metric, step or time at points of its own, without a position in the epoch,
+    and keeps no previous file; see docs/detector.md."""
 
     def __init__(self, folder: Path, stop: StopSignal, minutes: float) -> None:
         self.folder, self.stop, self.minutes = folder, stop, minutes
@@ -58,17 +61,17 @@ class LastCheckpoint(Checkpoint):
         self.position = Position()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take the signals that Lightning has just taken."""
+        """Install the signal handlers again, which Lightning has just replaced."""
         self.stop.listen()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
         """Within an epoch; its last step is followed by `on_train_epoch_end`."""
         if trainer.is_last_batch:
             return
-        asked = any_process(bool(self.stop))
-        if asked or any_process((time.monotonic() - self.saved) / 60 > self.minutes):
+        leave = any_process(bool(self.stop))
+        if leave or any_process((time.monotonic() - self.saved) / 60 > self.minutes):
             steps = trainer.fit_loop.epoch_loop.batch_idx + 1
-            self._save(trainer, Position(trainer.current_epoch, steps), asked)
+            self._save(trainer, Position(trainer.current_epoch, steps), leave)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """After the epoch's validation."""
@@ -77,7 +80,7 @@ class LastCheckpoint(Checkpoint):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Where in the data the training is; together with the seed it says which scans come next."""
+        """Position in the data; with the seed it determines which scans come next."""
         checkpoint["position"] = asdict(self.position)
 
     def _save(self, trainer: pl.Trainer, position: Position, leave: bool) -> None:
@@ -88,7 +91,7 @@ class LastCheckpoint(Checkpoint):
 
 
 class StepSeed(Callback):
-    """Makes a step's random numbers depend on seed, step and process alone: a resumed run draws the same."""
+    """Makes a step's random numbers depend on seed, step and process only: a resumed run draws the same."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -99,10 +102,10 @@ class StepSeed(Callback):
 
 
 class FiniteLoss(Callback):
-    """Ends a training whose loss is no number any more, before that reaches the weights.
+    """Ends a training whose loss is not finite, before it reaches the weights.
 
     Attributes:
-        name: tells the scans of a step by its epoch and number.
+        name: gives the names of the scans of a step.
     """
 
     def __init__(self, name: Callable[[Position], list[str]]) -> None:
@@ -125,7 +128,7 @@ class FiniteLoss(Callback):
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
-    """How far a training is: share of its budget, last loss, and the last F1 on the tuning split (NaN before one)."""
+    """Share of the training budget used, last loss, and last F1 on the tuning split (NaN before the first)."""
 
     share: float
     loss: float
@@ -133,22 +136,22 @@ class TrainingProgress:
 
 
 class ProgressReports(Callback):
-    """Tells how far training is, about twice a second."""
+    """Reports the progress of a training about twice a second."""
 
-    def __init__(self, tell: Callable[[TrainingProgress], None]) -> None:
-        self.tell = tell
+    def __init__(self, on_progress: Callable[[TrainingProgress], None]) -> None:
+        self.on_progress = on_progress
         self.last = 0.0
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
-        """After a step, unless it was told just now."""
+        """After a step, unless it was reported just now."""
         if time.monotonic() - self.last > 0.5:
             self.last = time.monotonic()
-            self._pulse(trainer, budget_used(trainer))
+            self._report(trainer, budget_used(trainer))
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The end, whichever limit came first."""
-        self._pulse(trainer, 1.0)
+        """The end, whichever limit was reached."""
+        self._report(trainer, 1.0)
 
-    def _pulse(self, trainer: pl.Trainer, share: float) -> None:
+    def _report(self, trainer: pl.Trainer, share: float) -> None:
         loss, f1 = (float(trainer.callback_metrics.get(name, math.nan)) for name in ("loss", "tuning_f1"))
-        self.tell(TrainingProgress(share, loss, f1))
+        self.on_progress(TrainingProgress(share, loss, f1))

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: written whole or not at all, and found again even when the last one is damaged."""
+"""Checkpoints on disk: written atomically, with the previous one kept in case the last is damaged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAST, BEFORE, NEXT = "last.ckpt", "previous.ckpt", "next.ckpt"
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where in the data a training is: full epochs behind it, and steps taken in the one that runs."""
+    """Position in the training data: epochs completed, and steps taken in the current one."""
 
     epoch: int = 0
     steps: int = 0
@@ -29,7 +29,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The checkpoint to go on from, and the newer ones that are damaged."""
+    """The checkpoint to resume from, and newer ones that are damaged."""
 
     path: Path
     position: Position
@@ -56,13 +56,13 @@ def newest_checkpoint(folder: Path) -> Saved | None:
 
 
 def _content(path: Path) -> dict[str, Any] | None:
-    """What the checkpoint holds, or None when a byte of it is wrong; no code in it is run."""
+    """Content of the checkpoint, or None when it is damaged; no code in it is run."""
     try:
         with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:  # torch writes a check sum for every part and does not look at it
+            if archive.testzip() is not None:  # torch writes checksums and does not verify them
                 return None
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception:  # a damaged file fails in as many ways as there are bytes
+    except Exception:  # a damaged file can raise anything
         return None
     return content if isinstance(content, dict) and "position" in content else None
 

@@ -1,4 +1,4 @@
-"""What the processes of one training tell each other; alone, each is told what it says."""
+"""Communication between the processes of one training; without others each gets its own value back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def processes_here() -> int:
 
 
 def mean_over_processes(value: float) -> float:
-    """The mean of what every process says."""
+    """The mean over all processes."""
     if world_size() == 1:
         return value
     total = torch.tensor(value, dtype=torch.float64)
@@ -41,33 +41,33 @@ def mean_over_processes(value: float) -> float:
 
 
 def any_process(flag: bool) -> bool:
-    """Whether one of the processes says so."""
+    """Whether it is true on any process."""
     return mean_over_processes(float(flag)) > 0
 
 
 def broadcast_from_first(value: float) -> float:
-    """What the first process says, for clocks that must not differ."""
+    """The value of the first process, for clocks that must not differ."""
     if world_size() == 1:
         return value
-    told = torch.tensor(value, dtype=torch.float64)
-    dist.broadcast(told, src=0)
-    return float(told)
+    shared = torch.tensor(value, dtype=torch.float64)
+    dist.broadcast(shared, src=0)
+    return float(shared)
 
 
 def gather(values: list[T]) -> list[T]:
-    """On the first process the values of all, dealt out like cards: item i came from process i modulo their number.
+    """On the first process the values of all in round-robin order: item i came from process i modulo their number.
 
     A process that had nothing to do may have padded its list; what is beyond the first shortfall is dropped by the
     caller, who knows how many there are. Other processes get an empty list.
     """
     if world_size() == 1:
         return values
-    hands: list[list[T] | None] | None = [None] * world_size() if rank() == 0 else None
-    dist.gather_object(values, hands, dst=0)
-    if hands is None:
+    parts: list[list[T] | None] | None = [None] * world_size() if rank() == 0 else None
+    dist.gather_object(values, parts, dst=0)
+    if parts is None:
         return []
-    rounds = max(len(hand or ()) for hand in hands)
-    return [hand[turn] for turn in range(rounds) for hand in hands if hand is not None and turn < len(hand)]
+    rounds = max(len(part or ()) for part in parts)
+    return [part[turn] for turn in range(rounds) for part in parts if part is not None and turn < len(part)]
 
 
 class _Sum(torch.autograd.Function):

@@ -1,4 +1,4 @@
-"""Being asked to leave: a signal is noted at once and heeded when the step that is running has ended."""
+"""Requests to stop: a signal is noted at once and obeyed after the current step."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)
 
 
 class Preempted(Exception):  # noqa: N818  # nothing went wrong
-    """A training stopped because its process was asked to leave; its state is on disk."""
+    """A training stopped because its process was asked to; its state is on disk."""
 
 
 class Flag(Protocol):
-    """What several processes share to tell each other: a `multiprocessing.Event`."""
+    """An event that several processes share, such as a `multiprocessing.Event`."""
 
     def is_set(self) -> bool:
-        """Whether another process was asked."""
+        """Whether another process was asked to stop."""
 
 
 class StopSignal:
-    """Whether this process, or with `flag` another one of the same run, was asked to leave."""
+    """Whether this process, or with `flag` another one of the same run, was asked to stop."""
 
     def __init__(self, flag: Flag | None = None) -> None:
         self.flag = flag
@@ -36,7 +36,7 @@ class StopSignal:
         return self.signal is not None or (self.flag is not None and self.flag.is_set())
 
     def listen(self) -> None:
-        """Note signals from now on; where somebody else has taken the handlers over, take them back."""
+        """Handle signals from now on, also where others have replaced the handlers."""
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 before = signal.signal(number, self._note)
@@ -54,7 +54,7 @@ class StopSignal:
 
 @contextmanager
 def listening_for_signals() -> Iterator[StopSignal]:
-    """Note signals inside; a training that stopped for one hands it on to whoever handled it before.
+    """Note signals inside; one that stopped a training is raised again for the handler before.
 
     So a shell sees a process that ended by that signal, and submitit requeues its job.
     """

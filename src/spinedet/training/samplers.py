@@ -1,4 +1,4 @@
-"""Which scans a training step sees: an order fixed by seed and epoch, shared out among processes."""
+"""The scans of every training step: an order fixed by seed and epoch, divided among processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The part of every step's scans that a process takes: `batch` scans a step, over `size` processes."""
+    """A process's part of every step: `batch` scans a step are divided among `size` processes."""
 
     batch: int
     rank: int = 0
@@ -30,7 +30,7 @@ class Share:
 
     @property
     def own(self) -> int:
-        """Scans that the process itself sees at a step."""
+        """Scans of this process in a step."""
         return self.batch // self.size
 
 

@@ -20,7 +20,7 @@ def rate(progress: float, warmup: float) -> float:
 
 
 def budget_used(trainer: pl.Trainer) -> float:
-    """The share of the training budget that is used up, by steps or by time, whichever is further."""
+    """The share of the training budget that is used, by steps or by time, whichever is larger."""
     steps = trainer.estimated_stepping_batches
     shares = [trainer.global_step / steps if math.isfinite(steps) else 0.0]
     for timer in trainer.callbacks:  # type: ignore[attr-defined]  # Lightning adds `callbacks` through a connector

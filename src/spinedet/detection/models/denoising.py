@@ -1,4 +1,4 @@
-"""Jittered copies of the reference boxes that a decoder learns to repair (DN-DETR, Li et al., CVPR 2022)."""
+"""Jittered copies of the reference boxes that a decoder learns to denoise (DN-DETR, Li et al., CVPR 2022)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def jitter(targets: tuple[Targets, ...], groups: int) -> Jittered:
 
 
 def attention_mask(queries: int, jittered: Jittered) -> Tensor | None:
-    """(q, q) bool, True where query may not see query: nobody sees a copy but the copies of its own group."""
+    """(q, q) bool, True where query may not see query: a copy is seen only by the copies of its own group."""
     copies = jittered.boxes.shape[1]
     if not copies:
         return None

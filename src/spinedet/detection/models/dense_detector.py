@@ -40,7 +40,7 @@ class Tokens(NamedTuple):
         return self._replace(features=self.features.detach(), detail=detail)
 
     def grades(self, scan: int, boxes: Tensor, count: int) -> Tensor | None:
-        """Expected grades (n,) of one scan's boxes (n, 6) mm, from the `count` tokens that answer for such a lesion."""
+        """Expected grades (n,) of one scan's boxes (n, 6) mm, from the `count` tokens nearest to each."""
         if self.severity is None:
             return None
         away = (self.positions[:, None] - boxes[None, :, :3]) / boxes[None, :, 3:]
@@ -96,8 +96,8 @@ class DenseDetector(Detector):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Class, L1 and GIoU terms of the tokens."""
-        answers = match_dense_tokens(self.dense(batch.images), batch.targets, self.config)
-        return batch_losses({"dense": answers}, self.config.least_quality)
+        matched = match_dense_tokens(self.dense(batch.images), batch.targets, self.config)
+        return batch_losses({"dense": matched}, self.config.least_quality)
 
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Detections]:
@@ -113,10 +113,10 @@ class DenseDetector(Detector):
 
 
 def match_dense_tokens(tokens: Tokens, targets: tuple[Targets, ...], config: DenseConfig) -> list[MatchedPredictions]:
-    """What the tokens say of each scan; the `config.positives` nearest answer for a lesion."""
+    """The tokens' predictions for each scan, the `config.positives` nearest of them matched to each lesion."""
     grades = [None] * len(targets) if tokens.severity is None else tokens.severity
-    said = [Prediction(*one) for one in zip(tokens.boxes, tokens.logits, grades, strict=True)]
+    predictions = [Prediction(*one) for one in zip(tokens.boxes, tokens.logits, grades, strict=True)]
     return [
         MatchedPredictions(prediction, truth, nearest_tokens(tokens.positions, truth.certain, config.positives))
-        for prediction, truth in zip(said, targets, strict=True)
+        for prediction, truth in zip(predictions, targets, strict=True)
     ]

@@ -15,7 +15,7 @@ from spinedet.detection.settings import DetrConfig
 
 
 class GlobalLayer(nn.Module):
-    """Queries talk to each other, look at every token, and think."""
+    """Self-attention among queries, cross-attention to every token, a feed-forward network."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -29,8 +29,8 @@ class GlobalLayer(nn.Module):
         y = self.norms[0](x)
         x = x + self.among(y + place, y + place, y, need_weights=False)[0]
         x = x + self.cross(self.norms[1](x) + place, tokens + where, tokens, need_weights=False)[0]
-        thought: Tensor = x + self.feed(self.norms[2](x))
-        return thought
+        out: Tensor = x + self.feed(self.norms[2](x))
+        return out
 
 
 class DetrDetector(Detector):
@@ -63,8 +63,8 @@ class DetrDetector(Detector):
         x, outputs = place, []
         for layer in self.decoder:
             x = layer(x, place, tokens, where)
-            settled = self.norm(x)
-            outputs.append((self._boxes(self.box(settled), images), self.score(settled)))
+            normed = self.norm(x)
+            outputs.append((self._boxes(self.box(normed), images), self.score(normed)))
         return outputs
 
     def _boxes(self, raw: Tensor, images: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Convolutions that look at one scan as fast as they look at several."""
+"""Convolutions that are as fast for a single scan as for a batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BROKEN_DEPTH = 2
 
 
 def use_onednn(network: nn.Module) -> None:
-    """Let the network's convolutions use oneDNN wherever it can be used; weights, names and answers stay.
+    """Let the network's convolutions use oneDNN wherever it can be used; weights, names and results stay.
 
     PyTorch gives small fp32 convolutions of a single image to a plain matrix product, for which it copies the image
     27 times over. That is meant for tiny images in 2D; for a single scan it takes five times as long.
@@ -27,13 +27,13 @@ class _Conv3d(nn.Conv3d):
         if x.shape[2] == _BROKEN_DEPTH and x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
             with torch.autocast("cpu", enabled=False):
                 return super().forward(x.float())
-        if not _looking(x):
+        if not _is_inference(x):
             return super().forward(x)
         padding: tuple[int, ...] = self.padding  # type: ignore[assignment]  # `use_onednn` leaves those in words alone
         return torch.mkldnn_convolution(x, self.weight, self.bias, padding, self.stride, self.dilation, self.groups)
 
 
-def _looking(x: Tensor) -> bool:
+def _is_inference(x: Tensor) -> bool:
     """Whether this is fp32 inference on a CPU that oneDNN knows."""
     return (
         not torch.is_grad_enabled()

@@ -1,4 +1,4 @@
-"""Transformer pieces for boxes in millimetres: embeddings, an encoder layer, decoder layers that look at a box."""
+"""Transformer pieces for boxes in millimetres: embeddings, an encoder layer, decoder layers that attend to a box."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention among coarse tokens, so that every disc knows of its neighbours."""
+    """Self-attention among coarse tokens, so that every token has the context of its neighbours."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -46,14 +46,14 @@ class EncoderLayer(nn.Module):
     def forward(self, tokens: Tensor, positions: Tensor) -> Tensor:
         """Tokens (b, t, c) and their positions (t, 3) mm -> tokens (b, t, c)."""
         # In fp32: on CPUs the backward pass of half-precision attention takes longer than that of the full one.
-        with torch.autocast(tokens.device.type, enabled=tokens.is_cuda), _never_all_weights():
+        with torch.autocast(tokens.device.type, enabled=tokens.is_cuda), _without_fast_path():
             encoded: Tensor = self.layer(tokens.float() + sine_embedding(positions, tokens.shape[-1]))
         return encoded
 
 
 @contextmanager
-def _never_all_weights() -> Iterator[None]:
-    """Without PyTorch's shortcut for inference, which writes down every weight: slower and larger for a long scan."""
+def _without_fast_path() -> Iterator[None]:
+    """Without PyTorch's inference shortcut, which stores every attention weight: slower and larger for a long scan."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -109,14 +109,14 @@ class BoxAttention(nn.Module):
 
 
 class BoxContext(NamedTuple):
-    """Where queries look: their boxes (b, q, 6) mm, and the map that they read there."""
+    """The boxes (b, q, 6) mm of queries, and the feature map that they attend to."""
 
     boxes: Tensor
     detail: Map
 
 
 class DecoderLayer(nn.Module):
-    """Queries talk to each other, read the image near their box, and think."""
+    """Self-attention among queries, cross-attention to the image near each box, a feed-forward network."""
 
     def __init__(self, channels: int, heads: int, read: int) -> None:
         super().__init__()
@@ -125,15 +125,15 @@ class DecoderLayer(nn.Module):
         self.feed = mlp(channels, 2 * channels, channels)
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(3))
 
-    def forward(self, queries: Tensor, place: Tensor, blocked: Tensor | None, look: BoxContext) -> Tensor:
+    def forward(self, queries: Tensor, place: Tensor, blocked: Tensor | None, context: BoxContext) -> Tensor:
         """One round: queries (b, q, c); place (b, q, c), the embedding of each query's box; blocked (q, q) bool,
         True where one query must not see another.
         """
         x = self.norms[0](queries)
         queries = queries + self.among(x + place, x + place, x, attn_mask=blocked, need_weights=False)[0]
-        queries = queries + self.cross(self.norms[1](queries) + place, look.boxes, look.detail)
-        thought: Tensor = queries + self.feed(self.norms[2](queries))
-        return thought
+        queries = queries + self.cross(self.norms[1](queries) + place, context.boxes, context.detail)
+        out: Tensor = queries + self.feed(self.norms[2](queries))
+        return out
 
 
 class BoxEmbedding(nn.Module):

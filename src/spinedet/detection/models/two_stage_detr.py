@@ -1,4 +1,4 @@
-"""The set-prediction detector: a dense first stage proposes distinct boxes, a transformer decoder settles them."""
+"""The set-prediction detector: a dense first stage proposes distinct boxes, a transformer decoder refines them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spinedet.detection.models.dense_detector import DenseStage, Tokens, match_d
 from spinedet.detection.models.transformer import BoxContext, BoxEmbedding, DecoderLayer, mlp
 from spinedet.detection.settings import TwoStageDetrConfig
 
-# How much a proposal that overlaps a better one is pushed down before the decoder judges it.
+# How much a proposal that overlaps a better one is pushed down before the decoder scores it.
 FILLER_DOUBT = 6.0
 
 
@@ -63,7 +63,7 @@ class TwoStageDetr(Detector):
     """Two-stage set prediction of boxes: no anchors, no suppression at the end.
 
     After Deformable DETR's two stages, DINO's denoising and RT-DETR's query selection, with queries made distinct
-    before they are decoded, because duplicates are what a small decoder does not unlearn on small data.
+    before they are decoded, because duplicates are what a small decoder does not learn to suppress on small data.
     """
 
     embeddings = ("dense.top.bias", "dense.tower.1.bias", "decoder.content.bias")
@@ -80,14 +80,16 @@ class TwoStageDetr(Detector):
         given = tokens.detached() if self.config.apart else tokens
         queries, copies = self._select(given), jitter(batch.targets, self.config.denoising)
         count = queries.boxes.shape[1]
-        both = Queries(*(torch.cat(pair, dim=1) for pair in zip(queries, _repair_queries(given, copies), strict=True)))
+        both = Queries(
+            *(torch.cat(pair, dim=1) for pair in zip(queries, _denoising_queries(given, copies), strict=True))
+        )
         layers = self.decoder(both, given, attention_mask(count, copies))
         boxes, logits = (torch.stack(part) for part in zip(*layers, strict=True))
-        answers = {"dense": match_dense_tokens(tokens, batch.targets, self.config)}
-        answers |= match_decoder_layers(boxes[:, :, :count], logits[:, :, :count], batch.targets)
+        matched = {"dense": match_dense_tokens(tokens, batch.targets, self.config)}
+        matched |= match_decoder_layers(boxes[:, :, :count], logits[:, :, :count], batch.targets)
         if self.config.denoising:
-            answers |= _repaired(boxes[:, :, count:], logits[:, :, count:], copies, batch.targets)
-        losses = batch_losses(answers, self.config.least_quality)
+            matched |= _match_denoising(boxes[:, :, count:], logits[:, :, count:], copies, batch.targets)
+        losses = batch_losses(matched, self.config.least_quality)
         whole = ("dense", f"decoder{len(layers) - 1}", f"denoise{len(layers) - 1}")
         return {n: term if n.split("/")[0] in whole else self.config.auxiliary * term for n, term in losses.items()}
 
@@ -115,20 +117,20 @@ def _pick(values: Tensor, index: Tensor) -> Tensor:
 
 
 def _queries_at(tokens: Tokens, index: Tensor, boxes: Tensor) -> Queries:
-    # The dense logits are settled by their own loss; the decoder only corrects them.
+    # The dense logits have a loss of their own; the decoder only corrects them.
     return Queries(_pick(tokens.features, index), boxes, _pick(tokens.logits, index).detach())
 
 
-def _repair_queries(tokens: Tokens, copies: Jittered) -> Queries:
+def _denoising_queries(tokens: Tokens, copies: Jittered) -> Queries:
     """Denoising queries start as real ones do: from the token that lies nearest to the box."""
     nearest = torch.cdist(copies.boxes[..., :3], tokens.positions.expand(len(copies.boxes), -1, -1)).argmin(-1)
     return _queries_at(tokens, nearest, copies.boxes)
 
 
-def _repaired(
+def _match_denoising(
     boxes: Tensor, logits: Tensor, copies: Jittered, targets: tuple[Targets, ...]
 ) -> dict[str, list[MatchedPredictions]]:
-    """What each layer makes of the copies that are no padding, each answering for the lesion that it copies.
+    """Each layer's predictions for the copies that are not padding, matched to the lesions that they copy.
 
     Args:
         boxes: (layers, scans, q, 6) mm. logits: (layers, scans, q, categories).
