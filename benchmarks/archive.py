@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from spinedet import predict
+import spinedet.predict
+from spinedet.commands import predict
 from spinedet.core.manifest import read_manifest
 
 MIB = 1 << 20
@@ -158,7 +159,7 @@ def main() -> None:
         if once == "once":
             look_once()
         sys.argv = ["predict", *words]
-        predict.main()
+        spinedet.predict.main()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=100_000)
     parser.add_argument(

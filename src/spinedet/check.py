@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
-from functools import partial
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from rich.table import Table
-
-from spinedet.audit import AuditLimits, Fault, Reading, Severity, StudyFacts, audit_cohort, examine, read_leniently
-from spinedet.cli import tracking
-from spinedet.cli.app import CommonConfig, Skipped, Status, claim_output, console, register, results, run_command, wide
-from spinedet.cli.progress import progress_bar
-from spinedet.core.errors import InputError
-from spinedet.core.files import write_bytes, write_json
-from spinedet.core.types import Study
-from spinedet.imaging.planes import SPECS
-from spinedet.imaging.volume import Volume
-from spinedet.report.audit_page import AuditPage, CenterRow, Sheet, center_rows, write_audit
-from spinedet.report.number_format import counted
-from spinedet.report.slice_pictures import draw_series
-
-# Faults listed on the terminal; the page and faults.json hold all of them.
-_MOST_ROWS = 40
+from spinedet.audit import AuditLimits
+from spinedet.cli.app import register, run_as_script, run_command
+from spinedet.cli.settings import CommonConfig
 
 
 @dataclass
 class CheckedData:
-    """Which manifests are checked; they are taken together, as the other commands would take them."""
+    """Which manifests are checked; they are taken together, as the other commands would take them.
+
+    Attributes:
+        manifests: manifest files.
+    """
 
     manifests: list[str] = field(default_factory=list)
 
@@ -49,113 +34,11 @@ class CheckConfig(CommonConfig):
     pictures: bool = True
 
 
-@dataclass(frozen=True)
-class _Look:
-    """How a study is looked at, wherever that is done."""
-
-    limits: AuditLimits
-    folder: Path | None
-
-
-def check(config: CheckConfig) -> Status:
-    """Audit the manifests, open every image, write the page; the status says the worst of what was found."""
-    if not config.data.manifests:
-        raise InputError("no manifest was given; pass data.manifests=[path/to/manifest.json]")
-    readings = [read_leniently(Path(path)) for path in config.data.manifests]
-    folder = claim_output(config, "check")
-    studies = [s for reading in readings if reading.whole for s in reading.whole.studies]
-    look = _Look(config.limits, folder / "pictures" if config.pictures else None)
-    facts: list[StudyFacts] = []
-    with progress_bar("opening images") as progress:
-        used = [study for study in studies if study.excluded is None]
-        for each in _examined(used, look, config.processes):
-            facts.append(each)
-            progress(len(facts), len(used))
-    faults = [f for reading in readings for f in reading.faults] + [f for each in facts for f in each.faults]
-    faults += audit_cohort(readings, facts, config.limits)
-    _write(folder, readings, facts, faults)
-    tracking.log_metrics(config.logger, folder, {"studies": len(studies), "faults": len(faults)})
-    return _status(faults, folder)
-
-
-def _examined(studies: Sequence[Study], look: _Look, workers: int) -> Iterator[StudyFacts]:
-    if workers <= 1 or len(studies) <= 1:
-        yield from map(partial(_examine, look=look), studies)
-        return
-    # A fresh interpreter per worker: forking a process that runs threads can hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(studies)), mp_context=context) as pool:
-        yield from pool.map(partial(_examine, look=look), studies, chunksize=1)
-
-
-def _examine(study: Study, look: _Look) -> StudyFacts:
-    facts, volumes = examine(study, look.limits)
-    for series in study.series:
-        if look.folder is not None and series.id in volumes:
-            _draw(study, series.id, volumes[series.id], look.folder / picture_name(study.id, series.id))
-    return facts
-
-
-def _draw(study: Study, name: str, volume: Volume, path: Path) -> None:
-    """A picture of the slices through the boxes, or of the middle ones."""
-    plane = next(series.plane for series in study.series if series.id == name)
-    boxes = [lesion.box for lesion in study.lesions if lesion.series == name]
-    write_bytes(path, draw_series(volume, SPECS[plane], boxes, []))
-
-
-def picture_name(study: str, series: str) -> str:
-    """A file name for two ids."""
-    return "".join(c if c.isalnum() or c in "-." else "_" for c in f"{study}_{series}") + ".png"
-
-
-def _write(folder: Path, readings: Sequence[Reading], facts: Sequence[StudyFacts], faults: Sequence[Fault]) -> None:
-    """`faults.json`, the page, and two tables."""
-    ordered = sorted(faults, key=lambda fault: (list(Severity).index(fault.severity), fault.code, fault.where))
-    write_json(folder / "faults.json", [asdict(fault) for fault in ordered])
-    studies = [study for reading in readings if reading.whole for study in reading.whole.studies]
-    rows = center_rows(studies, facts)
-    sheets = [_sheet(study, folder, ordered) for study in studies if study.excluded is None]
-    write_audit(folder / "index.html", AuditPage(tuple(ordered), rows, tuple(sheets)))
-    _show(rows, ordered)
-    console.print(f"faults: {folder / 'faults.json'}, pictures: {folder / 'index.html'}")
-
-
-def _sheet(study: Study, folder: Path, faults: Sequence[Fault]) -> Sheet:
-    names = [Path("pictures") / picture_name(study.id, series.id) for series in study.series]
-    own = tuple(fault for fault in faults if study.id in fault.where[:2])
-    return Sheet(study, tuple(name.as_posix() for name in names if (folder / name).exists()), own)
-
-
-def _show(rows: Sequence[CenterRow], faults: Sequence[Fault]) -> None:
-    cohort = Table("centre", *CenterRow.HEADINGS, title="cohort")
-    for row in rows:
-        cohort.add_row(row.center, *row.cells)
-    terminal = wide(results)
-    terminal.print(cohort)
-    if not faults:
-        terminal.print("no fault found")
-        return
-    table = Table("severity", "fault", "where", "what", title=counted(len(faults), "fault"))
-    for fault in faults[:_MOST_ROWS]:
-        words = (" / ".join(fault.where), fault.message)
-        table.add_row(fault.severity.value, fault.code, *(word.replace("[", r"\[") for word in words))
-    terminal.print(table)
-    if len(faults) > _MOST_ROWS:
-        terminal.print(f"... and {len(faults) - _MOST_ROWS} more in faults.json")
-
-
-def _status(faults: Sequence[Fault], folder: Path) -> Status:
-    """Wrong input when there is an error; studies that commands would skip are listed as skipped."""
-    unreadable = {"/".join(f.where): f.message for f in faults if f.severity is Severity.UNREADABLE}
-    skipped = Skipped(unreadable).report(folder)
-    return Status.WRONG_INPUT if any(f.severity is Severity.ERROR for f in faults) else skipped
-
-
 def main() -> None:
     """Entry point."""
     register(CheckConfig, "check")
-    run_command("check", check)
+    run_command("check", "spinedet.commands.check:check")
 
 
 if __name__ == "__main__":
-    main()
+    run_as_script("check")

@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from omegaconf import MISSING
-from rich.markup import escape
-from rich.table import Table
 
-from spinedet.cli import tracking
-from spinedet.cli.app import (
-    CommonConfig,
-    Skipped,
-    Status,
-    claim_output,
-    console,
-    output_folder,
-    register,
-    results,
-    run_command,
-)
-from spinedet.cli.progress import progress_bar
+from spinedet.cli.app import register, run_as_script, run_command
+from spinedet.cli.settings import CommonConfig
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_json, write_bytes, write_json
-from spinedet.core.manifest import read_manifest, write_manifest
-from spinedet.core.types import Manifest, Series, Split, Study
-from spinedet.datasets.registry import SOURCES, open_dataset
-from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused
-from spinedet.imaging.image_files import image_sha256
-from spinedet.imaging.planes import SPECS
-from spinedet.imaging.volume import read_volume
-from spinedet.report.slice_pictures import draw_series
+from spinedet.core.types import Split
+from spinedet.datasets.registry import SOURCES
 
 
 @dataclass
@@ -66,135 +41,11 @@ class ConvertConfig(CommonConfig):
             raise InputError(f"paths={self.paths}: use relative or absolute")
 
 
-@dataclass
-class _Outcome:
-    """What came of the studies, in their own order."""
-
-    studies: list[Study] = field(default_factory=list)
-    unused: list[tuple[str, Unused]] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
-
-
-def convert(config: ConvertConfig) -> Status:
-    """Read every study, write the manifest, list what could not be used."""
-    links = output_folder(config, "convert") / "series"
-    dataset = open_dataset(Path(config.root), links, config.source)
-    record = {"source": config.source.name, "rule": dataset.rule}
-    folder = _folder(config, record)
-    outcome = _read_all(dataset, config)
-    if not any(study.excluded is None for study in outcome.studies):
-        raise InputError(f"no study can be used; the first: {next(iter(outcome.skipped.values()), 'there is none')}")
-    manifest = Manifest(
-        name=dataset.name,
-        region=dataset.region,
-        categories=dataset.categories,
-        studies=tuple(outcome.studies),
-        conversion=record,
-    )
-    path = folder / "manifest.json"
-    write_manifest(path, manifest, absolute=config.paths == "absolute")
-    _write_unused(folder, outcome)
-    _draw(read_manifest(path), config.pictures, folder / "pictures")
-    _show(manifest, outcome)
-    console.print(f"manifest: {escape(str(path))}")
-    numbers = {"studies": len(outcome.studies), "lesions": sum(len(s.lesions) for s in outcome.studies)}
-    tracking.log_metrics(config.logger, folder, {**numbers, "skipped": len(outcome.skipped)})
-    return Skipped(outcome.skipped).report(folder)
-
-
-def _folder(config: ConvertConfig, record: dict[str, Any]) -> Path:
-    """The output folder; one that holds this conversion is written again."""
-    before = Path(config.out) / "manifest.json" if config.out else None
-    if before and before.is_file() and read_json(before).get("conversion") == record:
-        for stale in ("skipped.json", "unused.json"):
-            (before.parent / stale).unlink(missing_ok=True)
-        return before.parent
-    return claim_output(config, "convert")
-
-
-def _read_all(dataset: Dataset, config: ConvertConfig) -> _Outcome:
-    outcome = _Outcome(unused=[("", unused) for unused in dataset.unused])
-    with ThreadPoolExecutor(config.processes) as pool, progress_bar(f"reading {dataset.name}") as progress:
-        readings = pool.map(lambda case: _read(case, config), dataset.cases)
-        for done, (case, reading) in enumerate(zip(dataset.cases, readings, strict=True), start=1):
-            match reading:
-                case InputError():
-                    outcome.skipped[case.id] = str(reading)
-                case Reading(study, unused):
-                    outcome.studies.append(study)
-                    outcome.unused += [(study.id, each) for each in unused]
-                    if study.excluded:
-                        outcome.skipped[study.id] = study.excluded
-            progress(done, len(dataset.cases))
-    return outcome
-
-
-def _read(case: Case, config: ConvertConfig) -> Reading | InputError:
-    """One study, its images hashed; the fault itself when it cannot be used, so that the others go on."""
-    try:
-        reading = case.read()
-        series = tuple(_hashed(each) for each in reading.study.series) if config.hashes else reading.study.series
-    except InputError as error:
-        return error
-    split = reading.study.split if config.split == "published" else Split(config.split) if config.split else None
-    changes = {"series": series, "split": split, "center": config.center or reading.study.center}
-    return Reading(reading.study.model_copy(update=changes), reading.unused)
-
-
-def _hashed(series: Series) -> Series:
-    return series.model_copy(update={"sha256": image_sha256(series.path)})
-
-
-def _write_unused(folder: Path, outcome: _Outcome) -> None:
-    """`unused.json`: every annotation that gave no lesion, with the reason."""
-    if not outcome.unused:
-        return
-    rows = [{"study": study, "where": each.where, "reason": each.reason} for study, each in outcome.unused]
-    write_json(folder / "unused.json", rows)
-    console.print(f"[yellow]{len(rows)} annotations could not be used[/]; see unused.json")
-
-
-def _draw(manifest: Manifest, count: int, folder: Path) -> None:
-    """The boxes of the first studies on their images: a look tells whether they lie where they should."""
-    for study in [s for s in manifest.studies if s.excluded is None][:count]:
-        for series in study.series:
-            boxes = [lesion.box for lesion in study.lesions if lesion.series == series.id]
-            picture = draw_series(read_volume(series.path), SPECS[series.plane], boxes, [])
-            write_bytes(folder / f"{study.id}_{series.id}.png", picture)
-
-
-def _show(manifest: Manifest, outcome: _Outcome) -> None:
-    table = Table("", "", title=f"{manifest.name}, {manifest.region.value} spine", show_header=False)
-    for name, value in _facts(manifest, outcome):
-        table.add_row(name, value)
-    results.print(table)
-
-
-def _facts(manifest: Manifest, outcome: _Outcome) -> Iterator[tuple[str, str]]:
-    used = [study for study in manifest.studies if study.excluded is None]
-    lesions = [lesion for study in used for lesion in study.lesions]
-    judged = [lesion for lesion in lesions if not lesion.ignore]
-    yield "patients", str(len({study.patient for study in used}))
-    yield "studies", f"{len(used)} (skipped {len(outcome.skipped)})"
-    yield "series", _counted(f"{series.plane.value} {series.weighting}" for study in used for series in study.series)
-    yield "lesions", _counted(lesion.category for lesion in judged) or "none"
-    yield "boxes to ignore", str(len(lesions) - len(judged))
-    yield "levels", _counted(lesion.level or "unknown" for lesion in judged) or "none"
-    if judged:
-        middle = np.median([lesion.box.size for lesion in judged], axis=0)
-        yield "median box", " × ".join(f"{mm:.1f}" for mm in middle) + " mm along R, A, S"
-    yield "annotations not used", str(len(outcome.unused))
-
-
-def _counted(words: Iterator[str]) -> str:
-    return ", ".join(f"{count} {word}" for word, count in sorted(Counter(words).items()))
-
-
 def main() -> None:
     """Entry point."""
     register(ConvertConfig, "convert", {"source": SOURCES})
-    run_command("convert", convert)
+    run_command("convert", "spinedet.commands.convert:convert")
 
 
 if __name__ == "__main__":
-    main()
+    run_as_script("convert")

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
 
-from spinedet.cli.app import CommonConfig, Skipped, Status, claim_output, console, register, results, run_command
+from spinedet.cli.app import register, run_as_script, run_command
+from spinedet.cli.settings import CommonConfig
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_json, write_json, write_text
-from spinedet.core.manifest import read_manifests
-from spinedet.core.types import Manifest, Study
 from spinedet.detection.settings import CONFIGS, RecipeConfig
-from spinedet.detection.trainer import Settings
 from spinedet.imaging.settings import AugmentConfig
-from spinedet.pipelines.cross_validation import (
-    CrossValidation,
-    group_folds,
-    patient_folds,
-    pooled,
-    run_folds,
-    thresholds_of,
-)
-from spinedet.pipelines.score_cross_validation import markdown
-from spinedet.pipelines.score_cross_validation import results as scored
-from spinedet.pipelines.splits import data_hash, fewer, only
-from spinedet.runs.run_folder import open_run
 from spinedet.scoring import CRITERIA, BootstrapSettings, Rule
 from spinedet.training.settings import TRAINERS, TrainerConfig
 
@@ -86,107 +70,11 @@ class CrossvalidateConfig(CommonConfig):
         Rule.parse(self.rule)
 
 
-def crossvalidate(config: CrossvalidateConfig) -> Status:
-    """Train and test every fold, then score all patients together."""
-    manifest = _manifest(config)
-    folder = _folder(config, manifest)
-    task = _task(config, manifest, folder)
-    prepared = task.prepared()
-    for seed in config.seeds:
-        for number, name in enumerate(run_folds(task, prepared, seed), start=1):
-            console.print(f"seed {seed}: {name} is finished, {number} of {len(task.plan.every)}")
-    findings = [pooled(task, seed) for seed in config.seeds]
-    read = {study.id for study in findings[0].studies}
-    reference = only(manifest, (study for study in manifest.studies if study.id in read))
-    found = scored(reference, {"cross-validated": findings}, config.criterion, config.bootstrap)
-    content = {
-        "format": "spinedet-crossvalidation",
-        "version": 1,
-        "folds": {fold.name: sorted(fold.test) for fold in task.plan.tested},
-        "thresholds": {str(seed): thresholds_of(task, seed) for seed in config.seeds},
-        "results": [one.record for one in found],
-    }
-    write_json(folder / "crossvalidation.json", content)
-    write_text(folder / "crossvalidation.md", markdown(found))
-    results.print(markdown(found), markup=False)
-    return Skipped(prepared.skipped).report(folder)
-
-
-def _manifest(config: CrossvalidateConfig) -> Manifest:
-    """The studies that have a series of the plane."""
-    whole = read_manifests([Path(path) for path in config.data.manifests])
-    plane = Plane(config.plane)
-    used = (
-        study
-        for study in whole.studies
-        if study.excluded is None and any(series.plane is plane for series in study.series)
-    )
-    manifest = only(whole, used)
-    if not manifest.studies:
-        raise InputError(f"manifest {whole.name!r} has no {config.plane} series that is not excluded")
-    return manifest
-
-
-def _folder(config: CrossvalidateConfig, manifest: Manifest) -> Path:
-    """The output folder; one that holds this cross-validation unfinished is gone on with."""
-    settings = {name: getattr(config, name) for name in ("plane", "folds", "by", "seed", "rule", "init")}
-    parts = {name: vars(getattr(config, name)) for name in ("recipe", "augment", "trainer", "data")}
-    record = {**settings, "model": repr(config.model), **{k: repr(v) for k, v in parts.items()}}
-    record["studies"] = data_hash(manifest.studies)
-    before = Path(config.out) / "settings.json" if config.out else None
-    if before and before.is_file() and read_json(before) == record:
-        return before.parent
-    folder = claim_output(config, "crossvalidate")
-    write_json(folder / "settings.json", record)
-    return folder
-
-
-def _task(config: CrossvalidateConfig, manifest: Manifest, folder: Path) -> CrossValidation:
-    studies, plane = manifest.studies, Plane(config.plane)
-    plan = (
-        patient_folds(studies, config.folds, config.seed)
-        if config.by is None
-        else group_folds(studies, config.by, config.folds, config.seed)
-    )
-    initial = open_run(config.init).model.detectors if config.init else {}
-    return CrossValidation(
-        manifest=manifest,
-        plan=plan,
-        plane=plane,
-        settings=Settings(config.model, config.recipe, config.augment, config.trainer),
-        criterion=config.criterion,
-        root=folder,
-        rule=config.rule,
-        extra=_extra(config, manifest),
-        initial=initial.get(plane),
-        workers=config.processes,
-    )
-
-
-def _extra(config: CrossvalidateConfig, manifest: Manifest) -> tuple[Study, ...]:
-    """The studies that every detector learns from as well.
-
-    Raises:
-        InputError: a patient or category that goes not with those that are crossed over.
-    """
-    if not config.data.mix:
-        return ()
-    mixed = read_manifests([Path(path) for path in config.data.mix])
-    if config.data.mix_patients is not None:
-        mixed = fewer(mixed, config.data.mix_patients, config.seed, "data.mix_patients")
-    shared = {study.patient for study in manifest.studies} & {study.patient for study in mixed.studies}
-    strange = sorted(set(mixed.categories) - set(manifest.categories))
-    if shared or strange:
-        told = f"patient {min(shared)!r}" if shared else f"category {strange[0]!r}"
-        raise InputError(f"data.mix: {told} must not be there; mix in other patients with the same categories")
-    return tuple(study for study in mixed.studies if study.excluded is None)
-
-
 def main() -> None:
     """Entry point."""
     register(CrossvalidateConfig, "crossvalidate", {"model": CONFIGS, "trainer": TRAINERS, "criterion": CRITERIA})
-    run_command("crossvalidate", crossvalidate)
+    run_command("crossvalidate", "spinedet.commands.crossvalidate:crossvalidate")
 
 
 if __name__ == "__main__":
-    main()
+    run_as_script("crossvalidate")

@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
-from spinedet.cli import tracking
-from spinedet.cli.app import CommonConfig, Skipped, Status, claim_output, console, register, results, run_command
-from spinedet.cli.progress import progress_bar
-from spinedet.cli.score_table import show_scores
+from spinedet.cli.app import register, run_as_script, run_command
+from spinedet.cli.settings import CommonConfig
 from spinedet.core.errors import InputError
-from spinedet.core.manifest import read_manifests
-from spinedet.core.types import Manifest, Split, is_number
-from spinedet.formats.detector_findings import ImportSettings, import_findings
+from spinedet.core.types import Split
+from spinedet.formats.detector_findings import ImportSettings
 from spinedet.formats.score_exports import EXPORTS
-from spinedet.report.number_format import signed
 from spinedet.scoring import (
     CRITERIA,
     BootstrapSettings,
-    Comparison,
-    Contender,
-    ScoreSettings,
-    Selection,
-    compare,
-    examine,
-    read_operating_point,
-    report,
-    write_comparison,
-    write_scores,
 )
-from spinedet.scoring.metrics.counts import froc_name
-
-_SHOWN = ("f1", froc_name(1.0), "ap")
 
 
 @dataclass
@@ -46,12 +24,17 @@ class ScoreConfig(CommonConfig):
     """What is scored, and how.
 
     Attributes:
-        reference: one manifest, or several in brackets. findings: a detector's file in the format that `read` tells.
-        compare: two findings files instead of one. threshold: one frozen threshold, or operating_point: a file of
-            them, for each detector. Without either every finding counts.
-        split, planes, allow_missing: which studies, see docs/scoring.md. by: further groups, such as vendor or
-            center*vendor. strata: kinds of lesions. internal: the centre to compare the others with.
-        export: csv, coco or picai files of the judged findings. pages: figures, tables and scores.html as well.
+        reference: one manifest, or several in brackets. findings: a detector's file in the format that `read` names.
+        compare: two findings files instead of one. threshold: one frozen threshold; without it and without an operating
+            point every finding counts. operating_point: a file of frozen thresholds, one for each detector.
+        criterion: what counts as a hit. split: train, tune or test; all studies when null. planes: sagittal, axial; all
+            when null. allow_missing: studies without findings count as not read.
+        by: further groups, such as vendor or center*vendor. strata: kinds of lesions that recall is given for.
+        size_edges: volumes in ml that divide lesions into size classes. secondary: further IoU thresholds of the AP,
+            listed beside it. internal: the centre that the others are compared with.
+        froc: step or linear, between points of the curve. coco_compat: AP as pycocotools interpolates it.
+        bootstrap: intervals. read: format and conventions of the findings file.
+        export: csv, coco or picai files of the matched findings. pages: figures, tables and scores.html as well.
     """
 
     reference: Any = MISSING
@@ -85,111 +68,11 @@ class ScoreConfig(CommonConfig):
             raise InputError(f"export={unknown}: use some of {sorted(EXPORTS)}")
 
 
-def score(config: ScoreConfig) -> Status:
-    """Read, score, write; or compare."""
-    folder = claim_output(config, "score")
-    paths = config.reference if isinstance(config.reference, list) else [config.reference]
-    manifest = read_manifests([Path(str(path)) for path in paths])
-    return _compare(config, manifest, folder) if config.compare else _score(config, manifest, folder)
-
-
-def _score(config: ScoreConfig, manifest: Manifest, folder: Path) -> Status:
-    found = _contender(config, manifest, str(config.findings), 0)
-    examination = examine(manifest, found.findings, _settings(config, found))
-    with progress_bar("resampling patients") as progress:
-        scores = report(manifest.name, examination, progress)
-    write_scores(folder / "scores.json", scores)
-    for kind in config.export:
-        EXPORTS[kind](folder, examination.judgement)
-    if config.pages:
-        from spinedet.report.score_page import (
-            write_everything,  # matplotlib and jinja2 take longer to load than to score
-        )
-
-        write_everything(folder, examination, scores)
-    tracking.log_metrics(config.logger, folder, tracking.headlines(scores))
-    _say(scores.notes)
-    show_scores(scores)
-    return Skipped(dict.fromkeys(scores.not_read, "not read: the findings do not have it")).report(folder)
-
-
-def _compare(config: ScoreConfig, manifest: Manifest, folder: Path) -> Status:
-    first, second = (_contender(config, manifest, path, row) for row, path in enumerate(config.compare))
-    comparison = compare(manifest, first, second, _settings(config, first))
-    write_comparison(folder / "comparison.json", comparison)
-    _say(comparison.notes)
-    results.print(_differences_table(comparison))
-    console.print(f"all differences: {folder / 'comparison.json'}")
-    return Status.DONE
-
-
-def _contender(config: ScoreConfig, manifest: Manifest, path: str, row: int) -> Contender:
-    """A detector's findings with the threshold that is its own."""
-    threshold, point = _own(config.threshold, row), _own(config.operating_point, row)
-    if threshold is not None and point is not None:
-        raise InputError("pass threshold= or operating_point=, not both")
-    if threshold is not None and not is_number(threshold):
-        raise InputError(f"threshold={threshold}: use a number such as 0.5, or one for each detector in brackets")
-    return Contender(
-        name=f"{Path(path).parent.name}/{Path(path).stem}",
-        findings=import_findings(Path(path), manifest, config.read),
-        threshold=None if threshold is None else float(threshold),
-        operating_point=None if point is None else read_operating_point(Path(str(point))),
-    )
-
-
-def _own(setting: Any, row: int) -> Any:
-    """One setting for all, or each detector's own in brackets."""
-    if not isinstance(setting, list):
-        return setting
-    if row >= len(setting):
-        raise InputError(f"{setting} has no entry for detector number {row + 1}; give one for each")
-    return setting[row]
-
-
-def _settings(config: ScoreConfig, detector: Contender) -> ScoreSettings:
-    planes = tuple(config.planes) if config.planes else None
-    return ScoreSettings(
-        criterion=config.criterion,
-        selection=Selection(config.split, planes, config.allow_missing),
-        threshold=detector.threshold,
-        operating_point=detector.operating_point,
-        bootstrap=config.bootstrap,
-        by=tuple(config.by),
-        strata=None if config.strata is None else tuple(config.strata),
-        size_edges=tuple(config.size_edges),
-        secondary=tuple(config.secondary),
-        internal=config.internal,
-        froc=config.froc,
-        coco_compat=config.coco_compat,
-    )
-
-
-def _say(notes: Iterable[str]) -> None:
-    for note in notes:
-        console.print(Text.assemble(("note ", "yellow"), note))
-
-
-def _differences_table(comparison: Comparison) -> Table:
-    """Every part's F1, sensitivity at one false positive per scan and AP."""
-    table = Table(title=f"second minus first; {comparison.criterion['description']}", title_justify="left", box=None)
-    for name in ("", "statistic", escape(comparison.first), escape(comparison.second), "difference", "p", "p (Holm)"):
-        table.add_column(name, justify="left" if name in ("", "statistic") else "right")
-    for one in comparison.differences:
-        if one.metric in _SHOWN:
-            part = ", ".join(str(value) for value in one.by.values()) or "everything"
-            cell = signed(one.difference)
-            numbers = ("–" if value is None else f"{value:.3f}" for value in (one.first, one.second))
-            p = ("–" if value is None else f"{value:.4f}" for value in (one.p, one.p_holm))
-            table.add_row(escape(part), one.metric, *numbers, f"{cell.value} {cell.interval or cell.remark}", *p)
-    return table
-
-
 def main() -> None:
     """Entry point."""
     register(ScoreConfig, "score", {"criterion": CRITERIA})
-    run_command("score", score)
+    run_command("score", "spinedet.commands.score:score")
 
 
 if __name__ == "__main__":
-    main()
+    run_as_script("score")

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from spinedet.cli.app import CommonConfig, Status, console, output_folder, register, run_command
-from spinedet.cli.progress import progress_bar
+from spinedet.cli.app import register, run_as_script, run_command
+from spinedet.cli.settings import CommonConfig
 from spinedet.core.errors import InputError
-from spinedet.core.files import write_json
-from spinedet.experiments.steps import take_steps
-from spinedet.experiments.transfer.plan import Sources, plan_study
-from spinedet.experiments.transfer.results import collect
 from spinedet.experiments.transfer.sizes import SIZES, SizeConfig
-from spinedet.report.transfer_page import write_study
-from spinedet.runs.run_folder import Stopwatch, claim_run, refuse_other_config, write_config, write_record
-from spinedet.simulation.cohort import draw_cohort
-from spinedet.simulation.settings import CohortConfig
 
 
 @dataclass
@@ -37,48 +27,11 @@ class StudyConfig(CommonConfig):
             raise InputError(f"size.compared={self.size.compared} must be one of size.patients={self.size.patients}")
 
 
-def study(config: StudyConfig) -> Status:
-    """Draw both cohorts, take every step that is not finished, and write the page."""
-    watch = Stopwatch()
-    run = claim_run(output_folder(config, "study"), resume=True)
-    refuse_other_config(run, config)
-    write_config(run, config)
-    lumbar = _cohort(config.size.lumbar, run.root / "cohorts/lumbar", config.processes)
-    cervical = _cohort(config.size.cervical, run.root / "cohorts/cervical", config.processes)
-    watch.lap("cohorts")
-    sources = Sources(run.root / "steps", lumbar, cervical)
-    plan = plan_study(config.size, sources, _common(config))
-    outcomes = take_steps(plan.steps, sources.steps)
-    watch.lap("steps")
-    results = collect(config.size.name, sources, plan, outcomes)
-    page = write_study(run.root, results)
-    watch.lap("page")
-    write_json(run.root / "steps.json", [{**asdict(one), "command": one.step.shown} for one in outcomes])
-    write_record(run, watch, {"command": "study", "seed": config.seed})
-    console.print(f"page: {page}")
-    return Status.DONE if all(one.good for one in outcomes) else Status.FAILED
-
-
-def _cohort(config: CohortConfig, folder: Path, workers: int) -> Path:
-    with progress_bar(f"drawing {config.name}") as advance:
-        return draw_cohort(config, folder, workers, advance)
-
-
-def _common(config: StudyConfig) -> tuple[str, ...]:
-    """What every step is told: the seed, the processes, and to log as the study does, in one group."""
-    settings: dict[str, Any] = asdict(config.logger)
-    words = [f"seed={config.seed}", f"logger={settings.pop('name')}"]
-    words += [] if config.workers is None else [f"workers={config.workers}"]
-    if "group" in settings:
-        settings["group"] = settings["group"] or f"study-{config.size.name}-{config.seed}"
-    return (*words, *(f"logger.{key}={value}" for key, value in settings.items() if value is not None))
-
-
 def main() -> None:
     """Entry point."""
     register(StudyConfig, "study", {"size": SIZES})
-    run_command("study", study)
+    run_command("study", "spinedet.commands.study:study")
 
 
 if __name__ == "__main__":
-    main()
+    run_as_script("study")

@@ -15,7 +15,8 @@ from omegaconf import OmegaConf
 from submitit.core.utils import FailedSubmissionError, UncompletedJobError
 
 from spinedet.cli import tracking
-from spinedet.cli.app import Status, _guarded, run_command
+from spinedet.cli.app import _guarded, run_command
+from spinedet.cli.exit_status import Status
 from spinedet.runs.run_folder import RunFolder, claim_run
 
 from .drills import DRILLS, Ground, NotHereError

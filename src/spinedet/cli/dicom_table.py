@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from spinedet.cli.app import results, wide
+from spinedet.cli.console import results, wide
 from spinedet.core.files import write_json
 from spinedet.imaging.dicom import SeriesDecision, StudySelection
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spinedet.cli.app import results
+from spinedet.cli.console import results
 from spinedet.report.number_format import DASH, MARKS, percent, shown
 from spinedet.report.sentences import confidence_of, thresholds_of
 from spinedet.scoring import Estimate, Group, Scores

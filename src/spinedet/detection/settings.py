@@ -56,6 +56,7 @@ class TwoStageDetrConfig(DenseConfig):
     """Sizes of the set-prediction detector, and a switch for each part that an ablation takes away.
 
     Attributes:
+        decoder_layers: of the transformer decoder.
         queries: boxes that the decoder refines; a few times the lesions a scan can have.
         overlap: IoU above which two proposals are one query; with 1 every proposal may be a query.
         positives: tokens of the dense stage that are matched to one lesion; 1 turns one-to-many supervision off.

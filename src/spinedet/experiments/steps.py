@@ -14,7 +14,8 @@ from importlib import import_module
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from spinedet.cli.app import Status, console
+from spinedet.cli.console import console
+from spinedet.cli.exit_status import Status
 from spinedet.runs.run_folder import RunFolder
 
 KEPT, DONE, FAILED, LEFT_OUT = "kept", "done", "failed", "left out"

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from spinedet.cli.app import Status, SweepJob, console
+from spinedet.cli.console import console
+from spinedet.cli.exit_status import Status
+from spinedet.cli.sweep_jobs import SweepJob
 from spinedet.core.errors import InputError
 from spinedet.core.files import write_json
 from spinedet.core.findings import read_findings

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json
@@ -147,6 +146,8 @@ def _parts(
     pair: _Pair, mask: Volume, boxes: Mapping[int, Box], classes: Mapping[int, str], config: MasksConfig
 ) -> Iterator[Lesion | Unused]:
     """Connected parts of each class, by faces, edges and corners."""
+    from scipy import ndimage  # only where it is used: `--help` would wait for it
+
     for label in boxes:
         where = f"{pair.mask.name}, label {label}"
         if label not in classes:

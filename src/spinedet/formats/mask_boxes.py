@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import EdgeBox, Grid
@@ -38,6 +37,8 @@ def label_boxes(mask: Volume) -> dict[int, Box]:
     Raises:
         InputError: the mask holds fractions or negative numbers.
     """
+    from scipy import ndimage  # only where it is used: `--help` would wait for it
+
     labels = mask.array.astype(np.int32)
     if (labels != mask.array).any() or labels.min() < 0:
         raise InputError("the mask holds values that are no labels (fractions or negative numbers)")

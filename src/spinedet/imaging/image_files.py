@@ -7,10 +7,10 @@ import re
 import warnings
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
-import SimpleITK
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from spinedet.core.files import sha256
 from spinedet.core.geometry import Array
 from spinedet.imaging.dicom import LPS_TO_RAS
 from spinedet.imaging.size_limits import check_voxels
+
+if TYPE_CHECKING:
+    import SimpleITK
 
 _NIFTI = (".nii.gz", ".nii")
 _ITK = (".mha", ".mhd", ".nrrd")
@@ -132,6 +135,8 @@ def _same_place(first: Array, second: Array, shape: tuple[int, ...]) -> bool:
 
 
 def _read_itk(path: Path) -> tuple[NDArray[np.float32], Array]:
+    import SimpleITK  # only where it is used: `--help` would wait for it
+
     reader = _open_itk(path)
     try:
         image = reader.Execute()
@@ -144,6 +149,8 @@ def _read_itk(path: Path) -> tuple[NDArray[np.float32], Array]:
 
 def _open_itk(path: Path) -> SimpleITK.ImageFileReader:
     """A reader that has read the header and found it usable."""
+    import SimpleITK  # only where it is used: `--help` would wait for it
+
     SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from scipy import ndimage
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.types import FiniteJson
@@ -177,6 +176,8 @@ def largest_void_ml(volume: Volume, plane: Plane) -> float:
 
     Gas in bowel and windpipe lies in front of the spine; the air around the patient is not surrounded.
     """
+    from scipy import ndimage  # only where it is used: `--help` would wait for it
+
     coarse = resample(orient(volume, SPECS[plane]), _COARSE_MM)
     bright = float(np.percentile(coarse.array, _BRIGHT))
     void = _surrounded(coarse.array, bright) & (coarse.array < _VOID * bright)
@@ -190,6 +191,8 @@ def largest_void_ml(volume: Volume, plane: Plane) -> float:
 
 def _surrounded(array: Voxels, bright: float) -> np.typing.NDArray[np.bool_]:
     """Holes of the body, slice by slice."""
+    from scipy import ndimage  # only where it is used: `--help` would wait for it
+
     body = array > _BODY * bright
     return np.stack([ndimage.binary_fill_holes(ndimage.binary_closing(one, iterations=2)) & ~one for one in body])
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from spinedet.core.geometry import Grid
 from spinedet.imaging.planes import PlaneSpec, orient
 from spinedet.imaging.size_limits import check_voxels
 from spinedet.imaging.volume import Volume, Voxels
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 # Absorbs rounding in stored spacings, so that one image stored twice never differs by a voxel.
 _ROUNDING = 1e-6
@@ -67,6 +70,8 @@ def _resample_axis(array: Voxels, axis: int, ratio: float) -> Voxels:
 
 def _weights(before: int, after: int, ratio: float) -> csr_array:
     """Rows (after, before) of the triangle filter; each sums to 1, so borders continue their last value."""
+    from scipy.sparse import csr_array  # only where it is used: `--help` would wait for it
+
     reach = max(1.0, ratio)
     centres = before / 2 + (np.arange(after) + 0.5 - after / 2) * ratio
     centres = np.clip(centres, 0.5, before - 0.5)

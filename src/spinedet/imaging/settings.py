@@ -20,6 +20,27 @@ class AugmentConfig:
     half and double are equally likely. Intensities are in units of the normalised image's deviation.
 
     Attributes:
+        flip_probability: of a left-right mirror image.
+        affine_probability: of a rotation, scaling, shear and shift in the slice plane.
+        rotation_degrees: largest rotation.
+        log_scale: largest exponent of the scale.
+        log_anisotropy: largest exponent by which one axis is stretched against the other.
+        shear: largest shear.
+        translation_mm: largest shift.
+        elastic_probability: of a smooth bend of the slice plane.
+        contrast_probability: of a change of gamma, contrast and brightness.
+        log_gamma: largest exponent of gamma.
+        log_contrast: largest exponent of the contrast.
+        brightness: largest offset.
+        bias_probability: of a smooth coil profile.
+        bias_log_gain: largest exponent of its gain.
+        noise_probability: of added Gaussian noise.
+        noise_deviation: its largest standard deviation.
+        blur_probability: of a lower resolution.
+        blur_factor: largest factor by which pixels grow.
+        slice_drop_probability: of a missing slice.
+        slice_gain_probability: of a gain that differs between slices.
+        slice_log_gain: largest exponent of that gain.
         elastic_mm, elastic_spacing_mm: how far the knots of a smooth bend of the plane stray, and how far apart they
             are. Every slice bends alike: a patient who lies otherwise moves as a body, and slices do not slip.
         slab_probability, slab_slices: how often a stack becomes a slab of some of its slices, at most so many, and a

@@ -19,7 +19,8 @@ import torch
 import torch.distributed as dist
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
-from spinedet.cli.app import Status, console
+from spinedet.cli.console import console
+from spinedet.cli.exit_status import Status
 from spinedet.core.errors import InputError
 from spinedet.training.distributed import end_with_parent
 from spinedet.training.preemption import Preempted

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spinedet.cli.app import console
+from spinedet.cli.console import console
 from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
 from spinedet.core.files import refuse_repeats

@@ -27,7 +27,7 @@ from rich.progress import (
 )
 
 from spinedet.cli import tracking
-from spinedet.cli.app import console
+from spinedet.cli.console import console
 from spinedet.core.anatomy import Plane
 from spinedet.core.types import Finding, Findings, Manifest, StudyFindings
 from spinedet.detection.batch import Detections

@@ -18,7 +18,7 @@ import torch
 from omegaconf import OmegaConf
 
 from spinedet import __version__
-from spinedet.cli.app import console
+from spinedet.cli.console import console
 from spinedet.core.errors import InputError
 from spinedet.core.files import check_writable, claim_folder, lock_folder, read_json, write_json, write_text
 from spinedet.detection.model_files import DESCRIPTION, Model, load_model

@@ -14,7 +14,9 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from spinedet.cli.app import CommonConfig, claim_output, console, requeued
+from spinedet.cli.console import console
+from spinedet.cli.output_folder import claim_output, requeued
+from spinedet.cli.settings import CommonConfig
 from spinedet.core.errors import InputError
 from spinedet.core.files import check_writable, claim_folder, naming, read_json, write_json
 

@@ -13,6 +13,10 @@ class TrainerConfig:
     """Where and how long to train; the rest of the names are Lightning's.
 
     Attributes:
+        max_epochs: passes over the training scans.
+        accelerator: auto, cpu or gpu.
+        num_nodes: machines that train together.
+        deterministic: bit-identical weights for a seed.
         max_time: DD:HH:MM:SS for each network, or null; each plane has one unless it is shared.
         devices: processes on each node, one for each GPU; auto is what torchrun or srun started, or one; -1 is all.
         precision: `auto` takes bf16 where the hardware multiplies it faster.

@@ -15,7 +15,11 @@ SLACK = 1e-9
 
 @dataclass
 class IouCriterion:
-    """Volumes that overlap: intersection over union in RAS mm."""
+    """Volumes that overlap: intersection over union in RAS mm.
+
+    Attributes:
+        iou: least intersection over union of a hit.
+    """
 
     name: str = "iou"
     iou: float = 0.1

@@ -1,0 +1,123 @@
+"""`python -m spinedet.evaluate run=RUN data.manifests=[...]`: external test at the run's frozen operating point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from spinedet.cli.console import console
+from spinedet.cli.exit_status import Skipped, Status
+from spinedet.cli.score_table import show_scores
+from spinedet.core.errors import InputError
+from spinedet.core.types import Manifest, Split, Study
+from spinedet.detection.inference import CohortFindings
+from spinedet.evaluate import EvaluateConfig
+from spinedet.pipelines.log_test import log_test
+from spinedet.pipelines.splits import data_hash, load_manifest, phantom_note
+from spinedet.pipelines.test_detector import Trial, answers_of, ask_part, report_test
+from spinedet.runs.run_folder import FinishedRun, RunFolder, Stopwatch, open_run, write_config, write_record
+from spinedet.runs.sharding import Journal, all_done, claim_archive, merging
+
+
+def evaluate(config: EvaluateConfig) -> Status:
+    """Find, score and report; nothing is chosen anew."""
+    watch = Stopwatch()
+    finished = in_plane(open_run(config.run), config.plane)
+    facts = {"operating_point_sha256": finished.operating_point.sha256, "manifests": list(config.data.manifests)}
+    part = {"split": config.split, "center": config.center, "plane": config.plane}
+    settings = {**part, "min_score": config.test.min_score}
+    folder, shard = claim_archive(config, "evaluate", {**facts, **settings})
+    run = RunFolder(folder)
+    write_config(run, config)
+    manifest = load_manifest(config.data, run.root, config.processes)
+    refuse_other_data(finished, manifest)
+    studies = chosen(manifest, config.split, config.center)
+    ask_part(finished.model, studies, Journal(folder, shard), config.test, config.processes)
+    watch.lap("detection")
+    with merging(folder):
+        if not all_done(folder, len(studies), shard.count):
+            console.print(f"part {shard.index + 1} of {shard.count} is done; the last one to end scores all of them")
+            return Status.DONE
+        answers = answers_of(folder, shard.count)
+        return _report(Test(config, finished, run, manifest, studies), answers, watch)
+
+
+@dataclass(frozen=True)
+class Test:
+    """What is tested on what, and where the result goes."""
+
+    config: EvaluateConfig
+    finished: FinishedRun
+    run: RunFolder
+    manifest: Manifest
+    studies: list[Study]
+
+
+def _report(test: Test, answers: CohortFindings, watch: Stopwatch) -> Status:
+    config, finished, run, manifest, studies = test.config, test.finished, test.run, test.manifest, test.studies
+    notes = (*phantom_note(manifest), *_seen(finished, studies))
+    title = f"{finished.model.name}: evaluation"
+    trial = Trial(finished.model, finished.operating_point, title, notes, finished.internal_centers)
+    scores = report_test(trial, manifest, answers, config.test, run)
+    watch.lap("scoring")
+    status = Skipped(answers.skipped).report(run.root)
+    facts = {"command": "evaluate", "seed": config.seed, "split": config.split, "center": config.center}
+    point = {"operating_point_sha256": finished.operating_point.sha256}
+    data = {"name": manifest.name, "sha256": data_hash(studies), "studies": [study.id for study in studies]}
+    write_record(run, watch, {**facts, **point, "data": data})
+    log_test(config.logger, run, manifest, scores, {**facts, **point, "data_sha256": data["sha256"]})
+    show_scores(scores)
+    console.print(f"report: {run.report}")
+    return status
+
+
+def in_plane(finished: FinishedRun, plane: str | None) -> FinishedRun:
+    """The run with its detector of one plane alone; as it is without a plane.
+
+    Raises:
+        InputError: it has none for that plane.
+    """
+    if plane is None:
+        return finished
+    detectors = {p: detector for p, detector in finished.model.detectors.items() if p.value == plane}
+    if not detectors:
+        known = ", ".join(p.value for p in finished.model.detectors)
+        raise InputError(f"plane={plane}: the run {finished.model.name!r} reads {known}")
+    return replace(finished, model=replace(finished.model, detectors=detectors))
+
+
+def chosen(manifest: Manifest, split: str | None, center: str | None = None) -> list[Study]:
+    """The studies to test on; a null split counts as test.
+
+    Raises:
+        InputError: there is none.
+    """
+    centers = sorted({study.center for study in manifest.studies})
+    if center not in (None, *centers):
+        raise InputError(f"center={center}: manifest {manifest.name!r} has the centres {', '.join(centers)}")
+    used = [study for study in manifest.studies if study.excluded is None and center in (None, study.center)]
+    found = [study for study in used if split in (None, (study.split or Split.TEST).value)]
+    if not found:
+        raise InputError(f"manifest {manifest.name!r} has no study of split {split or 'any'} that is not excluded")
+    return found
+
+
+def refuse_other_data(finished: FinishedRun, manifest: Manifest) -> None:
+    """Refuse a cohort that the run was not made for.
+
+    Raises:
+        InputError: the run finds a category that the manifest does not have.
+    """
+    missing = sorted(set(finished.model.categories) - set(manifest.categories))
+    if missing:
+        raise InputError(
+            f"the run finds {missing}, which manifest {manifest.name!r} does not list among its categories "
+            f"{list(manifest.categories)}; add them there or take another run"
+        )
+
+
+def _seen(finished: FinishedRun, studies: list[Study]) -> tuple[str, ...]:
+    """A warning when the test holds studies that the run was developed on."""
+    seen = sum(finished.developed_on(study.id) for study in studies)
+    if not seen:
+        return ()
+    return (f"{seen} of the {len(studies)} studies were used to develop this run: on them this is no test.",)

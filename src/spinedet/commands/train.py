@@ -1,0 +1,142 @@
+"""`python -m spinedet.train +experiment=lumbar`: train, fix the operating point, test internally, report."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, replace
+from typing import Any
+
+from spinedet.cli.console import console
+from spinedet.cli.exit_status import Skipped, Status
+from spinedet.cli.output_folder import output_folder, requeued
+from spinedet.cli.score_table import show_scores
+from spinedet.core.anatomy import Plane
+from spinedet.core.files import write_json
+from spinedet.core.types import Manifest
+from spinedet.detection.model_files import Model, save_model
+from spinedet.detection.trainer import Settings, reusable_weights
+from spinedet.pipelines.launch import on_rank_zero
+from spinedet.pipelines.log_test import log_test
+from spinedet.pipelines.splits import Splits, data_hash, develop_on, load_manifest, only, phantom_note
+from spinedet.pipelines.test_detector import Trial, as_findings, ask, report_test
+from spinedet.pipelines.train_detectors import Job, source_of, train_planes
+from spinedet.runs.run_folder import (
+    FinishedRun,
+    RunFolder,
+    Stopwatch,
+    began_with,
+    claim_run,
+    open_run,
+    refuse_other_config,
+    write_config,
+    write_record,
+)
+from spinedet.scoring import choose_operating_point, write_operating_point
+from spinedet.train import KEEP, TrainConfig
+from spinedet.training.distributed import world_size
+
+
+@on_rank_zero
+def train(config: TrainConfig) -> Status:
+    """The main job, from manifests to a report."""
+    watch = Stopwatch()
+    run = claim_run(output_folder(config, "train"), config.resume or requeued())
+    if run.finished:
+        console.print(f"the run in {run.root} is finished; there is nothing to resume")
+        return Status.DONE
+    config = _settled(config, run)
+    refuse_other_config(run, config)
+    initial = open_run(config.init) if config.init else None
+    write_config(run, config)
+    manifest = load_manifest(config.data, run.root, config.processes)
+    splits = develop_on(manifest, config.data, config.seed)
+    write_json(run.splits, splits.described)
+    watch.lap("data")
+
+    settings = Settings(config.model, config.recipe, config.augment, config.trainer)
+    common = (config.criterion, config.logger, config.seed, config.processes, config.shared)
+    job = Job(settings, run, manifest, splits, initial.model if initial else None, *common)
+    trained = train_planes(job, [Plane(plane) for plane in config.planes])
+    model = Model(config.name, manifest.region, {plane: part.detector for plane, part in trained.items()})
+    save_model(run.model, model)
+    takeover = {} if initial is None else _takeover(initial, model)
+    watch.lap("training")
+
+    tuned = ask(model, splits.tune, config.test.min_score, config.processes)
+    read = {study.id for study in tuned.studies}
+    reference = only(manifest, (study for study in splits.tune if study.id in read))
+    if initial is not None and config.rule == KEEP:
+        point = initial.operating_point
+    else:
+        point = choose_operating_point(reference, as_findings(model, tuned), config.criterion, config.rule)
+    write_operating_point(run.operating_point, point)
+    watch.lap("tuning")
+
+    tested = ask(model, splits.test, config.test.min_score, config.processes) if splits.test else tuned
+    trial = Trial(model, point, f"{config.name}: test", _notes(manifest, splits), splits.centers)
+    scores = report_test(trial, manifest, tested, config.test, run)
+    watch.lap("testing")
+
+    skipped = {study: why for part in trained.values() for study, why in part.skipped.items()}
+    status = Skipped(skipped | tuned.skipped | tested.skipped).report(run.root)
+    log_test(config.logger, run, manifest, scores, _settings(config, splits))
+    write_record(run, watch, {**_facts(config, manifest, splits), **takeover})
+    shutil.rmtree(run.cache, ignore_errors=True)
+    show_scores(scores)
+    console.print(f"report: {run.report}")
+    return status
+
+
+def _settled(config: TrainConfig, run: RunFolder) -> TrainConfig:
+    """The config with what follows from the machine as a number; a resumed run keeps that of where it began."""
+    recipe = config.recipe
+    batch = recipe.batch or began_with(run, "recipe.batch") or recipe.scans_a_step(world_size())
+    return replace(config, recipe=replace(recipe, batch=batch))
+
+
+def _notes(manifest: Manifest, splits: Splits) -> tuple[str, ...]:
+    if splits.test:
+        return phantom_note(manifest)
+    untested = "There were no test studies: these numbers are of the tuning split, on which the threshold was chosen."
+    return (*phantom_note(manifest), untested)
+
+
+def _takeover(initial: FinishedRun, model: Model) -> dict[str, Any]:
+    """Which weights of the initial run the detectors began with."""
+    planes = {}
+    for plane, detector in model.detectors.items():
+        source = source_of(initial.model, plane)
+        reuse = reusable_weights(detector.network, source.network)
+        console.print(
+            f"{plane.value}: began with {len(reuse.reused)} of {len(reuse.reused) + len(reuse.fresh)} tensors "
+            f"({reuse.share:.1%} of all numbers) of {initial.model.name}"
+        )
+        planes[plane.value] = {"reused": len(reuse.reused), "share": round(reuse.share, 4), "new": list(reuse.fresh)}
+    point = initial.operating_point.sha256
+    return {"init": {"model": initial.model.name, "operating_point_sha256": point, "planes": planes}}
+
+
+def _settings(config: TrainConfig, splits: Splits) -> dict[str, Any]:
+    """What a tracker may know of a run: how it was trained and a hash of its data, no path and no study."""
+    parts = {name: asdict(getattr(config, name)) for name in ("model", "recipe", "augment", "trainer", "criterion")}
+    chosen = {
+        "seed": config.seed,
+        "planes": config.planes,
+        "shared": config.shared,
+        "rule": config.rule,
+        "patients": config.data.train_patients,
+    }
+    counts = {name: len(studies) for name, studies in splits.record.items()}
+    parts["recipe"].pop("backbone", None)
+    return {**parts, **chosen, "studies": counts, "data_sha256": data_hash(splits.labelled)}
+
+
+def _facts(config: TrainConfig, manifest: Manifest, splits: Splits) -> dict[str, Any]:
+    return {
+        "command": "train",
+        "seed": config.seed,
+        "data": {"name": manifest.name, "sha256": data_hash(splits.labelled)},
+        "splits": splits.record,
+        "internal_centers": list(splits.centers),
+        "excluded": {s.id: s.excluded for s in manifest.studies if s.excluded is not None},
+    }
