@@ -10,20 +10,22 @@ from spinedet.cli.app import register, run_as_script, run_command
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.imaging.settings import EligibilityLimits, SelectionRules
+from spinedet.pipelines.outputs import check_outputs
 from spinedet.runs.sharding import ArchiveConfig
 
 
 @dataclass
 class PredictConfig(ArchiveConfig):
-    """A look at images.
+    """Prediction for images.
 
     Attributes:
         run: folder of a finished run. input: an image file, a DICOM folder, a folder of images, or a manifest.
-        plane: of the images; told from their geometry when null. region: that of the run when null.
-        min_score: findings below it are not written. pictures: draw one for each series.
+        plane: of the images; inferred from their geometry when null. region: that of the run when null.
+        min_score: findings below it are not written. outputs: written beside findings.json: page, csv, slicer.
+        pictures: draw one for each series on the page.
         dicom: how series are chosen from DICOM studies. eligibility: what is doubtful, and what is refused.
-        flip: look at each volume's mirror image too, and average. ensemble: other runs that answer together with `run`;
-            the threshold stays that of `run`.
+        flip: predict for each volume's mirror image too, and average. ensemble: other runs that predict together with
+            `run`; the threshold stays that of `run`.
     """
 
     run: str = MISSING
@@ -31,6 +33,7 @@ class PredictConfig(ArchiveConfig):
     plane: str | None = None
     region: str | None = None
     min_score: float = 0.01
+    outputs: list[str] = field(default_factory=lambda: ["page"])
     pictures: bool = True
     dicom: SelectionRules = field(default_factory=SelectionRules)
     eligibility: EligibilityLimits = field(default_factory=EligibilityLimits)
@@ -42,6 +45,7 @@ class PredictConfig(ArchiveConfig):
             known = [choice.value for choice in choices]
             if value not in (None, *known):
                 raise InputError(f"{name}={value}: use one of {known}, or leave it out")
+        check_outputs(self.outputs)
 
 
 def main() -> None:

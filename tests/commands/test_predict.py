@@ -121,7 +121,7 @@ def test_one_broken_study_of_an_archive_is_listed(run: Run, smoke_run: Path, coh
     manifest = read_manifest(cohort)
     (broken, *_), whole = manifest.studies[0].series, manifest.studies[1]
     lost = manifest.studies[0].model_copy(
-        update={"series": (broken.model_copy(update={"path": Path("/nowhere.nii")}),)}
+        update={"series": (broken.model_copy(update={"path": Path("/nowhere.nii")}),), "negatives": ()}
     )
     write_manifest(tmp_path / "m.json", manifest.model_copy(update={"studies": (lost, whole)}))
     out = tmp_path / "out"

@@ -84,14 +84,14 @@ def write_findings(path: Path, findings: Findings) -> None:
     write_json(path, {"format": FORMAT, "version": 1, "space": "RAS", **findings.model_dump(mode="json")})
 
 
-def stream_findings(path: Path, model: Mapping[str, Any], studies: Iterable[Mapping[str, Any]]) -> None:
-    """Write a findings file atomically from the JSON of one study after the other."""
-    header = {"format": FORMAT, "version": 1, "space": "RAS", "model": dict(model)}
+def stream_findings(path: Path, head: Findings, studies: Iterable[StudyFindings]) -> None:
+    """Write a findings file atomically, one study after the other, after all that `head` holds but its studies."""
+    header = {"format": FORMAT, "version": 1, "space": "RAS", **head.model_dump(mode="json", exclude={"studies"})}
 
     def pieces() -> Iterator[bytes]:
         yield _json(header)[:-1] + b', "studies": ['
         for number, study in enumerate(studies):
-            yield (b",\n" if number else b"\n") + _json(study)
+            yield (b",\n" if number else b"\n") + _json(study.model_dump(mode="json"))
         yield b"\n]}\n"
 
     write_pieces(path, pieces())

@@ -289,6 +289,14 @@ class TrainedOn(Record):
     phantoms: int = 0
     patients: int = 0
 
+    @property
+    def sentence(self) -> str:
+        """The plain line that pages and the terminal show."""
+        if self.kind == "phantoms":
+            return f"Trained on {self.phantoms} phantoms drawn by software and on no patient."
+        also = f" and {self.phantoms} phantoms drawn by software" if self.phantoms else ""
+        return f"Trained on images of {self.patients} patients{also}."
+
 
 class Findings(Record):
     """The findings of one detector in many studies.

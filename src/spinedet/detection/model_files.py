@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, write_bytes, write_json
+from spinedet.core.types import TrainedOn
 from spinedet.detection.models import Detector, ModelCard, ModelConfig, build, config_from
 from spinedet.detection.test_time_augmentation import TestTimeAugmentation
 from spinedet.imaging.planes import SPECS, PlaneSpec
@@ -37,12 +38,17 @@ class PlaneDetector:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The detectors of a run, one for each plane, and the augmentation of volumes at test time."""
+    """The detectors of a run, one for each plane, and the augmentation of volumes at test time.
+
+    Attributes:
+        trained_on: what the weights were trained on; None when nothing tells.
+    """
 
     name: str
     region: Region
     detectors: dict[Plane, PlaneDetector]
     augmentation: TestTimeAugmentation = field(default_factory=TestTimeAugmentation)
+    trained_on: TrainedOn | None = None
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -60,7 +66,15 @@ def save_model(folder: Path, model: Model) -> None:
     }
     write_bytes(folder / WEIGHTS, save(weights))
     planes = {p.value: {"model": asdict(d.config), "card": asdict(d.card)} for p, d in model.detectors.items()}
-    header = {"format": FORMAT, "version": 1, "space": "RAS", "name": model.name, "region": model.region.value}
+    header: dict[str, Any] = {
+        "format": FORMAT,
+        "version": 1,
+        "space": "RAS",
+        "name": model.name,
+        "region": model.region.value,
+    }
+    if model.trained_on is not None:
+        header["trained_on"] = model.trained_on.model_dump()
     write_json(folder / DESCRIPTION, {**header, "categories": model.categories, "planes": planes})
 
 
@@ -79,7 +93,9 @@ def load_model(folder: Path) -> Model:
         raise InputError(f"{folder / WEIGHTS} cannot be read ({error}); copy the model folder again") from None
     try:
         detectors = {Plane(name): _rebuilt(name, part, weights) for name, part in content["planes"].items()}
-        return Model(content["name"], Region(content["region"]), detectors)
+        told = content.get("trained_on")
+        trained_on = None if told is None else TrainedOn.model_validate(told)
+        return Model(content["name"], Region(content["region"]), detectors, trained_on=trained_on)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         message = str(error).splitlines()[0]
         raise InputError(f"{folder} does not hold a whole model ({message}); copy the model folder again") from None

@@ -24,6 +24,8 @@ ENDING = ".mrk.json"
 _UNNAMED = ("", "R", "ROI")
 IGNORE = "ignore"
 _NUMBERED = re.compile(r"[_-]\d+$")
+# The score at the end of the names that `predict outputs=[slicer]` gives.
+_SCORED = re.compile(r" \d?\.\d+$")
 
 
 @dataclass
@@ -142,6 +144,6 @@ def _file_label(file: Path) -> str:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name such as `bulge L4-L5`, levels as `L4/L5`, the number off the end of `bulge_2`."""
-    words = _NUMBERED.sub("", name).split()
+    """The words of a name such as `bulge L4-L5 0.83` but for its score, levels as `L4/L5`, `bulge_2` without number."""
+    words = _NUMBERED.sub("", _SCORED.sub("", name)).split()
     return [slashed if (slashed := word.replace("-", "/")) in LEVELS else word for word in words]

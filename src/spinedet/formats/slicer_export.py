@@ -15,7 +15,7 @@ from spinedet.formats.manifest_export import Outgoing, link_image
 from spinedet.formats.slicer import ENDING, IGNORE
 
 # The name by which Slicer tells the format; it is an identifier, no address.
-_SCHEMA = (
+SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
     "markups-schema-v1.0.3.json#"
 )
@@ -34,10 +34,10 @@ def write_slicer(out: Outgoing) -> tuple[Unused, ...]:
             label = _label(lesion)
             names[label] += 1
             unique = label if names[label] == 1 else f"{label}_{names[label]}"
-            content = {"@schema": _SCHEMA, "markups": [_roi(lesion.box, unique)]}
+            content = {"@schema": SCHEMA, "markups": [roi(lesion.box, unique)]}
             write_json(folder / f"{scan.series.id}.{unique}{ENDING}", content)
         if not scan.lesions:
-            write_json(folder / f"{scan.series.id}.none{ENDING}", {"@schema": _SCHEMA, "markups": []})
+            write_json(folder / f"{scan.series.id}.none{ENDING}", {"@schema": SCHEMA, "markups": []})
     return ()
 
 
@@ -47,7 +47,7 @@ def _label(lesion: Lesion) -> str:
     return " ".join(word for word in words if word)
 
 
-def _roi(box: Box, label: str) -> dict[str, Any]:
+def roi(box: Box, label: str) -> dict[str, Any]:
     """Slicer's ROI in LPS: `orientation` holds the axes as columns, row by row."""
     columns = (np.asarray(box.axes) * LPS).T
     center = (np.asarray(box.center) * LPS).tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -73,10 +73,15 @@ class ImageSource:
 
 @dataclass(frozen=True, eq=False)
 class ImageIndex:
-    """What a path holds: images to read, and for each DICOM study the verdict on every stack."""
+    """What a path holds: images to read, and for each DICOM study the verdict on every stack.
+
+    Attributes:
+        left_out: path and reason of links and folders that were not followed.
+    """
 
     images: tuple[ImageSource, ...]
     choices: tuple[StudySelection, ...] = ()
+    left_out: dict[Path, str] = field(default_factory=dict)
 
 
 def read_volume(path: Path) -> Volume:
@@ -135,7 +140,7 @@ def index_images(path: Path, rules: SelectionRules | None = None) -> ImageIndex:
         raise InputError(f"{path} holds no image; give an image file ({', '.join(SUFFIXES)}) or a DICOM folder")
     if not found:
         raise InputError(f"{path} holds no T2 sagittal or axial series: {_rejections(choices)}; name one with series=")
-    return ImageIndex(tuple(found), choices)
+    return ImageIndex(tuple(found), choices, listing.left_out)
 
 
 def _choices(folder: Path, rules: SelectionRules, files: Sequence[Path]) -> tuple[StudySelection, ...]:

@@ -19,9 +19,11 @@ from omegaconf import OmegaConf
 
 from spinedet import __version__
 from spinedet.cli.console import console
+from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
-from spinedet.core.files import check_writable, claim_folder, lock_folder, read_json, write_json, write_text
-from spinedet.detection.model_files import DESCRIPTION, Model, load_model
+from spinedet.core.files import check_writable, claim_folder, lock_folder, read_json, sha256, write_json, write_text
+from spinedet.core.types import FiniteJson, TrainedOn
+from spinedet.detection.model_files import DESCRIPTION, WEIGHTS, Model, load_model
 from spinedet.scoring import OperatingPoint, read_operating_point
 
 # Free disk that a training run asks for before it starts: checkpoints, prepared scans and phantoms of a small cohort.
@@ -90,13 +92,64 @@ class RunFolder:
 
 
 @dataclass(frozen=True)
+class ModelIdentity:
+    """Which detector made findings, without the detector.
+
+    Attributes:
+        version: of spinedet. weights_sha256: of the weights file; of every run of an ensemble, its own first.
+        trained_on: None when the run does not tell.
+    """
+
+    name: str
+    region: Region
+    version: str
+    weights_sha256: tuple[str, ...]
+    operating_point: OperatingPoint
+    trained_on: TrainedOn | None = None
+
+    @property
+    def record(self) -> dict[str, FiniteJson]:
+        """The `model` of a findings file."""
+        own, *others = self.weights_sha256
+        known: dict[str, FiniteJson] = {"name": self.name, "version": self.version, "weights_sha256": own}
+        if others:
+            known["ensemble_weights_sha256"] = list(others)
+        return {**known, "operating_point_sha256": self.operating_point.sha256}
+
+    @property
+    def thresholds(self) -> dict[str, FiniteJson]:
+        """The `operating_point` of a findings file."""
+        values: list[FiniteJson] = [
+            {"plane": one.plane, "category": one.category, "value": one.value}
+            for one in self.operating_point.thresholds
+        ]
+        return {"sha256": self.operating_point.sha256, "rule": self.operating_point.rule, "thresholds": values}
+
+
+@dataclass(frozen=True)
 class FinishedRun:
-    """A trained model with the operating point that was fixed for it."""
+    """A trained model with the operating point that was fixed for it.
+
+    Attributes:
+        developed: ids of the studies that it was trained or tuned on, where the run tells. internal_centers: theirs.
+        weights_sha256: of the weights file; of every run of an ensemble, its own first.
+        trained_on: None when the run does not tell.
+    """
 
     model: Model
     operating_point: OperatingPoint
     developed: frozenset[str] = frozenset()
     internal_centers: tuple[str, ...] = ()
+    weights_sha256: tuple[str, ...] = ()
+    trained_on: TrainedOn | None = None
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What outputs state of the detector."""
+        model = self.model
+        return ModelIdentity(
+            model.name, model.region, __version__, self.weights_sha256, self.operating_point, self.trained_on
+        )
 
     def developed_on(self, study: str) -> bool:
         """Whether the run is known to have been trained or tuned on the study of this id."""
@@ -128,7 +181,9 @@ def open_run(path: str) -> FinishedRun:
     splits = record.get("splits", {})
     developed = frozenset((*splits.get("train", ()), *splits.get("tune", ())))
     internal = tuple(record.get("internal_centers", ()))
-    return FinishedRun(load_model(folder), read_operating_point(frozen), developed, internal)
+    model = load_model(folder)
+    digest = sha256(folder / WEIGHTS)
+    return FinishedRun(model, read_operating_point(frozen), developed, internal, (digest,), model.trained_on)
 
 
 def claim_run(folder: Path, resume: bool) -> RunFolder:

@@ -7,20 +7,23 @@ import heapq
 import json
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from spinedet.cli.console import console
+from spinedet.cli.console import console, escaped
 from spinedet.cli.output_folder import claim_output, requeued
 from spinedet.cli.settings import CommonConfig
 from spinedet.core.errors import InputError
 from spinedet.core.files import check_writable, claim_folder, naming, read_json, write_json
 
-DESCRIPTION, PARTS, LOCK = "archive.json", "parts", ".merging"
+DESCRIPTION, PARTS, LOCK, SALT = "archive.json", "parts", ".merging", ".salt"
 # How an array's tasks, torchrun's processes and srun's are numbered: which one, the first one's number, how many.
 NUMBERINGS = (
     ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_COUNT"),
@@ -90,15 +93,47 @@ def claim_archive(config: ArchiveConfig, command: str, facts: Mapping[str, Any])
         InputError: as `join_archive`, or nobody said where.
     """
     shard = parse_shard(config.shard)
-    if config.shard is None and not config.resume and not requeued():
+    folder = shared_folder(config)
+    if folder is None:
         folder = claim_output(config, command)
-    elif config.out is None:
-        raise InputError("shard= and resume= need out=, the folder that all jobs fill")
     else:
-        folder = Path(config.out)
-        console.print(f"writing to [bold]{folder}[/], part {shard.index + 1} of {shard.count}")
+        console.print(f"writing to [bold]{escaped(str(folder))}[/], part {shard.index + 1} of {shard.count}")
     join_archive(folder, {"command": command, **facts, "shards": shard.count})
     return folder, shard
+
+
+def shared_folder(config: ArchiveConfig) -> Path | None:
+    """The folder that other jobs fill too or that an earlier one began; None where this job has one of its own.
+
+    Raises:
+        InputError: nobody said where.
+    """
+    if config.shard is None and not config.resume and not requeued():
+        return None
+    if config.out is None:
+        raise InputError("shard= and resume= need out=, the folder that all jobs fill")
+    return Path(config.out)
+
+
+def kept_salt(folder: Path | None, proposal: str) -> str:
+    """The secret that all jobs of a folder hash identifiers with: the one kept there, else the proposal, kept now.
+
+    It is readable by its owner alone and removed by `forget_salt`; without a folder nothing is kept.
+    """
+    if folder is None:
+        return proposal
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=folder, prefix=SALT) as own:  # mkstemp makes it the owner's alone
+        own.write(proposal)
+        own.flush()
+        with suppress(FileExistsError):
+            os.link(own.name, folder / SALT)
+    return (folder / SALT).read_text()
+
+
+def forget_salt(folder: Path) -> None:
+    """Remove what `kept_salt` kept, so that pseudonyms of two runs cannot be linked."""
+    (folder / SALT).unlink(missing_ok=True)
 
 
 def join_archive(folder: Path, facts: Mapping[str, Any]) -> None:
@@ -113,7 +148,7 @@ def join_archive(folder: Path, facts: Mapping[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if all(file.name.startswith(".") for file in folder.iterdir()):  # another job may be writing the description
             check_writable(folder, 16 << 20)
-            write_json(path, wanted)
+            write_json(path, {**wanted, "created": f"{date.today():%Y-%m-%d}"})
         elif not path.is_file():
             claim_folder(folder)  # refuses
     before = read_json(path)
@@ -188,16 +223,28 @@ def _lines(path: Path) -> int:
 
 
 def records(folder: Path, count: int) -> Iterator[dict[str, Any]]:
-    """What all jobs wrote down, in the manifest's order, one in memory at a time."""
+    """What all jobs wrote down, in the input's order, one in memory at a time."""
+    return map(json.loads, record_lines(folder, count))
+
+
+def record_lines(folder: Path, count: int) -> Iterator[bytes]:
+    """`records` as JSON."""
     parts = [_numbered(folder / PARTS / Shard(index, count).name, index, count) for index in range(count)]
-    for _, record in heapq.merge(*parts, key=lambda numbered: numbered[0]):
-        yield record
+    for _, line in heapq.merge(*parts, key=lambda numbered: numbered[0]):
+        yield line
 
 
-def _numbered(path: Path, index: int, count: int) -> Iterator[tuple[int, dict[str, Any]]]:
+def _numbered(path: Path, index: int, count: int) -> Iterator[tuple[int, bytes]]:
     with path.open("rb") as stream:
         for row, line in enumerate(stream):
-            yield index + row * count, json.loads(line)
+            yield index + row * count, line
+
+
+def discard_archive(folder: Path) -> None:
+    """Empty the folder of an archive of which nothing could be used, so that `out=` is free again."""
+    shutil.rmtree(folder / PARTS, ignore_errors=True)
+    for name in (DESCRIPTION, "findings.json"):
+        (folder / name).unlink(missing_ok=True)
 
 
 @contextmanager

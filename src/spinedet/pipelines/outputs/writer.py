@@ -1,0 +1,56 @@
+"""How an output is written: study by study while the voxels are in memory, and once at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from spinedet.pipelines.outputs import OUTPUTS
+from spinedet.pipelines.prediction import StudyPrediction, StudyRecord
+from spinedet.runs.run_folder import ModelIdentity
+
+
+@dataclass(frozen=True)
+class OutputContext:
+    """Where outputs go.
+
+    Attributes:
+        folder: the command's `out=`. model: of the predictions.
+        pictures: whether pictures are drawn.
+    """
+
+    folder: Path
+    model: ModelIdentity
+    pictures: bool = True
+
+
+def _no_study(study: StudyPrediction, context: OutputContext) -> None:
+    """Write nothing."""
+
+
+def _no_summary(records: Callable[[], Iterator[StudyRecord]], context: OutputContext) -> None:
+    """Write nothing."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One kind of output.
+
+    Attributes:
+        write_study: writes the files of one study, anew when a job that was killed goes on with it; several jobs may
+            write different studies at once.
+        write_summary: writes what covers all studies, once, when the last one is done; `records` gives them in the
+            order of the input, from the start at each call.
+        shown: the file to name on the terminal, relative to `out=`.
+    """
+
+    shown: str
+    write_study: Callable[[StudyPrediction, OutputContext], None] = _no_study
+    write_summary: Callable[[Callable[[], Iterator[StudyRecord]], OutputContext], None] = _no_summary
+
+
+def load_outputs(names: Sequence[str]) -> tuple[Output, ...]:
+    """The outputs of these names, each imported with what it needs."""
+    return tuple(import_module(OUTPUTS[name]).OUTPUT for name in names)

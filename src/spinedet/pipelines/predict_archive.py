@@ -1,0 +1,161 @@
+"""Prediction for all studies of an input: shared among jobs, kept as it is done, put together at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from spinedet.cli.console import console, escaped, results
+from spinedet.cli.exit_status import Skipped, Status
+from spinedet.cli.progress import progress_bar
+from spinedet.core.errors import InputError
+from spinedet.core.files import read_json, write_json
+from spinedet.core.findings import stream_findings
+from spinedet.core.types import Findings, StudyFindings
+from spinedet.pipelines.image_sources import ImageInput
+from spinedet.pipelines.outputs.writer import Output, OutputContext
+from spinedet.pipelines.predict_series import Predictor, predict_study, record_of
+from spinedet.pipelines.prediction import SeriesRecord, StudyRecord
+from spinedet.runs.run_folder import ModelIdentity
+from spinedet.runs.sharding import (
+    DESCRIPTION,
+    Journal,
+    Shard,
+    all_done,
+    discard_archive,
+    forget_salt,
+    merging,
+    record_lines,
+)
+
+# Series that the terminal lists; the files hold all of them.
+_MOST_LISTED = 200
+
+
+@dataclass(frozen=True)
+class PredictionJob:
+    """One job's part of the studies of an input, and where its results go."""
+
+    predictor: Predictor
+    input: ImageInput
+    shard: Shard
+    outputs: tuple[Output, ...]
+    context: OutputContext
+
+    @property
+    def folder(self) -> Path:
+        """The folder that all jobs fill."""
+        return self.context.folder
+
+
+@dataclass
+class Counts:
+    """What was predicted, over all jobs."""
+
+    series: int = 0
+    findings: int = 0
+    skipped: int = 0
+
+
+def predict_part(job: PredictionJob) -> None:
+    """Predict for this job's studies, each kept in the journal as soon as it is done; those that are there are done."""
+    with Journal(job.folder, job.shard).open() as (done, write), progress_bar("predicting") as progress:
+        mine = (study for number, study in enumerate(job.input.studies()) if job.shard.holds(number))
+        total = job.shard.size(job.input.count)
+        for number, source in enumerate(mine, start=1):
+            if number > done:
+                study = predict_study(job.predictor, source)
+                for output in job.outputs:
+                    output.write_study(study, job.context)
+                write(record_of(study).model_dump(mode="json"))
+            progress(number, total)
+
+
+def report_left_out(left_out: Mapping[str, str], folder: Path) -> None:
+    """List what is in the input folder and was not read, such as links to what is read already, in `left_out.json`."""
+    if not left_out:
+        return
+    write_json(folder / "left_out.json", [{"path": path, "reason": reason} for path, reason in left_out.items()])
+    console.print(f"[yellow]left out:[/] {len(left_out)} links or folders of the input, see left_out.json")
+
+
+def summarise(job: PredictionJob, count: Callable[[Counts], None]) -> Status:
+    """Put together what all jobs have done: `findings.json` and the summary of each output.
+
+    One job does it, when every study is done. Never more than one study is in memory.
+
+    Args:
+        count: is given the numbers for a tracker.
+
+    Raises:
+        InputError: no series could be read.
+    """
+    with merging(job.folder):
+        if not all_done(job.folder, job.input.count, job.shard.count):
+            console.print(f"part {job.shard.index + 1} of {job.shard.count} is done; the last job to end merges all")
+            return Status.DONE
+        return _merge(job, count)
+
+
+def _merge(job: PredictionJob, count: Callable[[Counts], None]) -> Status:
+    rows: list[tuple[str, SeriesRecord]] = []
+    skipped: dict[str, str] = {}
+    counts = Counts()
+
+    def studies() -> Iterator[StudyFindings]:
+        for record in _records(job):
+            skipped.update({f"{record.id}/{series}": reason for series, reason in record.skipped.items()})
+            for series in record.series:
+                counts.series += 1
+                counts.findings += series.above
+                if len(rows) < _MOST_LISTED:
+                    rows.append((record.id, series))
+            if record.findings is not None:
+                yield record.findings
+
+    created = read_json(job.folder / DESCRIPTION)["created"]
+    stream_findings(job.folder / "findings.json", findings_header(job.context.model, created), studies())
+    if not counts.series and skipped:
+        discard_archive(job.folder)
+        first = next(iter(skipped.values()))
+        raise InputError(
+            first if len(skipped) == 1 else f"none of {len(skipped)} series can be used; the first: {first}"
+        )
+    for output in job.outputs:
+        output.write_summary(lambda: _records(job), job.context)
+    _show(job, rows, counts)
+    counts.skipped = len(skipped)
+    count(counts)
+    forget_salt(job.folder)
+    return Skipped(skipped).report(job.folder)
+
+
+def _records(job: PredictionJob) -> Iterator[StudyRecord]:
+    return map(StudyRecord.model_validate_json, record_lines(job.folder, job.shard.count))
+
+
+def findings_header(model: ModelIdentity, created: str) -> Findings:
+    """`findings.json` but for its studies."""
+    return Findings(
+        model=model.record,
+        operating_point=model.thresholds,
+        trained_on=model.trained_on,
+        created=created,
+        studies=(),
+    )
+
+
+def _show(job: PredictionJob, rows: list[tuple[str, SeriesRecord]], counts: Counts) -> None:
+    title = "findings above the operating point"
+    table = Table("study", "series", "plane", "findings", "highest score", "input", title=title)
+    for study, one in rows:
+        best = "–" if one.best is None else f"{one.best:.2f}"
+        table.add_row(escaped(study), escaped(one.series), one.plane, str(one.above), best, one.suitability)
+    results.print(table)
+    if counts.series > len(rows):
+        console.print(f"... and {counts.series - len(rows)} more series, all in findings.json")
+    for name in ("findings.json", *(output.shown for output in job.outputs)):
+        console.print(f"{name.partition('.')[0]}: {escaped(str(job.folder / name))}")

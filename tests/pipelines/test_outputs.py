@@ -1,0 +1,202 @@
+"""Outputs of `predict`: the table, and each writer on predictions that are made by hand."""
+
+from __future__ import annotations
+
+import csv
+import json
+import runpy
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from spinedet.core.anatomy import Plane, Region
+from spinedet.core.errors import InputError
+from spinedet.core.geometry import Grid
+from spinedet.core.types import Box, Finding, TrainedOn
+from spinedet.formats.slicer import SlicerConfig, open_slicer
+from spinedet.imaging.input_checks import InputCheck, Suitability
+from spinedet.imaging.volume import Volume, read_volume
+from spinedet.pipelines.outputs import OUTPUTS, check_outputs
+from spinedet.pipelines.outputs.csv_table import COLUMNS
+from spinedet.pipelines.outputs.writer import Output, OutputContext, load_outputs
+from spinedet.pipelines.predict_series import record_of
+from spinedet.pipelines.prediction import SeriesPrediction, StudyPrediction, StudyRecord
+from spinedet.runs.run_folder import ModelIdentity
+from spinedet.scoring.operating_point import ChosenOn, OperatingPoint, Threshold
+
+C, S = np.cos(np.radians(20)), np.sin(np.radians(20))
+TILTED = np.array([[4.0, 0, 0, -10], [0, 0.5 * C, -0.5 * S, -20], [0, 0.5 * S, 0.5 * C, 30], [0, 0, 0, 1]])
+AXES = ((1.0, 0.0, 0.0), (0.0, float(C), float(S)), (0.0, float(-S), float(C)))
+STRANGE = "[/x] ../../" + "ü" * 300
+
+
+def finding(score: float, level: str | None = None, **more: Any) -> Finding:
+    box = Box(center=(0.25, -16.5 + score, 42.0), size=(10.0, 5.5, 7.25), axes=AXES)
+    above = score >= 0.5
+    return Finding(
+        series="sag", category="bulge", score=score, level=level, box=box, above_operating_point=above, **more
+    )
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> OutputContext:
+    threshold = Threshold(plane="sagittal", category="bulge", value=0.5)
+    chosen = ChosenOn(studies=7, patients=7, study_hashes=(), data_sha256="0")
+    point = OperatingPoint(rule="max_f1", criterion={}, thresholds=(threshold,), chosen_on=chosen)
+    trained = TrainedOn(kind="phantoms", phantoms=440)
+    return OutputContext(tmp_path / "out", ModelIdentity("toy", Region.LUMBAR, "1.2", ("abc",), point, trained))
+
+
+def study(context: OutputContext, name: str = "A-1") -> StudyPrediction:
+    found = (finding(0.91, "L4/L5", severity=1.5, grades={"pfirrmann": 4.25}), finding(0.62), finding(0.3, "L5/S1"))
+    array = np.random.default_rng(0).integers(0, 900, (6, 30, 40)).astype(np.float32)
+    series = SeriesPrediction(
+        study=name,
+        series="sag",
+        plane=Plane.SAGITTAL,
+        files=(Path("sag.nii.gz"),),
+        sha256="f00",
+        volume=Volume(array, Grid((6, 30, 40), TILTED)),
+        checks=(InputCheck("spacing", Suitability.DOUBTFUL, "pixels of 2 mm"),),
+        candidates=(*found, finding(0.004)),
+        min_score=0.01,
+    )
+    return StudyPrediction(name, context.model, (series,), {"ax": "is damaged"})
+
+
+def write(output: Output, context: OutputContext, *studies: StudyPrediction) -> None:
+    for one in studies:
+        output.write_study(one, context)
+    lines = [record_of(one).model_dump_json() for one in studies]
+
+    def records() -> Iterator[StudyRecord]:
+        yield from map(StudyRecord.model_validate_json, lines)
+
+    output.write_summary(records, context)
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_every_output_writes_below_out_alone_whatever_the_ids_hold(name: str, context: OutputContext) -> None:
+    (output,) = load_outputs([name])
+    strange = study(context, STRANGE)
+    write(output, context, study(context), strange)
+    assert (context.folder / output.shown).exists()
+    assert list(context.folder.parent.iterdir()) == [context.folder]
+    text = b"".join(file.read_bytes() for file in context.folder.rglob("*") if file.suffix in (".json", ".html"))
+    assert str(context.folder).encode() not in text
+
+
+@pytest.mark.parametrize(("names", "words"), [(["pdf"], "outputs=pdf: use page"), (["csv", "csv"], "csv twice")])
+def test_unknown_and_repeated_outputs_are_refused(names: list[str], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        check_outputs(names)
+
+
+def test_csv_holds_every_listed_finding_to_the_last_digit(context: OutputContext) -> None:
+    one = study(context, 'A, "1"')
+    write(load_outputs(["csv"])[0], context, one)
+    with (context.folder / "findings.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert tuple(rows[0]) == COLUMNS
+    assert [float(row["score"]) for row in rows] == [0.91, 0.62, 0.3]
+    assert [row["above_operating_point"] for row in rows] == ["yes", "yes", "no"]
+    assert [row["level"] for row in rows] == ["L4/L5", "", "L5/S1"]
+    assert rows[0]["study"] == 'A, "1"'
+    assert (rows[0]["plane"], rows[0]["severity"], rows[0]["pfirrmann"]) == ("sagittal", "1.5", "4.25")
+    assert rows[1]["pfirrmann"] == ""
+    for row, found in zip(rows, one.series[0].findings, strict=True):
+        assert tuple(float(row[f"center_{axis}_mm"]) for axis in "ras") == found.box.center
+        assert tuple(float(row[f"size_{number}_mm"]) for number in (1, 2, 3)) == found.box.size
+        read = tuple(tuple(float(row[f"axis_{n}_{axis}"]) for axis in "ras") for n in (1, 2, 3))
+        assert read == found.box.axes
+
+
+def test_the_page_lists_what_counts_and_what_the_model_was_trained_on(context: OutputContext) -> None:
+    write(load_outputs(["page"])[0], context, study(context))
+    page = (context.folder / "index.html").read_text(encoding="utf-8")
+    assert "440 phantoms drawn by software and on no patient" in page
+    assert "spacing doubtful: pixels of 2 mm" in page
+    assert "1 finding below it" in page
+    assert (context.folder / "pictures/A-1/sag.png").is_file()
+    assert 'src="pictures/A-1/sag.png"' in page
+
+
+def test_slicer_boxes_come_back_through_our_own_reader(context: OutputContext) -> None:
+    one = study(context)
+    write(load_outputs(["slicer"])[0], context, one)
+    (case,) = open_slicer(context.folder / "slicer", SlicerConfig()).cases
+    reading = case.read()
+    assert reading.unused == ()
+    assert [(x.category, x.level, x.ignore) for x in sorted(reading.study.lesions, key=lambda x: x.ignore)] == [
+        ("bulge", "L4/L5", False),
+        ("bulge", None, False),
+        ("bulge", "L5/S1", True),
+    ]
+    read = sorted(reading.study.lesions, key=lambda lesion: -lesion.box.center[1])
+    for lesion, found in zip(read, one.series[0].findings, strict=True):
+        assert_allclose(lesion.box.center, found.box.center, atol=1e-6)
+        assert_allclose(lesion.box.size, found.box.size, atol=1e-6)
+        assert_allclose(lesion.box.axes, found.box.axes, atol=1e-6)
+    image = read_volume(context.folder / "slicer/A-1/sag.nii.gz")
+    assert_allclose(image.grid.affine, TILTED, atol=1e-5)
+    assert (image.array == one.series[0].volume.array).all()
+
+
+# Of markups-schema-v1.0.3: types of the fields that are written; colours are three numbers from 0 to 1.
+MARKUP = {
+    **dict.fromkeys(("type", "name", "coordinateSystem", "coordinateUnits", "roiType"), str),
+    **dict.fromkeys(("center", "size", "orientation", "controlPoints"), list),
+    **dict.fromkeys(("locked", "insideOut"), bool),
+    "display": dict,
+}
+DISPLAY = {
+    **dict.fromkeys(("visibility", "propertiesLabelVisibility", "pointLabelsVisibility"), bool),
+    **dict.fromkeys(("color", "selectedColor"), list),
+    "opacity": float,
+    "textScale": float,
+    "handlesInteractive": bool,
+}
+
+
+def test_slicer_markups_follow_its_schema(context: OutputContext) -> None:
+    write(load_outputs(["slicer"])[0], context, study(context))
+    folder = context.folder / "slicer/A-1"
+    shown, hidden = (json.loads((folder / f"sag.{name}.mrk.json").read_text()) for name in ("findings", "below"))
+    assert shown["@schema"].endswith("/Schema/markups-schema-v1.0.3.json#")
+    assert [one["name"] for one in shown["markups"]] == ["bulge L4-L5 0.91", "bulge 0.62"]
+    assert [one["name"] for one in hidden["markups"]] == ["bulge L5-S1 ignore 0.30"]
+    for markup in (*shown["markups"], *hidden["markups"]):
+        assert {name: type(value) for name, value in markup.items()} == MARKUP
+        assert {name: type(value) for name, value in markup["display"].items()} == DISPLAY
+        assert (markup["type"], markup["roiType"], markup["coordinateSystem"]) == ("ROI", "Box", "LPS")
+        assert [len(markup[name]) for name in ("center", "size", "orientation")] == [3, 3, 9]
+        assert len(markup["display"]["color"]) == 3
+        assert all(0 <= value <= 1 for value in (*markup["display"]["color"], markup["display"]["opacity"]))
+    assert shown["markups"][0]["center"] == [-0.25, 16.5 - 0.91, 42.0]
+    assert [one["display"]["visibility"] for one in shown["markups"]] == [True, True]
+    assert [one["display"]["visibility"] for one in hidden["markups"]] == [False]
+    assert shown["markups"][0]["display"]["opacity"] > shown["markups"][1]["display"]["opacity"]
+
+
+def test_the_script_opens_images_and_boxes_in_slicer(
+    context: OutputContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(load_outputs(["slicer"])[0], context, study(context))
+    opened: list[str] = []
+    slicer = ModuleType("slicer")
+    slicer.util = SimpleNamespace(  # type: ignore[attr-defined]  # a stand-in for the application's module
+        loadVolume=lambda path: opened.append(Path(path).name),
+        loadMarkups=lambda path: opened.append(Path(path).name),
+        resetSliceViews=lambda: opened.append("views"),
+    )
+    monkeypatch.setitem(sys.modules, "slicer", slicer)
+    moved = tmp_path / "elsewhere"
+    (context.folder / "slicer/A-1").rename(moved)
+    runpy.run_path(str(moved / "open_in_slicer.py"))
+    assert opened == ["sag.nii.gz", "sag.below.mrk.json", "sag.findings.mrk.json", "views"]
