@@ -43,6 +43,8 @@ class CrossvalidateConfig(CommonConfig):
         seeds: of the trainings; numbers are means over them. seed: of the folds.
         rule: how a fold's threshold is chosen, on findings in other folds.
         init: a finished run whose weights are the start of every training.
+        final: train a detector on all patients too; `out/final` is then a run, its threshold that of the findings of
+            all folds of the first seed.
     """
 
     plane: str = "sagittal"
@@ -58,6 +60,7 @@ class CrossvalidateConfig(CommonConfig):
     rule: str = "plateau_f1"
     bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
     init: str | None = None
+    final: bool = False
 
     def __post_init__(self) -> None:
         known = [plane.value for plane in Plane]

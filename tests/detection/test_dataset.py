@@ -9,20 +9,22 @@ import pytest
 import torch
 from tests.detection.conftest import MakeStudy
 
-from spinedet.core.anatomy import Region
+from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import sha256
 from spinedet.core.geometry import EdgeBox, Grid
-from spinedet.core.types import Lesion
-from spinedet.detection.batch import Detections
+from spinedet.core.types import Lesion, Negative
+from spinedet.detection.batch import Detections, Structures, Targets
 from spinedet.detection.dataset import (
     Augmented,
+    Example,
     TrainingScans,
     TuningScans,
     collate,
     prepare_scans,
     read_prepared,
     read_series,
+    structures_on,
     targets_on,
 )
 from spinedet.detection.postprocess import findings
@@ -132,3 +134,42 @@ def test_tuning_scans_are_whole_and_unchanged(make_study: MakeStudy, tmp_path: P
     batch = collate([TuningScans(scans, CATEGORIES)[0]])
     assert torch.equal(batch.images[0], scans[0].image())
     assert len(batch.targets[0].boxes) == 1
+
+
+def test_structures_are_lesions_and_negatives_with_their_grades() -> None:
+    grid = Grid((10, 20, 30), np.diag([4.0, 2.0, 1.0, 1.0]))
+    first, second, third = (
+        grid.world(EdgeBox(np.array([1.0, 3 + n, 5]), np.array([3.0, 4 + n, 10]))) for n in range(3)
+    )
+    lesions = [
+        Lesion(id="1", series="s", category="bulge", box=first, attributes={"pfirrmann": 4, "herniation": 3.5}),
+        Lesion(id="2", series="s", category="stenosis", box=first, attributes={"bulging": 1}),
+        Lesion(id="3", series="s", category="bulge", box=second, ignore=True),
+    ]
+    sound = Negative(series="s", box=third, attributes={"pfirrmann": "2", "narrowing": 0, "bulging": None})
+    found = structures_on(grid, lesions, [sound], ("bulge", "stenosis"))
+    assert found.lesion.tolist() == [[1, 1], [0, 0], [0, 0]]
+    assert found.ignore.tolist() == [False, True, False]
+    assert found.boxes[0].tolist() == [8, 7, 7.5, 8, 2, 5]
+    # Pfirrmann, bulging, herniation (a reach of 3.5 mm is present), narrowing.
+    assert found.grades[0].tolist()[:3] == [4, 1, 1]
+    assert found.grades[2].isnan().tolist()[1:] == [True, True, False]
+
+
+def test_thin_images_are_thickened_with_what_reaches_their_last_slice() -> None:
+    boxes = torch.tensor([[4.0, 20, 20, 8, 10, 10], [2.0, 40, 20, 4, 10, 10]])
+    flags = torch.zeros(2, dtype=torch.bool)
+    structures = Structures(boxes, torch.ones(2, 1), flags, torch.ones(2, 4))
+    targets = Targets(boxes, torch.zeros(2, dtype=torch.long), flags, structures=structures)
+    image = torch.randn(1, 2, 8, 8)
+    nothing = Targets(boxes[:0], torch.zeros(0, dtype=torch.long), flags[:0])
+    thick = Example(torch.randn(1, 5, 8, 8), nothing, Plane.SAGITTAL, 4.0)
+    batch = collate([Example(image, targets, Plane.SAGITTAL, 4.0), thick])
+    assert batch.images.shape == (2, 1, 5, 8, 8)
+    assert batch.depths == (2, 5)
+    assert torch.equal(batch.images[0, 0, 2:], image[0, 1:].expand(3, 8, 8))
+    # The first box fills both slices of 4 mm, so all five; the second ends within the first slice.
+    for found in (batch.targets[0].boxes, batch.targets[0].structures.boxes):
+        assert found[:, [0, 3]].tolist() == [[10.0, 20.0], [2.0, 4.0]]
+    alone = collate([Example(image[:, :1], targets, Plane.SAGITTAL, 4.0)])
+    assert alone.images.shape[2] == 3

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from torch import Generator, Tensor
 
 from spinedet.core.errors import InputError
-from spinedet.imaging.augment import _Bend, _map_boxes, _Placement, _unbend, _warp, augment, crop
+from spinedet.imaging.augment import _Bend, _map_boxes, _Placement, _unbend, _warp, augment, crop, slab
 from spinedet.imaging.planes import AXIAL, SAGITTAL, PlaneSpec
 from spinedet.imaging.settings import AugmentConfig
 
@@ -273,3 +273,24 @@ def test_a_lesion_cut_to_under_half_is_ignored() -> None:
 
 def test_the_config_is_one_for_hydra() -> None:
     assert OmegaConf.to_object(OmegaConf.structured(AugmentConfig)) == AugmentConfig()
+
+
+def test_a_stack_becomes_a_slab_around_its_boxes_and_a_slice_several() -> None:
+    config = AugmentConfig(slab_probability=1.0, slab_slices=4)
+    stack = torch.arange(12.0).view(1, 12, 1, 1).expand(1, 12, 8, 8)
+    boxes = torch.tensor([[2.0, 1, 1, 10, 4, 4]])
+    for seed in range(20):
+        image, moved = slab(stack, boxes, config, seeded(seed))
+        count, start = image.shape[1], float(image[0, 0, 0, 0])
+        assert 1 <= count <= 4
+        # The middle of the box, 6, lies in the slab, which shows as much of the box as it can.
+        assert start <= 6 <= start + count
+        assert moved[0].tolist() == [0, 1, 1, count, 4, 4]
+    image, moved = slab(stack[:, :1], torch.tensor([[0.0, 1, 1, 1, 4, 4]]), config, seeded(0))
+    assert moved[0].tolist() == [0, 1, 1, image.shape[1], 4, 4]
+    assert slab(stack, boxes, AugmentConfig(), seeded(0))[0] is stack
+
+
+def test_slabs_need_a_slice() -> None:
+    with pytest.raises(InputError, match="slab_slices"):
+        AugmentConfig(slab_slices=0)

@@ -21,6 +21,7 @@ from spinedet.pipelines.cross_validation import (
     pooled,
     run_folds,
     thresholds_of,
+    train_on_all,
 )
 from spinedet.pipelines.score_cross_validation import markdown
 from spinedet.pipelines.score_cross_validation import results as scored
@@ -51,6 +52,8 @@ def crossvalidate(config: CrossvalidateConfig) -> Status:
     write_json(folder / "crossvalidation.json", content)
     write_text(folder / "crossvalidation.md", markdown(found))
     results.print(markdown(found), markup=False)
+    if config.final:
+        console.print(f"run: {train_on_all(task, prepared, config.seeds[0])}")
     return Skipped(prepared.skipped).report(folder)
 
 

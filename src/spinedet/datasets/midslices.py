@@ -24,6 +24,8 @@ _EDGES = ("px_top", "px_bottom", "px_left", "px_right")
 _GEOMETRY = ("mm_per_px_y", "mm_per_px_x")
 _COLUMNS = ("patient", "disc", "level", *GRADES.values(), *_EDGES, *_GEOMETRY)
 _SERIES = "t2"
+# Boxes were made on pictures that may end within a disc.
+_LEAST_SEEN = 0.5
 
 
 @dataclass
@@ -94,7 +96,12 @@ def _read_patient(patient: _Patient, config: MidslicesConfig) -> Reading:
     for row in patient.discs:
         box, grades = _box(row, grid), _grades(row)
         if box is None or grades is None:
-            unused.append(Unused(f"discs.csv, patient {patient.id}, disc {row['disc']}", "an edge or a grade is blank"))
+            unused.append(
+                Unused(
+                    f"discs.csv, patient {patient.id}, disc {row['disc']}",
+                    "an edge or a grade is blank, or the box is outside",
+                )
+            )
         elif found := config.categories_of(grades):
             lesions += _lesions(row, box, grades, found)
         else:
@@ -129,12 +136,15 @@ def _write_slice(patient: _Patient, config: MidslicesConfig) -> Grid:
 
 
 def _box(row: Row, grid: Grid) -> Box | None:
-    """As thick as the slice."""
+    """As thick as the slice, as far as it lies in it; None where less than half of it does, or an edge is blank."""
     edges = [number(row[name]) for name in _EDGES]
     top, bottom, left, right = (np.nan if edge is None else edge for edge in edges)
     if not (bottom > top and right > left):
         return None
-    return grid.world(EdgeBox(np.array([0.0, top, left]), np.array([1.0, bottom, right])))
+    low, high = np.array([0.0, top, left]), np.array([1.0, bottom, right])
+    seen = EdgeBox(low.clip(0, grid.shape), high.clip(0, grid.shape))
+    share = np.prod((seen.high - seen.low) / (high - low))
+    return grid.world(seen) if share >= _LEAST_SEEN else None
 
 
 def _grades(row: Row) -> dict[str, int] | None:

@@ -114,8 +114,8 @@ def slab(image: Tensor, boxes: Tensor, config: AugmentConfig, generator: Generat
     start = min(max(round(middle - count / 2 + dice.within(1.0)), 0), depth - count)
     moved = boxes - boxes.new_tensor([start, 0, 0, start, 0, 0])
     # A slab narrower than a disc shows it as well as it can: what is left of its box counts in full.
-    middle_of = (moved[:, 0] + moved[:, 3]) / 2
-    shown = (middle_of >= 0) & (middle_of < count)
+    center = (moved[:, 0] + moved[:, 3]) / 2
+    shown = (center >= -0.5) & (center <= count + 0.5)
     moved[shown] = torch.where(moved.new_tensor([1, 0, 0, 1, 0, 0]).bool(), moved[shown].clamp(0, count), moved[shown])
     return image[:, start : start + count], moved
 

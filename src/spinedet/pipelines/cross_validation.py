@@ -15,11 +15,11 @@ from spinedet.core.findings import read_findings, write_findings
 from spinedet.core.types import Findings, Manifest, Study, StudyFindings
 from spinedet.detection.dataset import Prepared, Scan, prepare_scans
 from spinedet.detection.inference import detect_studies
-from spinedet.detection.model_files import Model, PlaneDetector
+from spinedet.detection.model_files import Model, PlaneDetector, save_model
 from spinedet.detection.trainer import PlanePlan, Settings, train_network
 from spinedet.imaging.planes import SPECS
 from spinedet.pipelines.splits import only
-from spinedet.scoring import Criterion, choose_operating_point
+from spinedet.scoring import Criterion, choose_operating_point, write_operating_point
 
 # Findings are mapped so that this is every fold's threshold.
 COMMON_THRESHOLD = 0.5
@@ -178,6 +178,23 @@ def _train(task: CrossValidation, prepared: Prepared, fold: Fold, seed: int) -> 
     )
     (detector,) = train_network([plan], task.settings)
     return detector
+
+
+def train_on_all(task: CrossValidation, prepared: Prepared, seed: int) -> Path:
+    """A detector of all patients, with the threshold of all findings out of fold, as a folder that `run=` takes.
+
+    Its trainings have as many steps for each scan as those of the folds. Call it after `run_folds`.
+    """
+    folder = task.root / "final"
+    every = Fold("final", frozenset(study.patient for study in task.manifest.studies), frozenset())
+    detector = _train(task, prepared, every, seed)
+    found = [study for fold in task.plan.tested for study in _tested(task, fold, seed)]
+    read = {study.id for study in found}
+    reference = only(task.manifest, (study for study in task.manifest.studies if study.id in read))
+    point = choose_operating_point(reference, _findings(task, found), task.criterion, task.rule)
+    save_model(folder / "model", Model(task.manifest.name, task.manifest.region, {task.plane: detector}))
+    write_operating_point(folder / "operating_point.json", point)
+    return folder
 
 
 def _thinnest(scans: Sequence[Scan]) -> Scan:

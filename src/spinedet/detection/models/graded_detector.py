@@ -17,7 +17,7 @@ from spinedet.detection.settings import GradedConfig
 
 # Scores of proposals by which they may be structures, are numbered as such, and surely are structures: a structure's
 # score is the IoU of its box, about .85 in nineteen of twenty, of S1/S2, half discs and duplicates mostly below .6.
-LEAST, CERTAIN, SURE = 0.3, 0.5, 0.7
+LEAST, CERTAIN, SURE = 0.2, 0.5, 0.7
 # How fast the probability of a structure falls below `SURE`.
 _FALL = 3.0
 # IoU above which two structures are one.
