@@ -1,5 +1,6 @@
 """What several floors' tests share: one volume stored in every way, and DICOM files written by hand."""
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import permutations, product
 from pathlib import Path
@@ -13,6 +14,9 @@ from spinedet.core.geometry import Grid
 from spinedet.imaging.volume import Volume
 
 STUDY, SERIES = generate_uid(), generate_uid()
+# Inputs that each fuzzing test draws: a few in the suite, more by `SPINEDET_FUZZ=10000 pytest -k fuzz`, then at random.
+FUZZ_EXAMPLES = int(os.environ.get("SPINEDET_FUZZ", "40"))
+FUZZ_AT_RANDOM = "SPINEDET_FUZZ" in os.environ
 # Sagittal: pixels run to posterior along a row and to inferior down the rows (LPS); the normal points right.
 SAGITTAL_DIRECTIONS = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 import warnings
 import zlib
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,16 @@ if TYPE_CHECKING:
 _NIFTI = (".nii.gz", ".nii")
 _ITK = (".mha", ".mhd", ".nrrd")
 SUFFIXES = (*_NIFTI, *_ITK)
-_NIFTI_FAULTS = (OSError, EOFError, zlib.error, ValueError, MemoryError, ImageFileError, HeaderDataError)
+_NIFTI_FAULTS = (
+    OSError,
+    EOFError,
+    zlib.error,
+    ArithmeticError,
+    ValueError,
+    MemoryError,
+    ImageFileError,
+    HeaderDataError,
+)
 # A field that a writer leaves out when it does not know how the image lies; ITK then silently assumes identity.
 _DIRECTION_FIELDS = {
     ".mha": (b"\ntransformmatrix", b"\nrotation", b"\norientation"),
@@ -38,11 +48,14 @@ _HEADER_BYTES = 1 << 14
 # Where a header says that the voxels are in files of their own.
 _VOXEL_FILE = re.compile(r"^(?:ElementDataFile *=|data ?file:)(.*)$", re.IGNORECASE | re.MULTILINE)
 _MOST_VOXEL_FILES = 1 << 14
+_AXES = re.compile(rb"^\s*(?:ndims|dimension)\s*[=:]([^\n]*)", re.IGNORECASE | re.MULTILINE)
 # The space that an NRRD header names, and the names that ITK knows.
 _NRRD_SPACE = re.compile(rb"\nspace:([^\r\n]*)")
 _NRRD_SPACES = {
     *(b"lps", b"left-posterior-superior", b"ras", b"right-anterior-superior", b"las", b"left-anterior-superior"),
 }
+# Deflate packs 258 bytes into two bits at best.
+_LARGEST_GZIP_RATIO = 1032
 # The bits of NIfTI's `xyzt_units` that tell the unit of space, and what each unit has in mm.
 _SPACE_UNIT = 7
 _NIFTI_UNIT_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
@@ -105,7 +118,14 @@ def _open_nifti(path: Path) -> tuple[nib.Nifti1Image, Array]:
         raise _damaged(path, TypeError("another format under this name"))
     _refuse_pixels(path, image.get_data_dtype().names is not None, image.get_data_dtype().kind == "c")
     _refuse_shape(path, image.shape)
+    if prod(image.shape) * image.get_data_dtype().itemsize > _most_content(path):
+        raise _damaged(path, ValueError("the file is shorter than its header says"))
     return image, _nifti_affine(path, image)
+
+
+def _most_content(path: Path) -> int:
+    """Bytes that a file can hold, unpacked."""
+    return path.stat().st_size * (_LARGEST_GZIP_RATIO if path.suffix.lower() == ".gz" else 1)
 
 
 def _nifti_affine(path: Path, image: nib.Nifti1Image) -> Array:
@@ -154,6 +174,7 @@ def _open_itk(path: Path) -> SimpleITK.ImageFileReader:
     SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
+    _refuse_dimensions(path)
     try:
         reader.ReadImageInformation()
         kind = SimpleITK.GetPixelIDValueAsString(reader.GetPixelID()).lower()
@@ -186,6 +207,13 @@ def _refuse_unplaced(path: Path) -> None:
     if suffix == ".nrrd" and (space is None or space[1].strip() not in _NRRD_SPACES):
         named = f"the space {space[1].strip().decode('ascii', 'replace')!r}" if space else "no space"
         warnings.warn(f"{path} names {named}; its directions are assumed to be LPS, as ITK does", stacklevel=2)
+
+
+def _refuse_dimensions(path: Path) -> None:
+    """Refuse a number of axes with which ITK would crash or take endless memory."""
+    named = [field[1].strip() for field in _AXES.finditer(_itk_header(path))]
+    if not named or not all(re.fullmatch(rb"[1-5]", number) for number in named):
+        raise _damaged(path, ValueError("its header does not say how many axes it has"))
 
 
 def _itk_header(path: Path) -> bytes:
@@ -250,7 +278,7 @@ def _refuse_shape(path: Path, shape: tuple[int, ...]) -> None:
     if len(shape) < 3 or sorted(shape[:3])[1] < 2:
         raise InputError(f"{path} is a 2D image (shape {shape}); give the whole stack of slices as one volume")
     check_voxels(shape, str(path))
-    if any(length > 1 for length in shape[3:]):
+    if any(length != 1 for length in shape[3:]):
         raise InputError(f"{path} holds several volumes (shape {shape}); give the one T2 volume as its own file")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.tag import Tag
 
@@ -69,7 +70,11 @@ VOCABULARY = {
 }
 _PATTERNS = {word: re.compile(pattern) for word, pattern in VOCABULARY.items()}
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-_DAMAGE = (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError, NotImplementedError)
+# What pydicom raises on damaged files.
+DAMAGE = (
+    *(OSError, EOFError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError, MemoryError),
+    *(NotImplementedError, RecursionError, BytesLengthException, struct.error),
+)
 # How a file begins that was written without the preamble of part 10: with group 0002 or 0008 in little endian.
 _BARE = re.compile(rb"(\x02\x00[\x00-\x02\x10]|\x08\x00[\x00-\x18])\x00")
 # A header that announces more frames is damaged; nothing of it could be read.
@@ -116,7 +121,14 @@ class HeaderReader:
             InputError: the file may not be read.
         """
         header = _parse(file)
-        if header is None or not (_whole(header, "Rows") and _whole(header, "Columns")):
+        try:
+            return None if header is None else self._header(file, header)
+        except DAMAGE:  # values are converted when they are asked for
+            _warn_of_damage(file)
+            return None
+
+    def _header(self, file: Path, header: Dataset) -> Header | None:
+        if not (_whole(header, "Rows") and _whole(header, "Columns")):
             return None
         patient, study, series = (str(header.get(tag) or "") for tag in _HASHED_TAGS)
         return Header(
@@ -152,12 +164,16 @@ def _parse(file: Path) -> Dataset | None:
         raise InputError(f"{file} cannot be read; check its permissions") from None
     except InvalidDicomError:
         damaged = file.suffix.lower() == ".dcm"
-    except _DAMAGE:
+    except DAMAGE:
         damaged = True
     if damaged:
-        warnings.warn(f"{file} is damaged DICOM and is passed over; export the series again", stacklevel=4)
+        _warn_of_damage(file)
         return None
     return header
+
+
+def _warn_of_damage(file: Path) -> None:
+    warnings.warn(f"{file} is damaged DICOM and is passed over; export the series again", stacklevel=5)
 
 
 def _is_bare(file: Path) -> bool:

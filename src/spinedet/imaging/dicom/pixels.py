@@ -14,7 +14,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array
-from spinedet.imaging.dicom.headers import functional_groups, read_with_pixels
+from spinedet.imaging.dicom.headers import DAMAGE, functional_groups, read_with_pixels
 from spinedet.imaging.dicom.stacks import Block
 from spinedet.imaging.size_limits import check_voxels
 
@@ -38,7 +38,6 @@ PIXEL_TAGS = [
     "ExtendedOffsetTableLengths",
     "PixelData",
 ]
-_FAULTS = (OSError, EOFError, ValueError, RuntimeError, AttributeError, NotImplementedError, KeyError, TypeError)
 
 
 def read_block(block: Block) -> tuple[NDArray[np.float32], Array]:
@@ -82,7 +81,7 @@ def _images(file: str, frames: list[int]) -> Iterator[NDArray[np.float32]]:
             grey = values.astype(np.float32).reshape(image.Rows, image.Columns) * slope + intercept
             grey[_padding(image, values).reshape(grey.shape)] = np.nan
             yield grey
-    except _FAULTS as error:
+    except (*DAMAGE, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"{file}: no pixels can be read ({reason}); export it again, uncompressed") from None
 

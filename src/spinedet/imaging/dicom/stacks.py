@@ -12,7 +12,7 @@ import numpy as np
 
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array, Grid
-from spinedet.imaging.dicom.headers import read_with_pixels
+from spinedet.imaging.dicom.headers import DAMAGE, read_with_pixels
 from spinedet.imaging.dicom.records import GREY, LPS_TO_RAS, Acquisition, Slice
 
 # Directions of one stack agree to the digits that scanners write; 0.01 is about half a degree.
@@ -228,7 +228,7 @@ def _content(piece: Slice, digests: dict[str, bytes]) -> Hashable:
         try:
             pixels = read_with_pixels(piece.file, ["PixelData"]).PixelData
             digests[piece.file] = hashlib.sha256(pixels).digest()
-        except (OSError, EOFError, ValueError, AttributeError, NotImplementedError):
+        except DAMAGE:
             digests[piece.file] = piece.file.encode()
     return digests[piece.file], piece.frame
 
