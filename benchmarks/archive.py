@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import spinedet.predict
-from spinedet.commands import predict
 from spinedet.core.manifest import read_manifest
+from spinedet.pipelines import predict_series
+from spinedet.pipelines.image_sources import SeriesSource
+from spinedet.pipelines.predict_series import Predictor
+from spinedet.pipelines.prediction import SeriesPrediction
 
 MIB = 1 << 20
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -44,18 +46,18 @@ def write_manifest(path: Path, source: Path, studies: int) -> int:
     return len(lost)
 
 
-def look_once() -> None:
-    """Read and look at every image once; further studies with the same image get the same answer."""
-    known: dict[Path, predict.Look] = {}
-    look = predict.look
+def predict_once() -> None:
+    """Read every image and predict for it once; further studies with the same image get the same findings."""
+    known: dict[Path, SeriesPrediction] = {}
+    original = predict_series.predict_series
 
-    def remembered(task: predict.Task, *words: Any) -> predict.Look:
-        path = task.read.args[0].path  # type: ignore[attr-defined]  # an archive's tasks are partials
+    def remembered(predictor: Predictor, study: str, source: SeriesSource) -> SeriesPrediction:
+        path = source.files[0]
         if path not in known:
-            known[path] = look(task, *words)
-        return replace(known[path], task=task)
+            known[path] = original(predictor, study, source)
+        return replace(known[path], study=study, series=source.id)
 
-    predict.look = remembered
+    predict_series.predict_series = remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--inside"]:
         once, *words = sys.argv[2:]
         if once == "once":
-            look_once()
+            predict_once()
         sys.argv = ["predict", *words]
         spinedet.predict.main()
     parser = argparse.ArgumentParser(description=__doc__)

@@ -21,9 +21,9 @@ from spinedet.detection.batch_loader import Prefetcher, TrainingBatches, batch_m
 from spinedet.detection.dataset import Augmented, SeveralPlanes, TrainingScans
 from spinedet.detection.trainer import PlanePlan, train_plane
 from spinedet.imaging.settings import AugmentConfig
-from spinedet.training.checkpoints import Position, newest_checkpoint
+from spinedet.training.checkpoints import newest_checkpoint
 from spinedet.training.preemption import Preempted, StopSignal
-from spinedet.training.samplers import PlaneTurns, Share
+from spinedet.training.samplers import PlaneTurns, Position, Share
 from spinedet.training.settings import TrainerConfig
 
 

@@ -15,8 +15,9 @@ import torch
 
 from spinedet.core.errors import InputError
 from spinedet.detection.trainer import train_plane
-from spinedet.training.checkpoints import BEFORE, LAST, AtomicCheckpointIO, Position, newest_checkpoint
+from spinedet.training.checkpoints import BEFORE, LAST, AtomicCheckpointIO, newest_checkpoint
 from spinedet.training.preemption import Preempted, StopSignal, listening_for_signals
+from spinedet.training.samplers import Position
 
 from .conftest import MakeStudy
 from .tiny import plan, settings

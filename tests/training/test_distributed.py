@@ -18,8 +18,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.types import Study
 from spinedet.detection import trainer
 from spinedet.detection.settings import RecipeConfig
-from spinedet.training.checkpoints import Position
-from spinedet.training.samplers import EpochSampler, PlaneTurns, Share
+from spinedet.training.samplers import EpochSampler, PlaneTurns, Position, Share
 
 ROOT = Path(__file__).parents[2]
 

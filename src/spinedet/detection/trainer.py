@@ -46,10 +46,10 @@ from spinedet.training.callbacks import (
     StepSeed,
     TrainingProgress,
 )
-from spinedet.training.checkpoints import AtomicCheckpointIO, Position, Saved
+from spinedet.training.checkpoints import AtomicCheckpointIO, Saved
 from spinedet.training.distributed import processes_here, rank, share_batch_norm, world_size
 from spinedet.training.preemption import StopSignal
-from spinedet.training.samplers import PlaneTurns, Share
+from spinedet.training.samplers import PlaneTurns, Position, Share
 from spinedet.training.schedule import seconds
 from spinedet.training.settings import TrainerConfig
 

@@ -15,10 +15,10 @@ from pytorch_lightning.callbacks import Callback, Checkpoint, WeightAveraging
 from torch import Tensor
 
 from spinedet.core.errors import InputError
-from spinedet.training.checkpoints import LAST, Position
+from spinedet.training.checkpoints import LAST
 from spinedet.training.distributed import any_process
 from spinedet.training.preemption import Preempted, StopSignal
-from spinedet.training.samplers import seed_for
+from spinedet.training.samplers import Position, seed_for
 from spinedet.training.schedule import budget_used
 
 

@@ -15,16 +15,9 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from spinedet.core.errors import InputError
 from spinedet.core.files import write_bytes
+from spinedet.training.samplers import Position
 
 LAST, BEFORE, NEXT = "last.ckpt", "previous.ckpt", "next.ckpt"
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Position in the training data: epochs completed, and steps taken in the current one."""
-
-    epoch: int = 0
-    steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)

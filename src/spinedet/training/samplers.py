@@ -9,7 +9,13 @@ import numpy as np
 import torch
 from torch.utils.data import Sampler
 
-from spinedet.training.checkpoints import Position
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Position in the training data: epochs completed, and steps taken in the current one."""
+
+    epoch: int = 0
+    steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class EpochSampler(Sampler[Draw]):
     The scans of a step are the same however many processes share them.
     """
 
-    def __init__(self, scans: int, seed: int, share: Share, start: Position = Position()) -> None:  # noqa: B008  # frozen
+    def __init__(self, scans: int, seed: int, share: Share, start: Position = Position()) -> None:  # frozen
         self.scans, self.seed, self.share, self.start = scans, seed, share, start
         self.epoch = start.epoch
 
@@ -74,7 +80,7 @@ class PlaneTurns(EpochSampler):
     The scans are numbered one plane after the other.
     """
 
-    def __init__(self, scans: Sequence[int], seed: int, share: Share, start: Position = Position()) -> None:  # noqa: B008  # frozen
+    def __init__(self, scans: Sequence[int], seed: int, share: Share, start: Position = Position()) -> None:  # frozen
         self.steps = [count // share.batch for count in scans]
         self.counts = scans
         super().__init__(sum(self.steps) * share.batch, seed, share, start)
