@@ -41,7 +41,7 @@ def write_image(path: Path, array: np.ndarray) -> None:
 
 @pytest.fixture
 def spider(tmp_path: Path) -> Path:
-    """Two patients in SPIDER's layout; the second one's mask is missing, one grading has no mask."""
+    """Two patients in SPIDER's layout; the second one's mask is missing, a sound disc has no mask."""
     root = tmp_path / "spider"
     image = np.arange(20 * 16 * 6, dtype=np.int16).reshape(20, 16, 6)
     mask = np.zeros(image.shape, np.int16)
@@ -51,7 +51,7 @@ def spider(tmp_path: Path) -> Path:
     write_image(root / "masks" / "1_t2.mha", mask)
     row = "_t2,F,,training,100,1.5,SIEMENS,Aera,4000,3,3.3"
     (root / "overview.csv").write_text(f"{COLUMNS}\n1{row}\n2{row}\n", "utf-8")
-    rows = ("1,1,0,0,0,0,0,0,1,3", "1,2,0,0,0,0,0,0,1,3")
+    rows = ("1,1,0,0,0,0,0,0,1,3", "1,2,0,0,0,0,0,0,0,3")
     (root / "radiological_gradings.csv").write_text("\n".join((GRADINGS, *rows, "")), "utf-8")
     return root
 

@@ -42,7 +42,8 @@ def test_a_picture_becomes_a_slice_with_lesions_and_negatives(root: Path, tmp_pa
     volume = read_volume(study.series[0].path)
     assert volume.grid.shape == (1, 80, 60)
     assert volume.grid.spacing == pytest.approx([4.0, 0.8, 0.5])
-    (lesion,), (negative,) = study.lesions, study.negatives
+    (lesion, ungraded), (negative,) = study.lesions, study.negatives
+    assert (ungraded.id, ungraded.ignore) == ("3", True)
     # Columns 20 to 40 of .5 mm run to the back, rows 60 to 70 of .8 mm to the feet; voxel 0 is centred on 0.
     assert lesion.box.size == pytest.approx((4.0, 10.0, 8.0))
     assert lesion.box.center == pytest.approx((0.0, -(30 - 0.5) * 0.5, -(65 - 0.5) * 0.8))

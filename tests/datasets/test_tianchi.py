@@ -60,7 +60,10 @@ def test_codes_become_lesions_in_millimetres(tmp_path: Path) -> None:
     write_study(tmp_path)
     study = read(tmp_path).study
     told = {(x.level, x.ignore): x for x in study.lesions}
-    assert set(told) == {("L4/L5", False), ("L5/S1", False), ("L1/L2", True)}
+    assert set(told) == {
+        *(("L4/L5", False), ("L5/S1", False), ("L1/L2", True)),
+        *(("T11/T12", True), (None, True)),  # an unknown code and an unknown disc
+    }
     lesion = told["L4/L5", False]
     # Image 2 lies at L = 4; column 20 x 0.8 mm back from P 10, row 30 x 0.5 mm down from S 100.
     assert lesion.box.center == pytest.approx((-4.0, -26.0, 85.0))
@@ -82,7 +85,7 @@ def test_types_apart_give_two_lesions_for_two_codes(tmp_path: Path) -> None:
     write_study(tmp_path)
     lesions = read(tmp_path, classes="types").study.lesions
     assert [x.category for x in lesions if x.level == "L5/S1"] == ["protrusion", "schmorl"]
-    assert len([x for x in lesions if x.ignore]) == 4
+    assert [x.level for x in lesions if x.ignore] == ["L1/L2"] * 4 + [None] * 4 + ["T11/T12"] * 4
 
 
 def test_points_that_fit_nothing_are_listed(tmp_path: Path) -> None:

@@ -86,8 +86,12 @@ def test_a_table_may_tell_more_and_an_image_may_have_no_box(tmp_path: Path) -> N
     assert dataset.categories == ("bulge",)
     first, second = (case.read() for case in dataset.cases)
     assert [s.id for s in first.study.series] == ["a", "b"]
-    (lesion,) = first.study.lesions
+    lesion, without_level = first.study.lesions
     assert (lesion.level, lesion.ignore, lesion.attributes) == ("L4/L5", True, {"reader": "XY"})
+    assert (without_level.level, without_level.ignore) == (None, True)
+    assert str(first.study.excluded).endswith(
+        "line 3: x, y, z, width, height and depth must be numbers, with a decimal point, and 2 more"
+    )
     assert [(each.where, each.reason.split()[0]) for each in first.unused] == [
         ("line 3", "x,"),
         ("line 4", "a"),
@@ -266,7 +270,9 @@ def test_nndetection_instances(tmp_path: Path) -> None:
 @pytest.mark.parametrize("labels", [{"background": 0, "bulge": 1}, {"0": "background", "1": "bulge"}])
 def test_nnunet_classes_become_connected_parts(tmp_path: Path, labels: dict[str, Any]) -> None:
     reading = only(open_masks(write_masks(tmp_path, labels, None), MasksConfig()))
-    assert sorted(lesion.category for lesion in reading.study.lesions) == ["bulge", "bulge"]
+    assert sorted(lesion.category for lesion in reading.study.lesions if not lesion.ignore) == ["bulge", "bulge"]
+    assert [lesion.box.size for lesion in reading.study.lesions if lesion.ignore] == [(4.0, 0.5, 0.5)]
+    assert reading.study.excluded is None
     assert sum(same(lesion.box) for lesion in reading.study.lesions) == 1
     assert [each.reason for each in reading.unused] == ["1 voxels, under source.min_voxels"]
 

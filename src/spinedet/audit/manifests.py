@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from spinedet.audit.faults import Fault, Severity
 from spinedet.core.errors import InputError
 from spinedet.core.files import check_header, read_json
-from spinedet.core.manifest import FORMAT, locate
-from spinedet.core.types import Manifest, Study
+from spinedet.core.manifest import FORMAT, locate, read_unused
+from spinedet.core.types import Effect, Manifest, Study
 
 _SINGULAR = {"series": "series", "lesions": "lesion"}
 
@@ -53,7 +53,7 @@ def read_leniently(path: Path) -> Reading:
     if not isinstance(listed, list):
         faults.append(_format((path.name,), "studies is no list"))
     whole = frame.model_copy(update={"studies": tuple(studies)}) if frame else None
-    return Reading(path, whole, (*faults, *(_references(whole) if whole else ())))
+    return Reading(path, whole, (*faults, *_unused(path, studies), *(_references(whole) if whole else ())))
 
 
 def _frame(path: Path, raw: dict[str, Any]) -> tuple[Manifest | None, list[Fault]]:
@@ -76,6 +76,30 @@ def _study(path: Path, raw: Any, number: int) -> tuple[Study | None, list[Fault]
     broken = {place[1] for place in places}
     kept = [lesion for index, lesion in enumerate(raw["lesions"]) if index not in broken]
     return _study(path, {**raw, "lesions": kept}, number)[0], faults
+
+
+def _unused(path: Path, studies: Iterable[Study]) -> Iterator[Fault]:
+    """Annotations that the conversion to this manifest could not use."""
+    try:
+        listed = read_unused(path)
+    except InputError as error:
+        yield Fault("unused_annotation", Severity.WARNING, (path.name,), str(error))
+        return
+    used = {study.id: study for study in studies if study.excluded is None}
+    for each in listed:
+        study = used.get(each.study)
+        match each.effect:
+            case Effect.EXCLUDED if study is not None:
+                severity, end = Severity.ERROR, "; its study must be excluded, or the annotation be corrected"
+            case Effect.EXCLUDED:
+                severity, end = Severity.WARNING, "; its study is excluded" if each.study else ""
+            case Effect.IGNORED:
+                severity, end = Severity.WARNING, "; its place is ignored"
+            case Effect.NONE:
+                empty = study is not None and not study.lesions
+                severity, end = Severity.WARNING, "; its study has no lesion" if empty else ""
+        told = f"{each.where} could not be used: {each.reason}{end}"
+        yield Fault("unused_annotation", severity, (each.study or path.name,), told)
 
 
 def _format(where: tuple[str, ...], words: str) -> Fault:

@@ -19,7 +19,7 @@ from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.output_folder import claim_output
 from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
-from spinedet.core.files import write_bytes, write_json
+from spinedet.core.files import file_name_of, write_bytes, write_json
 from spinedet.core.types import Study
 from spinedet.imaging.planes import SPECS
 from spinedet.imaging.volume import Volume
@@ -74,7 +74,7 @@ def _examine(study: Study, look: _Look) -> StudyFacts:
     facts, volumes = examine(study, look.limits)
     for series in study.series:
         if look.folder is not None and series.id in volumes:
-            _draw(study, series.id, volumes[series.id], look.folder / picture_name(study.id, series.id))
+            _draw(study, series.id, volumes[series.id], look.folder / f"{file_name_of(study.id, series.id)}.png")
     return facts
 
 
@@ -83,11 +83,6 @@ def _draw(study: Study, name: str, volume: Volume, path: Path) -> None:
     plane = next(series.plane for series in study.series if series.id == name)
     boxes = [lesion.box for lesion in study.lesions if lesion.series == name]
     write_bytes(path, draw_series(volume, SPECS[plane], boxes, []))
-
-
-def picture_name(study: str, series: str) -> str:
-    """A file name for two ids."""
-    return "".join(c if c.isalnum() or c in "-." else "_" for c in f"{study}_{series}") + ".png"
 
 
 def _write(folder: Path, readings: Sequence[Reading], facts: Sequence[StudyFacts], faults: Sequence[Fault]) -> None:
@@ -103,7 +98,7 @@ def _write(folder: Path, readings: Sequence[Reading], facts: Sequence[StudyFacts
 
 
 def _sheet(study: Study, folder: Path, faults: Sequence[Fault]) -> Sheet:
-    names = [Path("pictures") / picture_name(study.id, series.id) for series in study.series]
+    names = [Path("pictures") / f"{file_name_of(study.id, series.id)}.png" for series in study.series]
     own = tuple(fault for fault in faults if study.id in fault.where[:2])
     return Sheet(study, tuple(name.as_posix() for name in names if (folder / name).exists()), own)
 

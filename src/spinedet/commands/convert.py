@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,18 @@ from spinedet.cli.output_folder import claim_output, output_folder
 from spinedet.cli.progress import progress_bar
 from spinedet.convert import ConvertConfig
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_json, write_bytes, write_json
-from spinedet.core.manifest import read_manifest, write_manifest
-from spinedet.core.types import Manifest, Series, Split, Study
+from spinedet.core.files import file_name_of, read_json, write_bytes, write_json
+from spinedet.core.manifest import UNUSED_FILE, read_manifest, write_manifest
+from spinedet.core.types import Effect, Manifest, Series, Split, Study, UnusedAnnotation
 from spinedet.datasets.registry import open_dataset
 from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused
 from spinedet.imaging.image_files import image_sha256
 from spinedet.imaging.planes import SPECS
 from spinedet.imaging.volume import read_volume
 from spinedet.report.slice_pictures import draw_series
+
+# Reasons that a refusal names.
+_MOST_REASONS = 3
 
 
 @dataclass
@@ -48,7 +52,9 @@ def convert(config: ConvertConfig) -> Status:
     folder = _folder(config, record)
     outcome = _read_all(dataset, config)
     if not any(study.excluded is None for study in outcome.studies):
-        raise InputError(f"no study can be used; the first: {next(iter(outcome.skipped.values()), 'there is none')}")
+        if not (folder / "manifest.json").exists():  # the folder stays free for another attempt
+            shutil.rmtree(links, ignore_errors=True)
+        raise InputError(_nothing_usable(outcome))
     manifest = Manifest(
         name=dataset.name,
         region=dataset.region,
@@ -57,6 +63,8 @@ def convert(config: ConvertConfig) -> Status:
         conversion=record,
     )
     path = folder / "manifest.json"
+    for stale in ("skipped.json", "unused.json"):
+        (folder / stale).unlink(missing_ok=True)
     write_manifest(path, manifest, absolute=config.paths == "absolute")
     _write_unused(folder, outcome)
     _draw(read_manifest(path), config.pictures, folder / "pictures")
@@ -64,15 +72,23 @@ def convert(config: ConvertConfig) -> Status:
     console.print(f"manifest: {escape(str(path))}")
     numbers = {"studies": len(outcome.studies), "lesions": sum(len(s.lesions) for s in outcome.studies)}
     tracking.log_metrics(config.logger, folder, {**numbers, "skipped": len(outcome.skipped)})
-    return Skipped(outcome.skipped).report(folder)
+    status = Skipped(outcome.skipped).report(folder)
+    lossless = all(unused.effect is Effect.NONE for _, unused in outcome.unused)
+    return status if lossless else Status.SKIPPED
+
+
+def _nothing_usable(outcome: _Outcome) -> str:
+    reasons = [f"{study}: {reason}" for study, reason in outcome.skipped.items()]
+    reasons += [f"{unused.where}: {unused.reason}" for _, unused in outcome.unused]
+    listed = "; ".join(reasons[:_MOST_REASONS]) or "there is none"
+    more = f"; and {len(reasons) - _MOST_REASONS} more" if len(reasons) > _MOST_REASONS else ""
+    return f"no study can be used: {listed}{more}"
 
 
 def _folder(config: ConvertConfig, record: dict[str, Any]) -> Path:
     """The output folder; one that holds this conversion is written again."""
     before = Path(config.out) / "manifest.json" if config.out else None
     if before and before.is_file() and read_json(before).get("conversion") == record:
-        for stale in ("skipped.json", "unused.json"):
-            (before.parent / stale).unlink(missing_ok=True)
         return before.parent
     return claim_output(config, "convert")
 
@@ -111,21 +127,21 @@ def _hashed(series: Series) -> Series:
 
 
 def _write_unused(folder: Path, outcome: _Outcome) -> None:
-    """`unused.json`: every annotation that gave no lesion, with the reason."""
+    """`unused.json`: every annotation that gave no lesion, with the reason and what it does to its study."""
     if not outcome.unused:
         return
-    rows = [{"study": study, "where": each.where, "reason": each.reason} for study, each in outcome.unused]
-    write_json(folder / "unused.json", rows)
+    rows = [UnusedAnnotation(study=study, **asdict(each)) for study, each in outcome.unused]
+    write_json(folder / UNUSED_FILE, [row.model_dump(mode="json") for row in rows])
     console.print(f"[yellow]{len(rows)} annotations could not be used[/]; see unused.json")
 
 
 def _draw(manifest: Manifest, count: int, folder: Path) -> None:
-    """The boxes of the first studies on their images: a look tells whether they lie where they should."""
+    """The boxes of the first studies on their images, to see whether they lie where they should."""
     for study in [s for s in manifest.studies if s.excluded is None][:count]:
         for series in study.series:
             boxes = [lesion.box for lesion in study.lesions if lesion.series == series.id]
             picture = draw_series(read_volume(series.path), SPECS[series.plane], boxes, [])
-            write_bytes(folder / f"{study.id}_{series.id}.png", picture)
+            write_bytes(folder / f"{file_name_of(study.id, series.id)}.png", picture)
 
 
 def _show(manifest: Manifest, outcome: _Outcome) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
@@ -21,6 +22,7 @@ DISCS: tuple[str, ...] = (
     "L5/S1",
 )
 LEVELS: frozenset[str] = frozenset(VERTEBRAE) | frozenset(DISCS)
+_DISC = re.compile(r"([CTL])(\d{1,2})\s*[-_/\u2010-\u2015 ]?\s*([CTLS]?)(\d{1,2})")
 
 
 class Region(str, Enum):
@@ -68,3 +70,15 @@ def level_rank(level: str) -> float:
         raise InputError(f"unknown spinal level {level!r}; write discs as 'L4/L5' and vertebrae as 'L4'")
     upper, _, lower = level.partition("/")
     return VERTEBRAE.index(upper) + (0.5 if lower else 0.0)
+
+
+def parse_level(text: str) -> str | None:
+    """The level that tables and labels write as `L4-L5`, `l4_l5`, `L4/5`, `L45`, `D12/L1` or `L4`; None if unknown."""
+    name = re.sub(r"D(?=\d)", "T", text.strip().upper())
+    if name in LEVELS:
+        return name
+    found = _DISC.fullmatch(name)
+    if found is None:
+        return None
+    disc = f"{found[1]}{int(found[2])}/{found[3] or found[1]}{int(found[4])}"
+    return disc if disc in LEVELS else None

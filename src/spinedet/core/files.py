@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -23,6 +25,7 @@ from spinedet.core.types import Record
 
 R = TypeVar("R", bound=Record)
 _CHUNK = 1 << 20
+_LONGEST_NAME = 120  # bytes
 _HEADER = ("format", "version", "space")
 _SINGULAR = {"studies": "study", "series": "series", "lesions": "lesion", "findings": "finding number"}
 
@@ -123,6 +126,21 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
 
 
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, with or without a byte order mark, or of a UTF-16 file with one.
+
+    Raises:
+        InputError: the file is missing, cannot be read, or is in another encoding.
+    """
+    content = read_bytes(path)
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InputError(f"{path} is not in UTF-8 (line {line}); save it again with the encoding UTF-8") from None
+
+
 def read_record(path: Path, record: type[R], format_name: str) -> R:
     """Read and validate a versioned spinedet file.
 
@@ -200,6 +218,18 @@ def refuse_repeats(ids: Iterable[str], where: str, what: str) -> None:
     repeated = [name for name, count in Counter(ids).items() if count > 1]
     if repeated:
         raise InputError(f"{where}: {what} id {repeated[0]!r} appears more than once; give each its own")
+
+
+def file_name_of(*ids: str) -> str:
+    """A file name (without ending) for ids, which may hold any characters and be of any length.
+
+    Ids of letters, digits, `.`, `_` and `-` are joined with `_`. A name that had to be changed ends with a digest, so
+    that two ids never share a file.
+    """
+    joined = "_".join(ids)
+    # No name leads out of its folder, is hidden, or exceeds the 255 bytes that file systems take (with an ending).
+    safe = re.sub(r"[^\w.-]|^[.-]+", "_", joined).encode()[:_LONGEST_NAME].decode(errors="ignore")
+    return safe if safe == joined else f"{safe}-{hashlib.sha256(joined.encode(errors='replace')).hexdigest()[:10]}"
 
 
 def claim_folder(folder: Path, free_bytes: int = 1 << 20) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_record, refuse_repeats, write_json
-from spinedet.core.types import Manifest, Study
+from spinedet.core.files import read_json, read_record, refuse_repeats, validate, write_json
+from spinedet.core.types import Manifest, Study, UnusedAnnotation
 
 FORMAT = "spinedet-manifest"
+UNUSED_FILE = "unused.json"
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -57,6 +58,21 @@ def write_manifest(path: Path, manifest: Manifest, *, absolute: bool = False) ->
     if not absolute:
         _relate(content, path.parent)
     write_json(path, {"format": FORMAT, "version": 1, "space": "RAS", **content})
+
+
+def read_unused(manifest: Path) -> tuple[UnusedAnnotation, ...]:
+    """What `convert` could not use, from the list beside its manifest; empty where there is none.
+
+    Raises:
+        InputError: the list breaks its format.
+    """
+    path = manifest.parent / UNUSED_FILE
+    if not path.exists():
+        return ()
+    rows = read_json(path)
+    if not isinstance(rows, list):
+        raise InputError(f"{path} is no list of annotations; convert the data set again")
+    return tuple(validate(path, UnusedAnnotation, row) for row in rows)
 
 
 def _relate(content: dict[str, Any], folder: Path) -> None:

@@ -249,6 +249,27 @@ class Manifest(Record):
     conversion: dict[str, FiniteJson] | None = Field(default=None, exclude_if=is_none)
 
 
+class Effect(str, Enum):
+    """What became of a study with an annotation that could not be used.
+
+    `excluded`: the place of a possible finding is unknown, so that the study can be neither learnt from nor tested.
+    `ignored`: the place is known and is a box to ignore. `none`: no finding is lost.
+    """
+
+    EXCLUDED = "excluded"
+    IGNORED = "ignored"
+    NONE = "none"
+
+
+class UnusedAnnotation(Record):
+    """An annotation that a converter could not use; `study` is empty where it belongs to none."""
+
+    study: str
+    where: str
+    reason: str
+    effect: Effect = Field(default=Effect.NONE, exclude_if=lambda effect: effect is Effect.NONE)
+
+
 class FusedFinding(Record):
     """One place of a study, as found in several of its series.
 

@@ -13,10 +13,11 @@ from PIL import Image, UnidentifiedImageError
 
 from spinedet.core.anatomy import LEVELS, Plane, Region
 from spinedet.core.errors import InputError
+from spinedet.core.files import file_name_of
 from spinedet.core.geometry import EdgeBox, Grid
-from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Origin, Series, Study
+from spinedet.core.types import Box, Effect, FiniteJson, Lesion, Negative, Origin, Series, Study
 from spinedet.datasets.spider import GRADES, SpiderConfig
-from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused
+from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, reading_of
 from spinedet.formats.csv_columns import Row, number, read_table
 from spinedet.imaging.volume import Volume, write_volume
 
@@ -71,7 +72,9 @@ def open_midslices(root: Path, links: Path, config: MidslicesConfig) -> Dataset:
     discs: dict[str, list[Row]] = defaultdict(list)
     for row in read_table(root / "discs.csv", _COLUMNS):
         discs[row["patient"]].append(row)
-    patients = [_Patient(p, root / "t2" / f"{p}.png", links / p / "t2.nii.gz", rows) for p, rows in discs.items()]
+    patients = [
+        _Patient(p, root / "t2" / f"{p}.png", links / file_name_of(p) / "t2.nii.gz", rows) for p, rows in discs.items()
+    ]
     if not any(patient.picture.exists() for patient in patients):
         raise InputError(f"{root / 't2'} holds none of the pictures that discs.csv lists; root= is the folder of both")
     return Dataset(
@@ -95,13 +98,16 @@ def _read_patient(patient: _Patient, config: MidslicesConfig) -> Reading:
     unused: list[Unused] = []
     for row in patient.discs:
         box, grades = _box(row, grid), _grades(row)
-        if box is None or grades is None:
-            unused.append(
-                Unused(
-                    f"discs.csv, patient {patient.id}, disc {row['disc']}",
-                    "an edge or a grade is blank, or the box is outside",
-                )
-            )
+        where = f"discs.csv, patient {patient.id}, disc {row['disc']}"
+        if grades is None:
+            effect = Effect.EXCLUDED if box is None else Effect.IGNORED
+            unused.append(Unused(where, "an edge or a grade is blank, or the box is outside", effect))
+            lesions += [] if box is None else _lesions(row, box, {}, config.categories)
+        elif box is None:
+            # A disc that the slice hardly shows is no finding that is missing from it.
+            blank = any(number(row[name]) is None for name in _EDGES)
+            effect = Effect.EXCLUDED if blank and config.categories_of(grades) else Effect.NONE
+            unused.append(Unused(where, "an edge or a grade is blank, or the box is outside", effect))
         elif found := config.categories_of(grades):
             lesions += _lesions(row, box, grades, found)
         else:
@@ -115,7 +121,7 @@ def _read_patient(patient: _Patient, config: MidslicesConfig) -> Reading:
         lesions=tuple(lesions),
         negatives=tuple(negatives),
     )
-    return Reading(study, tuple(unused))
+    return reading_of(study, unused)
 
 
 def _write_slice(patient: _Patient, config: MidslicesConfig) -> Grid:
@@ -155,6 +161,7 @@ def _grades(row: Row) -> dict[str, int] | None:
 
 
 def _lesions(row: Row, box: Box, grades: Mapping[str, int], categories: Sequence[str]) -> Iterator[Lesion]:
+    """The lesions of a disc; boxes to ignore where it has no grades."""
     for category in categories:
         yield Lesion(
             id=row["disc"] if len(categories) == 1 else f"{row['disc']}-{category}",
@@ -163,6 +170,7 @@ def _lesions(row: Row, box: Box, grades: Mapping[str, int], categories: Sequence
             level=_level(row),
             box=box,
             origin=Origin.POINT,
+            ignore=not grades,
             attributes=_attributes(row, grades),
         )
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
+from spinedet.core.files import file_name_of, refuse_repeats
 from spinedet.core.geometry import Array
-from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Origin, Series, Split, Study
+from spinedet.core.types import Box, Effect, FiniteJson, Lesion, Negative, Origin, Series, Split, Study
 from spinedet.datasets.rsna2024_faults import SWAPPED_SIDES, UNRELIABLE_SERIES, UNRELIABLE_STUDIES
-from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, told_apart
+from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, reading_of, separate
 from spinedet.formats.csv_columns import Row, number, read_table
 from spinedet.formats.dicom_slices import Stack, folder_of, point_box, read_stacks
 
@@ -94,6 +95,13 @@ class _Point:
     level: str
     grade: str
 
+    @property
+    def column_of_grade(self) -> str:
+        """The column of train.csv that grades it."""
+        condition = next(name for name, kind in CONDITIONS.items() if kind == self.kind)
+        side = f"{self.side}_" if self.side else ""
+        return f"{side}{condition}_{self.level.lower().replace('/', '_')}"
+
 
 @dataclass(frozen=True)
 class _Scan:
@@ -127,18 +135,22 @@ def open_rsna(root: Path, links: Path, config: RsnaConfig) -> Dataset:
         InputError: a table is missing or has other columns, or no study's images are here.
     """
     names = [f"{c}_{level}" for c in _columns() for level in ("l1_l2", "l2_l3", "l3_l4", "l4_l5", "l5_s1")]
-    grades = {row["study_id"]: row for row in read_table(root / "train.csv", ["study_id", *names])}
+    rows = read_table(root / "train.csv", ["study_id", *names])
+    refuse_repeats((row["study_id"] for row in rows), str(root / "train.csv"), "study")
+    grades = {row["study_id"]: row for row in rows}
     descriptions: dict[str, dict[str, str]] = defaultdict(dict)
     for row in read_table(root / "train_series_descriptions.csv", ["study_id", "series_id", "series_description"]):
         descriptions[row["study_id"]][row["series_id"]] = row["series_description"]
     points: dict[str, list[_Point | Unused]] = defaultdict(list)
     columns = ["study_id", "series_id", "instance_number", "condition", "level", "x", "y"]
     for line, row in enumerate(read_table(root / "train_label_coordinates.csv", columns), start=2):
-        points[row["study_id"]].append(_point(line, row, grades.get(row["study_id"], {})))
+        points[row["study_id"]].append(_point(line, row, grades.get(row["study_id"], {}), config))
     images = root / "train_images"
     here = [study for study in grades if (images / study).is_dir()]
     if not here:
         raise InputError(f"{images} holds no study of train.csv; unpack the competition's images there")
+    for study in here:
+        points[study] += _without_point(grades[study], points[study], config)
     exams = [_exam(study, images, links, (descriptions[study], points[study]), config) for study in here]
     return Dataset(
         name="RSNA-2024",
@@ -162,7 +174,7 @@ def _exam(
     config: RsnaConfig,
 ) -> _Exam:
     descriptions, rows = tables
-    good, bad = told_apart(rows)
+    good, bad = separate(rows)
     excluded = None
     if config.known_faults == "exclude":
         descriptions = {name: text for name, text in descriptions.items() if name not in UNRELIABLE_SERIES}
@@ -173,10 +185,25 @@ def _exam(
             if study in UNRELIABLE_STUDIES
             else None
         )
-    return _Exam(study, images / study, links / study, descriptions, good, bad, excluded)
+    return _Exam(study, images / study, links / file_name_of(study), descriptions, good, bad, excluded)
 
 
-def _point(line: int, row: Row, grades: Mapping[str, str]) -> _Point | Unused:
+def _without_point(
+    grades: Mapping[str, str], points: Iterable[_Point | Unused], config: RsnaConfig
+) -> Iterator[Unused]:
+    """Lesions of train.csv that have no row in the table of points."""
+    located = {point.column_of_grade for point in points if isinstance(point, _Point)}
+    for name, grade in grades.items():
+        if grade in config.positive and name not in located:
+            yield Unused(f"train.csv, {name}", f"graded {grade}, but it has no usable point")
+
+
+def _effect(grade: str, config: RsnaConfig) -> Effect:
+    """What it does to a study that the place of this grade is unknown."""
+    return Effect.EXCLUDED if grade in config.positive else Effect.NONE
+
+
+def _point(line: int, row: Row, grades: Mapping[str, str], config: RsnaConfig) -> _Point | Unused:
     """The row as a point, or why it is none."""
     where = f"train_label_coordinates.csv, line {line}"
     condition = row["condition"].lower().replace(" ", "_")
@@ -185,9 +212,10 @@ def _point(line: int, row: Row, grades: Mapping[str, str]) -> _Point | Unused:
     column, height = number(row["x"]), number(row["y"])
     grade = grades.get(f"{condition}_{row['level'].lower().replace('/', '_')}")
     if kind is None or grade is None:
-        return Unused(where, f"train.csv has no grade for {row['condition']!r} at {row['level']!r}")
+        # A lesion of this study that lacks its point because of it is listed on its own.
+        return Unused(where, f"train.csv has no grade for {row['condition']!r} at {row['level']!r}", Effect.NONE)
     if column is None or height is None:
-        return Unused(where, "x or y is no number")
+        return Unused(where, "x or y is no number", _effect(grade, config))
     instance = row["instance_number"].partition(".")[0]
     return _Point(where, row["series_id"], instance, column, height, kind, side, row["level"], grade)
 
@@ -217,7 +245,7 @@ def _read(exam: _Exam, config: RsnaConfig) -> Reading:
         excluded=exam.excluded or (None if scans else f"no {' or '.join(config.weightings)} series here"),
         negatives=tuple(negatives),
     )
-    return Reading(study, tuple(unused))
+    return reading_of(study, unused)
 
 
 def _scans(exam: _Exam, series: str, stacks: list[Stack], config: RsnaConfig) -> Iterator[_Scan]:
@@ -227,7 +255,7 @@ def _scans(exam: _Exam, series: str, stacks: list[Stack], config: RsnaConfig) ->
         name = series if len(stacks) == 1 else f"{series}-{count}"
         plane = stack.plane
         if weighting in config.weightings and plane is not None:
-            yield _Scan(name, series, str(weighting), plane, stack, folder_of(stack, exam.links / name))
+            yield _Scan(name, series, str(weighting), plane, stack, folder_of(stack, exam.links / file_name_of(name)))
 
 
 def _places(
@@ -237,15 +265,17 @@ def _places(
     here = next((stack for stack in stacks if stack.index(point.instance) is not None), None)
     index = here.index(point.instance) if here else None
     if here is None or index is None:
-        return Unused(point.where, f"no volume of series {point.series} has an image {point.instance}.dcm")
+        reason = f"no volume of series {point.series} has an image {point.instance}.dcm"
+        return Unused(point.where, reason, _effect(point.grade, config))
     if not here.holds(point.column, point.row):
-        return Unused(point.where, "the point lies outside its image")
+        return Unused(point.where, "the point lies outside its image", _effect(point.grade, config))
     place = here.point(point.column, point.row, index)
     others = [scan for scan in scans if scan.series != point.series and scan.plane in _SEEN_ON[point.kind]]
     near = [scan for scan in scans if scan.stack is here] + [scan for scan in others if _reaches(scan, place, config)]
     boxes = [(scan, point_box(place, config.sizes[point.kind], scan.stack.grid)) for scan in near]
     found = [(scan, box) for scan, box in boxes if box]
-    return found or Unused(point.where, "no series that is taken has a slice there")
+    # What no image shows is missing from none of them.
+    return found or Unused(point.where, "no series that is taken has a slice there", Effect.NONE)
 
 
 def _reaches(scan: _Scan, place: Array, config: RsnaConfig) -> bool:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from spinedet.core.anatomy import DISCS, Plane, Region
 from spinedet.core.errors import InputError
-from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Origin, Series, Split, Study
-from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused
+from spinedet.core.types import Box, Effect, FiniteJson, Lesion, Negative, Origin, Series, Split, Study
+from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, reading_of
 from spinedet.formats.csv_columns import Row, number, read_table
 from spinedet.formats.mask_boxes import label_boxes, read_mask, refuse_other_grid
 from spinedet.imaging.planes import plane_of
@@ -163,9 +163,11 @@ def _read_gradings(path: Path) -> tuple[dict[str, dict[int, dict[str, int]]], di
         disc = grades.pop("disc", None)
         where = f"{path.name}, line {line}"
         if disc is None or len(grades) < len(GRADES):
-            faults[row["Patient"]].append(Unused(where, "a grade or the disc's number is blank or no whole number"))
+            faults[row["Patient"]].append(
+                Unused(where, "a grade or the disc's number is blank or no whole number", Effect.IGNORED)
+            )
         elif disc in gradings[row["Patient"]]:
-            faults[row["Patient"]].append(Unused(where, f"disc {disc} was graded before"))
+            faults[row["Patient"]].append(Unused(where, f"disc {disc} was graded before", Effect.NONE))
         else:
             gradings[row["Patient"]][disc] = grades
     return gradings, faults
@@ -185,8 +187,12 @@ def _read_patient(patient: _Patient, config: SpiderConfig) -> Reading:
             lesions += _lesions(patient, name, disc, box, config)
             negatives += _negatives(patient, name, disc, box, config)
         unused += [
-            Unused(f"radiological_gradings.csv, disc {disc}", f"series {name} has no mask {_DISC + disc}")
-            for disc in patient.grades
+            Unused(
+                f"radiological_gradings.csv, disc {disc}",
+                f"series {name} has no mask {_DISC + disc}",
+                Effect.EXCLUDED if config.categories_of(grades) else Effect.NONE,
+            )
+            for disc, grades in patient.grades.items()
             if disc not in boxes
         ]
     row = patient.series[(wanted or sorted(patient.series))[0]]
@@ -201,7 +207,7 @@ def _read_patient(patient: _Patient, config: SpiderConfig) -> Reading:
         excluded=None if wanted else f"no {' or '.join(config.weightings)} series here",
         negatives=tuple(negatives),
     )
-    return Reading(study, tuple(unused))
+    return reading_of(study, unused)
 
 
 def _disc_boxes(patient: _Patient, series: str) -> tuple[dict[int, Box], Plane]:

@@ -13,9 +13,9 @@ from pydicom import dcmread
 
 from spinedet.core.anatomy import LEVELS, Region
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_json, validate
-from spinedet.core.types import Box, Lesion, Name, Negative, Origin, Record, Series, Study
-from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, told_apart
+from spinedet.core.files import read_json, refuse_repeats, validate
+from spinedet.core.types import Box, Effect, Lesion, Name, Negative, Origin, Record, Series, Study
+from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, reading_of, separate
 from spinedet.formats.dicom_slices import Stack, folder_of, point_box, read_stacks
 from spinedet.imaging.dicom.records import Pseudonyms
 
@@ -121,7 +121,9 @@ def open_tianchi(root: Path, links: Path, config: TianchiConfig) -> Dataset:
         InputError: no annotation file, more than one, or no study folder.
     """
     path = _annotation_file(root, config)
-    studies = {study.study: study for study in validate(path, AnnotationFile, {"studies": read_json(path)}).studies}
+    listed = validate(path, AnnotationFile, {"studies": read_json(path)}).studies
+    refuse_repeats((study.study for study in listed), str(path), "studyUid")
+    studies = {study.study: study for study in listed}
     folders = sorted((f for f in root.rglob("study*") if f.is_dir()), key=lambda f: (len(f.name), f.as_posix()))
     if not folders:
         raise InputError(f"{root} holds no folder study<N>; root= is the folder of the images and the annotation file")
@@ -153,7 +155,7 @@ def _read(folder: Path, links: Path, studies: Mapping[str, AnnotatedStudy], conf
     by_key = {names.of(uid): study for uid, study in studies.items()}
     stacks = read_stacks(folder, names)
     annotated = next((by_key[stack.study] for stack in stacks if stack.study in by_key), None)
-    if annotated is None:
+    if annotated is None or not annotated.data:
         raise InputError(f"{folder} holds no volume of a study in the annotation file")
     image = annotated.data[0].instance
     place = next((piece for stack in stacks if (piece := _find(stack, image))), None)
@@ -163,8 +165,13 @@ def _read(folder: Path, links: Path, studies: Mapping[str, AnnotatedStudy], conf
     if plane is None:
         raise InputError(f"{folder}: the annotated series is coronal; spinedet reads sagittal and axial series")
     works = [work for each in annotated.data if each.instance == image for work in each.annotation]
+    others = [
+        Unused(f"annotated image {number}", "only the first annotated image of a study is read")
+        for number, each in enumerate(annotated.data, start=1)
+        if each.instance != image and any(work.data.point for work in each.annotation)
+    ]
     points = enumerate((point for work in works for point in work.data.point), start=1)
-    found, unused = told_apart(made for number, point in points for made in _made(number, point, place, config))
+    found, unused = separate(made for number, point in points for made in _made(number, point, place, config))
     series = Series(id=_SERIES, plane=plane, path=folder_of(place.stack, links).absolute())
     study = Study(
         id=f"Tianchi-{folder.name}",
@@ -174,7 +181,7 @@ def _read(folder: Path, links: Path, studies: Mapping[str, AnnotatedStudy], conf
         lesions=tuple(each for each in found if isinstance(each, Lesion)),
         negatives=tuple(each for each in found if isinstance(each, Negative)),
     )
-    return Reading(study, unused)
+    return reading_of(study, (*unused, *others))
 
 
 @dataclass(frozen=True)
@@ -198,7 +205,7 @@ def _find(stack: Stack, instance: str) -> _Slice | None:
 class _Disc:
     """A disc that was coded."""
 
-    level: str
+    level: str | None
     box: Box
     codes: str
 
@@ -216,14 +223,16 @@ def _made(number: int, point: TianchiPoint, place: _Slice, config: TianchiConfig
         return  # a vertebra; 81 % of them carry v2, which tells little
     center = place.stack.point(*point.coord, place.index)
     box = point_box(center, config.disc_mm, place.stack.grid) if place.stack.holds(*point.coord) else None
-    if level not in LEVELS or box is None:
-        yield Unused(where, "no such disc" if level not in LEVELS else "the point lies outside its image")
-        return
     codes = [code.strip() for code in tag.disc.split(",")] if tag.disc else [_NORMAL]
     unknown = [code for code in codes if code not in (*DISC_CODES, _NORMAL)]
-    disc = _Disc(level, box, ",".join(codes))
-    if unknown:
-        yield Unused(where, f"unknown code {unknown[0]!r}")
+    if box is None:
+        sound = not unknown and not config.categories_of(codes)
+        yield Unused(where, "the point lies outside its image", Effect.NONE if sound else Effect.EXCLUDED)
+        return
+    disc = _Disc(level if level in LEVELS else None, box, ",".join(codes))
+    if disc.level is None or unknown:
+        yield Unused(where, f"unknown code {unknown[0]!r}" if disc.level else "no such disc", Effect.IGNORED)
+        yield from (_lesion(f"{number}-{category}", category, disc, ignore=True) for category in config.categories)
     elif tag.disc is None:
         yield from (_lesion(f"{number}-{category}", category, disc, ignore=True) for category in config.categories)
     elif not config.categories_of(codes):

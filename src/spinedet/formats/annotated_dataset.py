@@ -7,28 +7,43 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from spinedet.core.anatomy import Region
-from spinedet.core.types import Study
+from spinedet.core.types import Effect, Study
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """An annotation that no lesion came of: where it stands in the data set, and why it could not be used."""
+    """An annotation that gave no lesion: where it stands in the data set, why, and what that does to its study."""
 
     where: str
     reason: str
+    effect: Effect = Effect.EXCLUDED
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One study as the manifest will hold it, series paths absolute, and its annotations that could not be used.
 
-    `study.excluded` says why a study that was read cannot serve; a study that cannot be read raises instead.
+    `study.excluded` says why a study that was read is not used; a study that cannot be read raises instead.
     """
 
     study: Study
     unused: tuple[Unused, ...] = ()
+
+
+def reading_of(study: Study, unused: Iterable[Unused]) -> Reading:
+    """The study, excluded where an annotation without a known place may be a finding.
+
+    Such a study would otherwise count as free of what could not be read.
+    """
+    listed = tuple(unused)
+    lost = [each for each in listed if each.effect is Effect.EXCLUDED]
+    if not lost or study.excluded:
+        return Reading(study, listed)
+    more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
+    reason = f"an annotation cannot be used: {lost[0].where}: {lost[0].reason}{more}"
+    return Reading(study.model_copy(update={"excluded": reason}), listed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +72,7 @@ class Dataset:
     unused: tuple[Unused, ...] = field(default=())
 
 
-def told_apart(made: Iterable[_T | Unused]) -> tuple[tuple[_T, ...], tuple[Unused, ...]]:
+def separate(made: Iterable[_T | Unused]) -> tuple[tuple[_T, ...], tuple[Unused, ...]]:
     """What could be used, and what could not."""
     good: list[_T] = []
     bad: list[Unused] = []

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from spinedet.core.anatomy import LEVELS, Plane, Region
+from spinedet.core.anatomy import Plane, Region, parse_level
 from spinedet.core.errors import InputError
+from spinedet.core.files import refuse_repeats
 from spinedet.core.geometry import EdgeBox, Grid, inside
-from spinedet.core.types import Box, FiniteJson, Lesion, Origin, Series, Split, Study
-from spinedet.formats.annotated_dataset import Case, Reading, Unused, told_apart
+from spinedet.core.types import Box, Effect, FiniteJson, Lesion, Origin, Series, Split, Study
+from spinedet.formats.annotated_dataset import Case, Reading, Unused, reading_of, separate
 from spinedet.imaging.image_files import SUFFIXES
 from spinedet.imaging.planes import plane_of
 from spinedet.imaging.volume import read_volume
@@ -24,6 +25,7 @@ class Annotation:
 
     Attributes:
         where: the row or entry of the file, for messages.
+        level: as the file writes it.
         attributes: what else the file says.
     """
 
@@ -57,6 +59,18 @@ def stem_of(path: Path) -> str:
     return path.name[: len(path.name) - len(suffix)]
 
 
+def default_names(paths: Sequence[Path]) -> dict[Path, str]:
+    """A name for each image whose file gives none: its stem, with its folder where two images share the stem.
+
+    Raises:
+        InputError: two images have the same name and the same folder name.
+    """
+    shared = {stem for stem, count in Counter(stem_of(path) for path in set(paths)).items() if count > 1}
+    names = {p: f"{p.parent.name}-{stem_of(p)}" if stem_of(p) in shared else stem_of(p) for p in dict.fromkeys(paths)}
+    refuse_repeats(names.values(), "the images", "default study")
+    return names
+
+
 def known_region(name: str) -> Region:
     """The region a setting names.
 
@@ -87,11 +101,13 @@ def _read(images: tuple[AnnotatedImage, ...], origin: Origin) -> Reading:
     for name in ("patient", "center", "split"):
         if any(getattr(image, name) != getattr(first, name) for image in images):
             raise InputError(f"its images name more than one {name}; give the study one")
+    refuse_repeats((image.series for image in images), f"study {first.study!r}", "series")
     grids = [read_volume(image.path).grid for image in images]
-    lesions, unused = told_apart(
-        _lesion(image, number, annotation, grid, origin)
+    lesions, unused = separate(
+        made
         for image, grid in zip(images, grids, strict=True)
         for number, annotation in enumerate(image.annotations, start=1)
+        for made in _lesions(image, number, annotation, grid, origin)
     )
     study = Study(
         id=first.study,
@@ -101,7 +117,7 @@ def _read(images: tuple[AnnotatedImage, ...], origin: Origin) -> Reading:
         series=tuple(_series(image, grid) for image, grid in zip(images, grids, strict=True)),
         lesions=lesions,
     )
-    return Reading(study, tuple(each for image in images for each in image.unused) + unused)
+    return reading_of(study, (*(each for image in images for each in image.unused), *unused))
 
 
 def _series(image: AnnotatedImage, grid: Grid) -> Series:
@@ -109,26 +125,34 @@ def _series(image: AnnotatedImage, grid: Grid) -> Series:
     return Series(id=image.series, plane=plane, weighting=image.weighting, path=image.path.absolute())
 
 
-def _lesion(image: AnnotatedImage, number: int, note: Annotation, grid: Grid, origin: Origin) -> Lesion | Unused:
-    """The lesion, or why its box cannot be one."""
-    if note.level is not None and note.level not in LEVELS:
-        return Unused(note.where, f"unknown level {note.level!r}; write discs as L4/L5, vertebrae as L4")
+def _lesions(
+    image: AnnotatedImage, number: int, note: Annotation, grid: Grid, origin: Origin
+) -> Iterator[Lesion | Unused]:
+    """The lesion, one to ignore with the reason where its level is unknown, or why its box cannot be used."""
     box = note.place
     if isinstance(box, EdgeBox):
         if not (box.high > box.low).all():
-            return Unused(note.where, "the box has no size along some axis")
+            yield Unused(note.where, "the box has no size along some axis")
+            return
         box = grid.world(box)
     if not inside(box, grid):
-        return Unused(
-            note.where, "the box reaches out of its image; are its numbers in the frame that they are taken for?"
+        yield Unused(
+            note.where,
+            "the box reaches out of its image; check that its numbers are in the frame (source.frame) and from the "
+            "corner or centre (source.anchor of a table) that they are taken for",
         )
-    return Lesion(
+        return
+    level = parse_level(note.level) if note.level else None
+    if note.level and level is None:
+        reason = f"unknown level {note.level!r}; write discs as L4/L5, vertebrae as L4"
+        yield Unused(note.where, reason, Effect.IGNORED)
+    yield Lesion(
         id=f"{image.series}-{number}",
         series=image.series,
         category=note.category,
-        level=note.level,
+        level=level,
         box=box,
         origin=origin,
-        ignore=note.ignore,
+        ignore=note.ignore or (level is None and bool(note.level)),
         attributes=dict(note.attributes),
     )

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_json, validate
-from spinedet.core.types import Box, FiniteJson, Level, Name, Origin, Record, Split
-from spinedet.formats.annotated_dataset import Dataset, Unused, told_apart
-from spinedet.formats.annotated_images import AnnotatedImage, Annotation, cases_of, known_region, stem_of
+from spinedet.core.files import read_json, refuse_repeats, validate
+from spinedet.core.types import Attributes, Box, FiniteJson, Name, Origin, Record, Split, is_number
+from spinedet.formats.annotated_dataset import Dataset, Unused, separate
+from spinedet.formats.annotated_images import AnnotatedImage, Annotation, cases_of, default_names, known_region, stem_of
 from spinedet.formats.box_frames import box_from, known_frame
 
-Id: TypeAlias = int | str
+# Tools write ids as numbers or as text; `1` and `"1"` are one id.
+Id: TypeAlias = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 
 
 class CocoImage(Record):
@@ -47,12 +49,12 @@ class CocoAnnotation(Record):
     id: Id
     image_id: Id
     category_id: Id
-    bbox: tuple[float, ...] = Field(strict=False)
+    bbox: tuple[FiniteJson, ...] = Field(strict=False)
     box: Box | None = None
-    level: Level = None
+    level: str | None = None
     ignore: bool | int = False
     iscrowd: bool | int = False
-    attributes: dict[str, FiniteJson] = Field(default_factory=dict)
+    attributes: Attributes = Field(default_factory=dict)
 
 
 class CocoFile(Record):
@@ -88,66 +90,80 @@ class CocoConfig:
 def open_coco(root: Path, config: CocoConfig) -> Dataset:
     """A COCO-style JSON file; an image without annotations is one on which nothing was found.
 
+    Where annotations name images that the file does not list, it is unknown on which image their boxes lie: images
+    without annotations are excluded then.
+
     Raises:
-        InputError: no such file, or it is no COCO file; the message names the field.
+        InputError: no such file, or it is no COCO file, or an id or a file name comes twice; the message names it.
     """
     raw: Any = read_json(root)
     if not isinstance(raw, dict):
         raise InputError(f"{root} is no COCO file: it must hold images, categories and annotations")
     content = validate(root, CocoFile, raw)
+    for what, ids in (
+        ("image", [image.id for image in content.images]),
+        ("category", [category.id for category in content.categories]),
+        ("annotation", [annotation.id for annotation in content.annotations]),
+        ("file_name", [image.file_name for image in content.images]),
+    ):
+        refuse_repeats(ids, str(root), what)
     frame = known_frame(str(content.info.get("frame", config.frame)))
-    names = {category.id: category.name for category in content.categories}
-    boxes: dict[Id, list[CocoAnnotation]] = defaultdict(list)
-    for annotation in content.annotations:
-        boxes[annotation.image_id].append(annotation)
     known = {image.id for image in content.images}
     strays = [
         Unused(f"annotation {a.id}", f"there is no image {a.image_id}")
         for a in content.annotations
         if a.image_id not in known
     ]
-    folder = Path(config.images) if config.images else root.parent
     return Dataset(
         name=str(content.info.get("description") or root.stem),
         region=known_region(str(content.info.get("region", config.region))),
-        categories=tuple(names.values()),
-        cases=cases_of(
-            [_image(image, folder, boxes[image.id], names, frame) for image in content.images], Origin.MANUAL
-        ),
+        categories=tuple(category.name for category in content.categories),
+        cases=cases_of(_images(content, Path(config.images or root.parent), frame, len(strays)), Origin.MANUAL),
         rule=asdict(config) | {"frame": frame},
         unused=tuple(strays),
     )
 
 
-def _image(
-    image: CocoImage, folder: Path, boxes: list[CocoAnnotation], names: dict[Id, str], frame: str
-) -> AnnotatedImage:
-    annotations, unused = told_apart(_annotation(annotation, names, frame) for annotation in boxes)
-    stem = stem_of(Path(image.file_name))
-    study = image.study or stem
-    return AnnotatedImage(
-        path=folder / image.file_name,
-        study=study,
-        series=image.series or stem,
-        patient=image.patient or study,
-        center=image.center or "own",
-        annotations=annotations,
-        split=image.split,
-        plane=image.plane,
-        weighting=image.weighting,
-        unused=unused,
-    )
+def _images(content: CocoFile, folder: Path, frame: str, strays: int) -> Iterator[AnnotatedImage]:
+    """The images with their boxes; `strays` annotations name no image."""
+    names = {category.id: category.name for category in content.categories}
+    boxes: dict[str, list[CocoAnnotation]] = defaultdict(list)
+    for annotation in content.annotations:
+        boxes[annotation.image_id].append(annotation)
+    studies = default_names([folder / image.file_name for image in content.images if not image.study])
+    for image in content.images:
+        annotations, unused = separate(_annotation(annotation, names, frame) for annotation in boxes[image.id])
+        if strays and not boxes[image.id]:
+            reason = f"it has no annotation, and {strays} annotations name no image of the file; correct their image_id"
+            unused = (Unused(image.file_name, reason),)
+        path = folder / image.file_name
+        study = image.study or studies[path]
+        yield AnnotatedImage(
+            path=path,
+            study=study,
+            series=image.series or stem_of(path),
+            patient=image.patient or study,
+            center=image.center or "own",
+            annotations=annotations,
+            split=image.split,
+            plane=image.plane,
+            weighting=image.weighting,
+            unused=unused,
+        )
 
 
-def _annotation(one: CocoAnnotation, names: dict[Id, str], frame: str) -> Annotation | Unused:
+def _annotation(one: CocoAnnotation, names: Mapping[str, str], frame: str) -> Annotation | Unused:
     """The box of an annotation, or why it is none."""
     where = f"annotation {one.id}"
     if one.category_id not in names:
         return Unused(where, f"there is no category {one.category_id}")
     if len(one.bbox) != 6:
         return Unused(where, f"bbox has {len(one.bbox)} numbers; [x, y, z, width, height, depth] is needed")
+    numbers = [float(value) for value in one.bbox if is_number(value)]
+    if len(numbers) != 6:
+        return Unused(where, "bbox holds text where numbers are needed")
     try:
-        place = one.box or box_from(one.bbox[:3], one.bbox[3:], frame)
+        place = one.box or box_from(numbers[:3], numbers[3:], frame)
     except ValueError as error:
         return Unused(where, str(error))
     ignore = bool(one.ignore) or bool(one.iscrowd)

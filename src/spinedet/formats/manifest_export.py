@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from spinedet.core.files import file_name_of
 from spinedet.core.geometry import Grid
 from spinedet.core.types import Lesion, Manifest, Series, Study
 from spinedet.imaging.image_files import SUFFIXES
@@ -38,7 +38,7 @@ class OutgoingScan:
     @property
     def file_name(self) -> str:
         """Study and series as one word that every file system and nnDetection take; it has no full stop."""
-        return re.sub(r"[^\w-]+", "_", f"{self.study.id}_{self.series.id}")
+        return file_name_of(self.study.id.replace(".", "_"), self.series.id.replace(".", "_"))
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import numpy as np
 from spinedet.core.anatomy import LEVELS
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json
-from spinedet.core.types import ORTHONORMAL_TOLERANCE, Origin
-from spinedet.formats.annotated_dataset import Dataset, Unused, told_apart
+from spinedet.core.types import ORTHONORMAL_TOLERANCE, Effect, Origin
+from spinedet.formats.annotated_dataset import Dataset, Unused, separate
 from spinedet.formats.annotated_images import AnnotatedImage, Annotation, cases_of, categories_in, known_region, stem_of
 from spinedet.formats.box_frames import centered
 from spinedet.imaging.image_files import SUFFIXES
@@ -51,7 +51,7 @@ def open_slicer(root: Path, config: SlicerConfig) -> Dataset:
     the image is its folder's only one.
 
     Every folder below `root` that holds images is a study; images directly in `root` are studies of their own. An
-    image without markups is left out, as nobody may have looked at it; markups without boxes say that one did.
+    image without markups is left out, as it may not have been annotated; markups without boxes say that it was.
 
     Raises:
         InputError: there is no markups file, or one of them is no markups file.
@@ -68,7 +68,11 @@ def open_slicer(root: Path, config: SlicerConfig) -> Dataset:
             markups[image].append(file)
         else:
             unused.append(Unused(file.relative_to(root).as_posix(), "its name begins with that of no image beside it"))
-    unused += [Unused(i.relative_to(root).as_posix(), "an image without markups") for i, m in markups.items() if not m]
+    unused += [
+        Unused(i.relative_to(root).as_posix(), "an image without markups", Effect.NONE)
+        for i, m in markups.items()
+        if not m
+    ]
     annotated = [_annotated(root, image, marks, config) for image, marks in markups.items() if marks]
     return Dataset(
         name=root.name,
@@ -87,7 +91,7 @@ def _image_of(file: Path, beside: list[Path]) -> Path | None:
 
 
 def _annotated(root: Path, image: Path, markups: list[Path], config: SlicerConfig) -> AnnotatedImage:
-    annotations, unused = told_apart(
+    annotations, unused = separate(
         made for file in markups for made in _boxes(file, file.relative_to(root).as_posix(), config)
     )
     folder = image.parent.relative_to(root)
@@ -114,20 +118,25 @@ def _boxes(file: Path, name: str, config: SlicerConfig) -> Iterator[Annotation |
         raise InputError(f"{file} is no markups file of 3D Slicer: it has no list of markups")
     for number, markup in enumerate(content["markups"], start=1):
         where = f"{name}, markup {number}"
+        if not isinstance(markup, dict):
+            yield Unused(where, "no object with type, center and size")
+            continue
         if markup.get("type") != "ROI" or markup.get("roiType", "Box") not in ("Box", "BoundingBox"):
             yield Unused(where, f"a {markup.get('roiType', markup.get('type'))}, not a box (ROI)")
             continue
         try:
             yield _box(where, markup, file, config)
-        except (KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, KeyError, TypeError, ValueError) as error:
             yield Unused(where, f"not a box with center, size and orientation ({error})")
 
 
 def _box(where: str, markup: dict[str, Any], file: Path, config: SlicerConfig) -> Annotation:
     """`orientation` holds the ROI's axes as the columns of a 3 x 3 matrix, row by row, in the markup's frame."""
     frame = {"LPS": "lps", "RAS": "ras"}[markup.get("coordinateSystem", "LPS")]
+    if markup.get("coordinateUnits", "mm") != "mm":
+        raise ValueError(f"its units are {markup['coordinateUnits']!r}, not mm")
     axes = np.asarray(markup.get("orientation", np.eye(3)), float).reshape(3, 3).T
-    if np.abs(axes @ axes.T - np.eye(3)).max() > ORTHONORMAL_TOLERANCE:
+    if not np.abs(axes @ axes.T - np.eye(3)).max() <= ORTHONORMAL_TOLERANCE:
         raise ValueError("its orientation is no rotation")
     box = centered(np.asarray(markup["center"], float), np.asarray(markup["size"], float), axes, frame)
     attributes = {"description": text} if (text := markup.get("description")) else {}

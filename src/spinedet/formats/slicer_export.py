@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from spinedet.core.files import write_json
+from spinedet.core.files import file_name_of, write_json
 from spinedet.core.types import Box, Lesion
 from spinedet.formats.annotated_dataset import Unused
 from spinedet.formats.box_frames import LPS
@@ -19,6 +20,8 @@ SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
     "markups-schema-v1.0.3.json#"
 )
+_NO_FILE_NAME = re.compile(r"[/\\\x00-\x1f]")
+_LONGEST_LABEL = 60
 
 
 def write_slicer(out: Outgoing) -> tuple[Unused, ...]:
@@ -27,17 +30,17 @@ def write_slicer(out: Outgoing) -> tuple[Unused, ...]:
     An image without lesions gets a markups file without markups: it says that somebody looked.
     """
     for scan in out.scans:
-        folder = out.folder / scan.study.id
-        link_image(scan, folder, scan.series.id)
+        folder, image = out.folder / file_name_of(scan.study.id), file_name_of(scan.series.id)
+        link_image(scan, folder, image)
         names: Counter[str] = Counter()
         for lesion in scan.lesions:
-            label = _label(lesion)
+            label = _NO_FILE_NAME.sub("-", _label(lesion))[:_LONGEST_LABEL]
             names[label] += 1
             unique = label if names[label] == 1 else f"{label}_{names[label]}"
             content = {"@schema": SCHEMA, "markups": [roi(lesion.box, unique)]}
-            write_json(folder / f"{scan.series.id}.{unique}{ENDING}", content)
+            write_json(folder / f"{image}.{unique}{ENDING}", content)
         if not scan.lesions:
-            write_json(folder / f"{scan.series.id}.none{ENDING}", {"@schema": SCHEMA, "markups": []})
+            write_json(folder / f"{image}.none{ENDING}", {"@schema": SCHEMA, "markups": []})
     return ()
 
 

@@ -12,11 +12,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from spinedet.core.anatomy import LEVELS
+from spinedet.core.anatomy import parse_level
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array, EdgeBox, pairwise_iou
 from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Origin, Series, Study
-from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, told_apart
+from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, reading_of, separate
 from spinedet.formats.annotated_images import known_region
 from spinedet.formats.csv_columns import number
 from spinedet.formats.dicom_slices import Stack, folder_of, read_stacks
@@ -24,6 +24,9 @@ from spinedet.formats.dicom_slices import Stack, folder_of, read_stacks
 _LEVEL = re.compile(r"(?<![A-Z0-9])([CTL]\d{1,2})[-_/ ]?([TLS]\d{1,2}|\d)(?![0-9])", re.IGNORECASE)
 _SIDES = {"left": "left", "lfs": "left", "right": "right", "rfs": "right"}
 _SEVERITIES = {"normal": 0, "mild": 1, "moderate": 2, "severe": 3}
+_DECLARATION = re.compile(rb"""(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z][\w.-]*)["'][^>]*\?>""")
+# Pixels: boxes drawn to the very edge of a picture may be rounded beyond it.
+_OUTSIDE = 1.0
 _WORDS = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -90,7 +93,7 @@ class _Chain:
 def open_voc(root: Path, links: Path, config: VocConfig) -> Dataset:
     """A folder in which every DICOM slice `<name>.dcm` may have a `<name>.xml`, beside it or elsewhere under `root`.
 
-    Every folder with DICOM files is a study; one without any XML is skipped, as nobody may have looked at it.
+    Every folder with DICOM files is a study; one without any XML is skipped, as it may not have been annotated.
 
     Raises:
         InputError: no XML file, or no DICOM file.
@@ -98,15 +101,23 @@ def open_voc(root: Path, links: Path, config: VocConfig) -> Dataset:
     xml: dict[str, list[Path]] = defaultdict(list)
     for file in sorted(root.rglob("*.xml")):
         xml[file.stem].append(file)
-    folders = sorted({file.parent for file in root.rglob("*.dcm")})
+    images = sorted(root.rglob("*.dcm"))
+    folders = sorted({file.parent for file in images})
     if not xml or not folders:
         raise InputError(f"{root} holds {len(xml)} XML files and {len(folders)} folders of .dcm files; both are needed")
+    stems = {file.stem for file in images}
+    strays = [file for stem, files in xml.items() if stem not in stems for file in files]
     return Dataset(
         name=root.name,
         region=known_region(config.region),
         categories=(config.category,),
         cases=tuple(Case(_name(f, root), partial(_read, f, _name(f, root), links, xml, config)) for f in folders),
         rule=asdict(config),
+        unused=tuple(
+            Unused(f.relative_to(root).as_posix(), f"there is no slice {f.stem}.dcm")
+            for f in strays
+            if f.parent not in folders
+        ),
     )
 
 
@@ -120,15 +131,18 @@ def _read(folder: Path, name: str, links: Path, xml: Mapping[str, list[Path]], c
     Raises:
         InputError: no slice of the folder has an XML file.
     """
-    stacks = [(stack, stack.plane) for stack in read_stacks(folder)]
+    stacks = [(stack, plane) for stack in read_stacks(folder) if (plane := stack.plane) is not None]
     files = {f.stem: _file_of(f, xml) for stack, _ in stacks for f in stack.files if f.stem in xml}
-    flats, faults = told_apart(flat for stem, file in sorted(files.items()) for flat in _boxes(file, stem, config))
     series: list[Series] = []
     lesions: list[Lesion] = []
     negatives: list[Negative] = []
+    unused = list(_without_slice(folder, files, xml))
     for stack, plane in stacks:
-        if plane is None or not any(file.stem in files for file in stack.files):
+        mine = [(file.stem, files[file.stem]) for file in stack.files if file.stem in files]
+        if not mine:
             continue
+        flats, faults = separate(flat for stem, file in sorted(mine) for flat in _boxes(file, stem, stack, config))
+        unused += faults
         number = f"series-{len(series) + 1}"
         series.append(Series(id=number, plane=plane, path=folder_of(stack, links / name / number).absolute()))
         for place in (_place(chain, stack, config) for chain in _chains(stack, flats, config)):
@@ -146,7 +160,17 @@ def _read(folder: Path, name: str, links: Path, xml: Mapping[str, list[Path]], c
         lesions=tuple(lesions),
         negatives=tuple(negatives),
     )
-    return Reading(study, faults)
+    return reading_of(study, unused)
+
+
+def _without_slice(folder: Path, used: Mapping[str, Path], xml: Mapping[str, list[Path]]) -> Iterator[Unused]:
+    """XML files of this study whose slice is missing, or is in no sagittal or axial volume."""
+    stems = {file.stem for file in folder.glob("*.dcm")}
+    for stem, files in sorted(xml.items()):
+        if stem in stems and stem not in used:
+            yield Unused(f"{stem}.xml", f"{stem}.dcm is part of no sagittal or axial volume")
+        elif stem not in stems and any(file.parent == folder for file in files):
+            yield Unused(f"{stem}.xml", f"there is no slice {stem}.dcm")
 
 
 def _file_of(image: Path, xml: Mapping[str, list[Path]]) -> Path:
@@ -154,25 +178,68 @@ def _file_of(image: Path, xml: Mapping[str, list[Path]]) -> Path:
     return max(xml[image.stem], key=lambda file: len(set(file.parts) & set(image.parts)))
 
 
-def _boxes(file: Path, stem: str, config: VocConfig) -> Iterator[_Flat | Unused]:
+def _boxes(file: Path, stem: str, stack: Stack, config: VocConfig) -> Iterator[_Flat | Unused]:
+    """The boxes of one XML file on the pixel edges of its slice, or why they cannot be used."""
     try:
-        tree = ElementTree.parse(file)  # noqa: S314
-    except (ElementTree.ParseError, OSError) as error:
-        yield Unused(file.name, f"no readable XML ({error})")
+        tree = read_xml(file)
+        scale = _scale(tree, stack.grid.shape[:2])
+    except ValueError as error:
+        yield Unused(file.name, str(error))
         return
     for count, item in enumerate(tree.iter("object"), start=1):
         where = f"{file.name}, object {count}"
         numbers = [number(item.findtext(f"bndbox/{key}") or "") for key in ("xmin", "ymin", "xmax", "ymax")]
         if None in numbers:
-            yield Unused(where, "its bndbox lacks xmin, ymin, xmax or ymax")
+            yield Unused(where, "its bndbox lacks xmin, ymin, xmax or ymax as a number")
             continue
         left, top, right, bottom = (float(value or 0) for value in numbers)
         # VOC's corners are pixels that belong to the box; the outer edge of the last one is one further.
         low, high = np.array([left, top]) - config.first_pixel, np.array([right, bottom]) + 1 - config.first_pixel
+        low, high = low * scale, high * scale
         if (high <= low).any():
             yield Unused(where, "its bndbox has no size")
+        elif (low < -_OUTSIDE).any() or (high > np.array(stack.grid.shape[:2]) + _OUTSIDE).any():
+            yield Unused(where, "its bndbox reaches out of the slice")
         else:
             yield _Flat(where, stem, item.findtext("name") or "", low, high)
+
+
+def _scale(tree: ElementTree.Element, shape: tuple[int, ...]) -> float:
+    """Slice pixels per pixel of the picture that was annotated, whose size the file may give.
+
+    Raises:
+        ValueError: that picture has another form than the slice, so that the place of its boxes is unknown.
+    """
+    size = [number(tree.findtext(f"size/{key}") or "") for key in ("width", "height")]
+    width, height = (value or 0.0 for value in size)
+    if width <= 0 or height <= 0:  # some tools write 0 when they do not know it
+        return 1.0
+    factors = shape[0] / width, shape[1] / height
+    # Enlarged pictures are whole pixels wide and high: their sides may be off by one.
+    if abs(factors[0] * height - shape[1]) > max(1.0, factors[0]):
+        raise ValueError(
+            f"its size is {width:g} x {height:g} pixels and the slice has {shape[0]} x {shape[1]}; annotate the slice"
+        )
+    return factors[0]
+
+
+def read_xml(file: Path) -> ElementTree.Element:
+    """The root of an XML file in any encoding that Python knows.
+
+    Raises:
+        ValueError: it cannot be read, or is no XML.
+    """
+    try:
+        content = file.read_bytes()
+        declared = _DECLARATION.match(content)
+        if declared is None:
+            return ElementTree.fromstring(content)  # noqa: S314
+        # Files that declare GB2312 or GBK often use characters of their superset.
+        name = declared[1].decode().lower()
+        text = content[declared.end() :].decode("gb18030" if name in ("gb2312", "gbk") else name)
+        return ElementTree.fromstring(text)  # noqa: S314
+    except (ElementTree.ParseError, OSError, LookupError, UnicodeError) as error:
+        raise ValueError(f"no readable XML ({error})") from None
 
 
 def _chains(stack: Stack, flats: Iterable[_Flat], config: VocConfig) -> list[_Chain]:
@@ -235,7 +302,7 @@ def meaning_of(name: str) -> tuple[str | None, dict[str, FiniteJson]]:
     """Level, side and severity from a class name such as `L4-L5_LFS_Moderate`, `RFS_L5-S1_3` or `left L45`."""
     attributes: dict[str, FiniteJson] = {"name": name} if name else {}
     found = _LEVEL.search(name)
-    level = _level(found) if found else None
+    level = parse_level(found[0]) if found else None
     rest = name[: found.start()] + " " + name[found.end() :] if found else name
     for word in _WORDS.split(rest.lower()):
         if word in _SIDES:
@@ -245,9 +312,3 @@ def meaning_of(name: str) -> tuple[str | None, dict[str, FiniteJson]]:
         elif word in ("0", "1", "2", "3"):
             attributes["severity"] = int(word)
     return level, attributes
-
-
-def _level(found: re.Match[str]) -> str | None:
-    upper, lower = found[1].upper(), found[2].upper()
-    name = f"{upper}/{upper[0] + lower if lower.isdecimal() else lower}"
-    return name if name in LEVELS else None
