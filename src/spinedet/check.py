@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from spinedet.audit import AuditLimits
+from spinedet.audit.faults import AuditLimits
 from spinedet.cli.app import register, run_as_script, run_command
 from spinedet.cli.settings import CommonConfig
 

@@ -18,6 +18,8 @@ from spinedet.core.errors import InputError
 
 _OVERRIDE = re.compile(r"(?P<sign>[+~]{0,2})(?P<key>[A-Za-z_][\w./-]*(?:@[\w.]+)?)(?:=(?P<value>.*))?", re.DOTALL)
 _PLAIN = re.compile(r"[\w./:-]+", re.ASCII)
+# Parts of the composition that nobody chooses by name.
+_INTERNAL_GROUPS = ("common", "experiment_model")
 _MULTIRUN = ("-m", "--multirun")
 
 
@@ -83,7 +85,7 @@ def known_settings(command: str, folder: Path, overrides: Sequence[str] = ()) ->
     with initialize_config_dir(version_base="1.3", config_dir=str(folder)):
         whole = compose(command, return_hydra_config=True)
         listed = frozenset(
-            key for key in whole.hydra.runtime.choices if not key.startswith("hydra/") and key not in ("common",)
+            key for key in whole.hydra.runtime.choices if not key.startswith("hydra/") and key not in _INTERNAL_GROUPS
         )
         chosen = [_choice(word, listed) for word in overrides]
         try:

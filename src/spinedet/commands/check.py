@@ -11,7 +11,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from spinedet.audit import AuditLimits, Fault, Reading, Severity, StudyFacts, audit_cohort, examine, read_leniently
+from spinedet.audit.cohort import audit_cohort
+from spinedet.audit.faults import AuditLimits, Fault, Severity
+from spinedet.audit.images import StudyFacts, examine
+from spinedet.audit.manifests import Reading, read_leniently
 from spinedet.check import CheckConfig
 from spinedet.cli import tracking
 from spinedet.cli.console import console, results, wide

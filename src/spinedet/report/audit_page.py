@@ -11,7 +11,8 @@ from typing import ClassVar
 import numpy as np
 
 from spinedet import __version__
-from spinedet.audit import Fault, SeriesFacts, Severity, StudyFacts
+from spinedet.audit.faults import Fault, Severity
+from spinedet.audit.images import SeriesFacts, StudyFacts
 from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_text
 from spinedet.core.types import Study
