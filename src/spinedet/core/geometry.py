@@ -20,6 +20,9 @@ from spinedet.core.types import ORTHONORMAL_TOLERANCE, RAS_AXES, Axes, Box
 
 Array: TypeAlias = NDArray[np.float64]
 
+# DICOM and ITK speak LPS mm, which has the first two coordinates of RAS the other way round.
+LPS = np.array([-1.0, -1.0, 1.0])
+LPS_TO_RAS = np.diag([*LPS, 1.0])
 # Two series frames closer than this (cosine units, about 0.006 degrees) are one frame.
 SAME_AXES_TOLERANCE = 1e-4
 _CORNER_SIGNS = np.array(list(product((-0.5, 0.5), repeat=3)))

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from spinedet.core.errors import InputError
-from spinedet.core.geometry import Array, EdgeBox, canonical
+from spinedet.core.geometry import LPS, Array, EdgeBox, canonical
 from spinedet.core.types import Box
 
-# LPS mm is what DICOM and ITK speak: the first two coordinates the other way round.
-LPS = np.array([-1.0, -1.0, 1.0])
 FRAMES = ("ras", "lps", "voxel")
 
 

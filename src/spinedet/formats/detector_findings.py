@@ -13,12 +13,11 @@ import numpy as np
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_bytes, read_json, validate
 from spinedet.core.findings import FindingsTable, read_findings_table, tabulate
-from spinedet.core.geometry import Array, EdgeBox, Grid
+from spinedet.core.geometry import LPS, Array, EdgeBox, Grid
 from spinedet.core.types import Findings, Manifest
 from spinedet.formats.score_exports import CSV_HEADER, VECTOR
 
 _SLIVER = 0.005  # voxels
-_LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 # Where low and high corner stand among MONAI's six numbers; the two with a size are handled apart.
 _CORNERS = {"xyzxyz": (0, 1, 2, 3, 4, 5), "xxyyzz": (0, 2, 4, 1, 3, 5), "xyxyzz": (0, 1, 4, 2, 3, 5)}
 _MODES = (*_CORNERS, "xyzwhd", "cccwhd")
@@ -155,7 +154,7 @@ def _world(low: Array, high: Array, affine: Array | None, settings: ImportSettin
         return _on_grid(EdgeBox(low, high), affine)
     center, size = (low + high) / 2, high - low
     if settings.space == "LPS":
-        center = center * _LPS_TO_RAS
+        center = center * LPS
     if settings.half_voxel and affine is not None:
         center = center - affine[:3, :3] @ np.full(3, 0.5)
     return {"center": center.tolist(), "size": size.tolist()}
@@ -216,7 +215,7 @@ def _itk_affine(file: Path, content: Mapping[str, Array]) -> Array:
     affine = np.eye(4)
     affine[:3, :3] = content["itk_direction"].reshape(3, 3) * content["itk_spacing"]
     affine[:3, 3] = content["itk_origin"]
-    affine[:3] *= _LPS_TO_RAS[:, None]
+    affine[:3] *= LPS[:, None]
     return affine
 
 

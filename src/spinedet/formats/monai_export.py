@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from spinedet.core.files import write_json
-from spinedet.core.geometry import Array, bounds
+from spinedet.core.geometry import LPS, Array, bounds
 from spinedet.core.types import Split
 from spinedet.formats.annotated_dataset import Unused
-from spinedet.formats.box_frames import LPS
 from spinedet.formats.manifest_export import Outgoing, OutgoingScan, relative
 
 _LISTS = {Split.TRAIN: "training", Split.TUNE: "validation", Split.TEST: "test", None: "training"}

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from spinedet.core.files import file_name_of, write_json
+from spinedet.core.geometry import LPS
 from spinedet.core.types import Box, Lesion
 from spinedet.formats.annotated_dataset import Unused
-from spinedet.formats.box_frames import LPS
 from spinedet.formats.manifest_export import Outgoing, link_image
 from spinedet.formats.slicer import ENDING, IGNORE
 

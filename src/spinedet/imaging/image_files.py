@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from spinedet.core.errors import InputError
 from spinedet.core.files import sha256
-from spinedet.core.geometry import Array
-from spinedet.imaging.dicom import LPS_TO_RAS
+from spinedet.core.geometry import LPS_TO_RAS, Array
 from spinedet.imaging.size_limits import check_voxels
 
 if TYPE_CHECKING:

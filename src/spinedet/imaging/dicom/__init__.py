@@ -3,13 +3,11 @@
 from spinedet.imaging.dicom.headers import words_in
 from spinedet.imaging.dicom.index import DicomSeries, DicomStudy, index_folder, only_block
 from spinedet.imaging.dicom.pixels import read_block
-from spinedet.imaging.dicom.records import LPS_TO_RAS
 from spinedet.imaging.dicom.series_selection import SeriesDecision, StudySelection, select_series
 from spinedet.imaging.dicom.stacks import Block, split_series
 from spinedet.imaging.dicom.weighting import Weighting, weighting_in, weighting_of
 
 __all__ = [
-    "LPS_TO_RAS",
     "Block",
     "DicomSeries",
     "DicomStudy",

@@ -12,7 +12,6 @@ import numpy as np
 
 from spinedet.core.geometry import Array
 
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 GREY = "MONOCHROME2"
 # Of a direction or of the normal of two; less is no direction.
 _LEAST_LENGTH = 0.5

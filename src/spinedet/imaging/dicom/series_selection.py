@@ -9,9 +9,9 @@ import numpy as np
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
-from spinedet.core.geometry import Grid
+from spinedet.core.geometry import LPS_TO_RAS, Grid
 from spinedet.imaging.dicom.index import DicomSeries, DicomStudy
-from spinedet.imaging.dicom.records import LPS_TO_RAS, Acquisition, Pseudonyms
+from spinedet.imaging.dicom.records import Acquisition, Pseudonyms
 from spinedet.imaging.dicom.stacks import Block
 from spinedet.imaging.dicom.weighting import Weighting, suppresses_fat, weighting_of
 from spinedet.imaging.planes import SPECS

@@ -11,9 +11,9 @@ from itertools import pairwise
 import numpy as np
 
 from spinedet.core.errors import InputError
-from spinedet.core.geometry import Array, Grid
+from spinedet.core.geometry import LPS_TO_RAS, Array, Grid
 from spinedet.imaging.dicom.headers import DAMAGE, read_with_pixels
-from spinedet.imaging.dicom.records import GREY, LPS_TO_RAS, Acquisition, Slice
+from spinedet.imaging.dicom.records import GREY, Acquisition, Slice
 
 # Directions of one stack agree to the digits that scanners write; 0.01 is about half a degree.
 _SAME_DIRECTION = 0.01
