@@ -14,6 +14,7 @@ from pydicom import dcmread
 from spinedet.core.anatomy import LEVELS, Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, refuse_repeats, validate
+from spinedet.core.folder_walk import list_files
 from spinedet.core.types import Box, Effect, Lesion, Name, Negative, Origin, Record, Series, Study
 from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, reading_of, separate
 from spinedet.formats.dicom_slices import Stack, folder_of, point_box, read_stacks
@@ -124,7 +125,10 @@ def open_tianchi(root: Path, links: Path, config: TianchiConfig) -> Dataset:
     listed = validate(path, AnnotationFile, {"studies": read_json(path)}).studies
     refuse_repeats((study.study for study in listed), str(path), "studyUid")
     studies = {study.study: study for study in listed}
-    folders = sorted((f for f in root.rglob("study*") if f.is_dir()), key=lambda f: (len(f.name), f.as_posix()))
+    listing = list_files(root)
+    listing.warn()
+    above = {folder for file in listing.files for folder in file.parents if root in folder.parents}
+    folders = sorted((f for f in above if f.name.startswith("study")), key=lambda f: (len(f.name), f.as_posix()))
     if not folders:
         raise InputError(f"{root} holds no folder study<N>; root= is the folder of the images and the annotation file")
     return Dataset(

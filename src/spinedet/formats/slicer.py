@@ -13,6 +13,7 @@ import numpy as np
 from spinedet.core.anatomy import LEVELS
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json
+from spinedet.core.folder_walk import list_files
 from spinedet.core.types import ORTHONORMAL_TOLERANCE, Effect, Origin
 from spinedet.formats.annotated_dataset import Dataset, Unused, separate
 from spinedet.formats.annotated_images import AnnotatedImage, Annotation, cases_of, categories_in, known_region, stem_of
@@ -56,10 +57,12 @@ def open_slicer(root: Path, config: SlicerConfig) -> Dataset:
     Raises:
         InputError: there is no markups file, or one of them is no markups file.
     """
-    files = sorted(file for file in root.rglob(f"*{ENDING}") if file.is_file())
+    listing = list_files(root)
+    listing.warn()
+    files = [file for file in listing.files if file.name.endswith(ENDING)]
     if not files:
         raise InputError(f"{root} holds no markups ({ENDING}); save the ROIs of 3D Slicer beside their images")
-    images = sorted(file for file in root.rglob("*") if file.name.lower().endswith(SUFFIXES) and file.is_file())
+    images = [file for file in listing.files if file.name.lower().endswith(SUFFIXES)]
     markups: dict[Path, list[Path]] = {image: [] for image in images}
     unused: list[Unused] = []
     for file in files:

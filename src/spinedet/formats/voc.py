@@ -14,6 +14,7 @@ import numpy as np
 
 from spinedet.core.anatomy import parse_level
 from spinedet.core.errors import InputError
+from spinedet.core.folder_walk import list_files
 from spinedet.core.geometry import Array, EdgeBox, pairwise_iou
 from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Origin, Series, Study
 from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, reading_of, separate
@@ -99,9 +100,12 @@ def open_voc(root: Path, links: Path, config: VocConfig) -> Dataset:
         InputError: no XML file, or no DICOM file.
     """
     xml: dict[str, list[Path]] = defaultdict(list)
-    for file in sorted(root.rglob("*.xml")):
-        xml[file.stem].append(file)
-    images = sorted(root.rglob("*.dcm"))
+    listing = list_files(root)
+    listing.warn()
+    for file in listing.files:
+        if file.suffix == ".xml":
+            xml[file.stem].append(file)
+    images = [file for file in listing.files if file.suffix == ".dcm"]
     folders = sorted({file.parent for file in images})
     if not xml or not folders:
         raise InputError(f"{root} holds {len(xml)} XML files and {len(folders)} folders of .dcm files; both are needed")
