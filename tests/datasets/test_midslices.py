@@ -20,6 +20,7 @@ ROWS = (
     "7,1,L5/S1,1,3,1,0,0,0,0,0,0,20,40,60,70,0.5,0.8,Philips,3.0,",
     "7,2,L4/L5,0,2,0,0,0,0,0,0,0,20,40,30,40,0.5,0.8,Philips,3.0,may be L3/L4",
     "7,3,L3/L4,1,,1,0,0,0,0,0,0,20,40,10,20,0.5,0.8,Philips,3.0,",
+    "7,4,L2/L3,1,4,1,0,0,0,0,0,0,20,40,-8,2,0.5,0.8,Philips,3.0,",
 )
 
 
@@ -49,7 +50,7 @@ def test_a_picture_becomes_a_slice_with_lesions_and_negatives(root: Path, tmp_pa
     assert lesion.box.center == pytest.approx((0.0, -(30 - 0.5) * 0.5, -(65 - 0.5) * 0.8))
     assert (lesion.level, negative.level) == ("L5/S1", None)
     assert lesion.attributes["pfirrmann"] == 3
-    assert [each.where for each in reading.unused] == ["discs.csv, patient 7, disc 3"]
+    assert [each.where for each in reading.unused] == [f"discs.csv, patient 7, disc {n}" for n in (3, 4)]
 
 
 def test_what_cannot_be_read_is_refused(root: Path, tmp_path: Path) -> None:
