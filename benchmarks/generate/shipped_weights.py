@@ -108,7 +108,14 @@ def join(final: Path, out: Path) -> None:
     point = read_operating_point(final / "operating_point.json")
     axial = tuple(one for one in before.operating_point.thresholds if one.plane == Plane.AXIAL.value)
     sagittal = tuple(one for one in point.thresholds if one.plane == PLANE.value)
-    write_operating_point(out / "operating_point.json", point.model_copy(update={"thresholds": (*sagittal, *axial)}))
+    # Both planes' tuning studies, so that anybody can tell whether a study was among them.
+    both = (point.chosen_on, before.operating_point.chosen_on)
+    hashes = tuple(sorted({digest for each in both for digest in each.study_hashes}))
+    chosen_on = point.chosen_on.model_copy(
+        update={"study_hashes": hashes, "studies": len(hashes), "patients": sum(each.patients for each in both)}
+    )
+    joined = point.model_copy(update={"thresholds": (*sagittal, *axial), "chosen_on": chosen_on})
+    write_operating_point(out / "operating_point.json", joined)
 
 
 def main() -> None:
