@@ -83,7 +83,9 @@ def faults(module: str, package: str, code: str) -> list[str]:
             and there != here
             and (there in FLOORS or room.is_dir() or room.with_suffix(".py").exists())
         )
-        if inside and there and floor_of(there) <= floor_of(here):
+        # The package offers the functions of its Python interface under its own name.
+        offered = (here, there) == ("", "api")
+        if inside and there and not offered and floor_of(there) <= floor_of(here):
             found.append(f"{here or 'spinedet'} -> {there}")
     return found
 

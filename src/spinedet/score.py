@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from omegaconf import MISSING
@@ -66,6 +69,17 @@ class ScoreConfig(CommonConfig):
         unknown = sorted(set(self.export) - set(EXPORTS))
         if unknown:
             raise InputError(f"export={unknown}: use some of {sorted(EXPORTS)}")
+
+
+class _CallableModule(ModuleType):
+    """`spinedet.score` is this command's module and, called, the function of the Python interface."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """`spinedet.api.score`."""
+        return import_module("spinedet.api").score(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _CallableModule
 
 
 def main() -> None:

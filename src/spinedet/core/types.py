@@ -332,3 +332,7 @@ class Findings(Record):
     operating_point: dict[str, FiniteJson] | None = Field(default=None, exclude_if=is_none)
     trained_on: TrainedOn | None = Field(default=None, exclude_if=is_none)
     created: str | None = Field(default=None, exclude_if=is_none)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of a findings file but for its header."""
+        return self.model_dump(mode="json")
