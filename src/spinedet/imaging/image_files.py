@@ -274,7 +274,7 @@ def _refuse_pixels(path: Path, several_channels: bool, is_complex: bool) -> None
 
 
 def _refuse_shape(path: Path, shape: tuple[int, ...]) -> None:
-    if len(shape) < 3 or sorted(shape[:3])[1] < 2:
+    if len(shape) < 3 or min(shape) < 1 or sorted(shape[:3])[1] < 2:
         raise InputError(f"{path} is a 2D image (shape {shape}); give the whole stack of slices as one volume")
     check_voxels(shape, str(path))
     if any(length != 1 for length in shape[3:]):
