@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 from numpy.testing import assert_allclose
 
+import spinedet
 from spinedet.core.anatomy import Plane
 from spinedet.core.findings import read_findings
 from spinedet.core.manifest import read_manifest, write_manifest
 from spinedet.detection.inference import detect_native_volume
 from spinedet.detection.model_files import load_model
 from spinedet.imaging.planes import SAGITTAL, orient, plane_of
-from spinedet.imaging.volume import Volume, read_volume, write_volume
+from spinedet.imaging.settings import EligibilityLimits, SelectionRules
+from spinedet.imaging.volume import ImageSource, Volume, read_volume, write_volume
+from spinedet.pipelines import predict_archive
+from spinedet.pipelines.image_sources import StudySource, open_input
+from spinedet.pipelines.predict_series import Predictor, predict_study
+from spinedet.pipelines.prediction import StudyPrediction
+from spinedet.runs.run_folder import open_run
 
 from ..conftest import WriteSlice, stored_orders
 from .conftest import Run
@@ -279,3 +295,217 @@ def test_what_is_doubtful_is_told_and_what_is_refused_is_skipped(
     told = tmp_path / "told"
     words = ("pictures=false", "eligibility.gate=false")
     assert run("predict", f"run={smoke_run}", f"input={folder / 'ct.nii.gz'}", f"out={told}", *words) == 0
+
+
+@pytest.fixture
+def folder(cohort: Path, tmp_path: Path) -> Path:
+    """A folder of four images."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number, study in enumerate(read_manifest(cohort).studies[:4]):
+        shutil.copy(study.series[0].path, folder / f"scan {number}.nii.gz")
+    return folder
+
+
+def in_a_child(run: Run, words: tuple[str, ...], before: Callable[[], None]) -> int:
+    """Run `predict` in a copy of this process; its exit status, or minus the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        before()
+        os._exit(run("predict", *words))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def interrupt_at(number: int, act: Callable[[], None]) -> Callable[[], None]:
+    """Makes the prediction for the study of this number act before it begins."""
+    original, begun = predict_archive.predict_study, count(1)
+
+    def predict_or_act(predictor: Predictor, source: StudySource) -> StudyPrediction:
+        if next(begun) == number:
+            act()
+        return original(predictor, source)
+
+    return lambda: setattr(predict_archive, "predict_study", predict_or_act)
+
+
+def ctrl_c() -> None:
+    raise KeyboardInterrupt
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(("act", "status"), [(kill, -signal.SIGKILL), (ctrl_c, 130)], ids=["kill -9", "Ctrl-C"])
+def test_an_interrupted_folder_of_images_goes_on_to_the_same_bytes(
+    run: Run, smoke_run: Path, folder: Path, tmp_path: Path, act: Callable[[], None], status: int
+) -> None:
+    words = (f"run={smoke_run}", f"input={folder}", "pictures=false", "outputs=[page,csv]")
+    assert run("predict", *words, f"out={tmp_path / 'whole'}") == 0
+    out = tmp_path / "out"
+    assert in_a_child(run, (*words, f"out={out}"), interrupt_at(3, act)) == status
+    assert not (out / "findings.json").exists()
+    assert len((out / "parts/0001-of-0001.jsonl").read_bytes().splitlines()) == 2
+    begun: list[str] = []
+    original = predict_archive.predict_study
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(predict_archive, "predict_study", lambda p, s: begun.append(s.id) or original(p, s))
+        assert run("predict", *words, f"out={out}", "resume=true") == 0
+    assert begun == ["scan 2", "scan 3"]
+    for name in ("findings.json", "findings.csv", "index.html"):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_another_folder_cannot_go_on(
+    run: Run, smoke_run: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (f"run={smoke_run}", f"input={folder}", "pictures=false", f"out={tmp_path / 'out'}")
+    assert run("predict", *words) == 0
+    (folder / "scan 3.nii.gz").unlink()
+    assert run("predict", *words, "resume=true") == 2
+    assert "input_sha256" in capsys.readouterr().err
+
+
+def test_findings_tell_the_model_the_thresholds_and_the_images(
+    run: Run, smoke_run: Path, image: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert run("predict", f"run={smoke_run}", f"input={image}", f"out={out}", "outputs=[slicer]") == 0
+    content = json.loads((out / "findings.json").read_text())
+    weights = hashlib.sha256((smoke_run / "model/weights.safetensors").read_bytes()).hexdigest()
+    point = hashlib.sha256((smoke_run / "operating_point.json").read_bytes()).hexdigest()
+    assert content["model"]["weights_sha256"] == weights
+    assert content["model"]["version"] == spinedet.__version__
+    assert content["operating_point"]["sha256"] == content["model"]["operating_point_sha256"] == point
+    assert [one["plane"] for one in content["operating_point"]["thresholds"]] == ["sagittal", "axial"]
+    assert content["created"] == f"{date.today():%Y-%m-%d}"
+    (study,) = content["studies"]
+    assert study["images"] == {study["id"]: hashlib.sha256(image.read_bytes()).hexdigest()}
+    assert (out / "slicer" / study["id"] / "open_in_slicer.py").is_file()
+    assert not (out / "index.html").exists()
+
+
+def test_strange_names_stay_inside_out(
+    run: Run, smoke_run: Path, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["[bold]", "<b>é", "x" * 240, "-rf", "a;b$(c)"]
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in names:
+        shutil.copy(image, folder / f"{name}.nii.gz")
+    shutil.copy(image, folder / os.fsdecode(b"latin-\xe9.nii.gz"))
+    out = tmp_path / "out"
+    before = set(tmp_path.iterdir())
+    words = (f"run={smoke_run}", f"input={folder}", f"out={out}", "outputs=[page,csv,slicer]")
+    assert run("predict", *words) == 0
+    assert set(tmp_path.iterdir()) - before == {out}
+    assert {study.id for study in read_findings(out / "findings.json").studies} == {*names, "latin-�"}
+    assert len(list((out / "pictures").iterdir())) == len(names) + 1
+    assert "[bold]" in capsys.readouterr().out
+
+
+def test_a_manifest_with_strange_ids_stays_inside_out(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(cohort)
+    ids = ["../../escaped", "[/x]", "x" * 300]
+    studies = tuple(s.model_copy(update={"id": i}) for s, i in zip(manifest.studies, ids, strict=False))
+    write_manifest(tmp_path / "m.json", manifest.model_copy(update={"studies": studies}))
+    out = tmp_path / "deep/er/out"
+    words = (f"run={smoke_run}", f"input={tmp_path / 'm.json'}", f"out={out}", "outputs=[page,csv,slicer]")
+    assert run("predict", *words) == 0
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {
+        tmp_path / "m.json",
+        *(path for path in out.rglob("*") if path.is_file()),
+    }
+    assert [study.id for study in read_findings(out / "findings.json").studies] == ids
+
+
+def test_links_are_followed_once_and_what_is_left_out_is_listed(
+    run: Run, smoke_run: Path, folder: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.move(folder / "scan 0.nii.gz", elsewhere / "linked.nii.gz")
+    (folder / "more").symlink_to(elsewhere)
+    (elsewhere / "cycle").symlink_to(folder)
+    (folder / "again.nii.gz").symlink_to(folder / "scan 1.nii.gz")
+    out = tmp_path / "out"
+    with pytest.warns(UserWarning, match="left out"):
+        assert run("predict", f"run={smoke_run}", f"input={folder}", f"out={out}", "pictures=false") == 0
+    found = [study.id for study in read_findings(out / "findings.json").studies]
+    assert found == ["more-linked", "scan 1", "scan 2", "scan 3"]
+    left_out = {one["path"]: one["reason"] for one in json.loads((out / "left_out.json").read_text())}
+    assert left_out["again.nii.gz"] == "a link to a file that is read already"
+    assert "more/cycle" in left_out
+
+
+def test_files_that_differ_in_their_ending_alone_are_two_studies(
+    run: Run, smoke_run: Path, image: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    shutil.copy(image, folder / "scan.nii.gz")
+    SimpleITK.WriteImage(SimpleITK.ReadImage(str(image)), str(folder / "scan.mha"))
+    out = tmp_path / "out"
+    assert run("predict", f"run={smoke_run}", f"input={folder}", f"out={out}") == 0
+    assert {study.id for study in read_findings(out / "findings.json").studies} == {"scan.nii.gz", "scan.mha"}
+    assert len(list((out / "pictures").iterdir())) == 2
+
+
+def test_a_rejected_input_leaves_its_folder_free(run: Run, smoke_run: Path, image: Path, tmp_path: Path) -> None:
+    bad, out = tmp_path / "bad.nii.gz", tmp_path / "out"
+    bad.write_bytes(image.read_bytes()[:5000])
+    assert run("predict", f"run={smoke_run}", f"input={bad}", f"out={out}") == 2
+    assert run("predict", f"run={smoke_run}", f"input={image}", f"out={out}") == 0
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ValueError("odd bytes"), RecursionError()])
+def test_whatever_one_file_raises_the_others_are_read(
+    run: Run, smoke_run: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    original = ImageSource.read
+
+    def read(source: ImageSource) -> Volume:
+        if source.id == "scan 1":
+            raise error
+        return original(source)
+
+    monkeypatch.setattr(ImageSource, "read", read)
+    out = tmp_path / "out"
+    assert run("predict", f"run={smoke_run}", f"input={folder}", f"out={out}", "pictures=false") == 3
+    found = [study.id for study in read_findings(out / "findings.json").studies]
+    assert found == ["scan 0", "scan 2", "scan 3"]
+    (skipped,) = json.loads((out / "skipped.json").read_text())
+    assert skipped["study"] == "scan 1/scan 1"
+    assert "scan 1" in skipped["reason"]
+
+
+def test_levels_are_assigned_from_all_candidates_before_outputs_are_written(
+    smoke_run: Path, image: Path, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    def assign(study: StudyPrediction) -> StudyPrediction:
+        (series,) = study.series
+        seen.append(len(series.candidates))
+        named = tuple(one.model_copy(update={"level": "L4/L5"}) for one in series.candidates)
+        return replace(study, series=(replace(series, candidates=named),))
+
+    finished = open_run(str(smoke_run))
+    (source,) = open_input(image, SelectionRules()).studies()
+    plain = predict_study(Predictor(finished, EligibilityLimits(), 0.01), source)
+    least = plain.series[0].candidates[2].score
+    study = predict_study(Predictor(finished, EligibilityLimits(), least, assign), source)
+    found = study.findings.findings
+    assert {one.level for one in found} == {"L4/L5"}
+    assert [one.score for one in found] == [one.score for one in plain.series[0].candidates[: len(found)]]
+    assert seen[0] > len(found)
+    assert min(one.score for one in study.series[0].candidates) < least
+    assert study.series[0].files == (image,)
+
+
+def test_predict_needs_no_lightning() -> None:
+    code = "import sys, spinedet.commands.predict; print({n.split('.')[0] for n in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pytorch_lightning" not in done.stdout
+    assert "lightning_fabric" not in done.stdout
+    assert "torch" in done.stdout
