@@ -1,0 +1,181 @@
+"""The chain of discs in one sagittal series, by dynamic programming over all candidate boxes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from spinedet.core.anatomy import Region
+from spinedet.core.geometry import Array
+from spinedet.core.types import Finding
+
+# More candidates than these, by score, change no chain and cost time by their square.
+MOST_CANDIDATES = 40
+_FLOOR = 1e-4
+# A chain this far in front of another, in disc depths, and of this share of its gain, is the discs' chain.
+_IN_FRONT, _IN_FRONT_GAIN = 0.6, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRules:
+    """What a chain of discs looks like; lengths in mm, turns in degrees. The default is the lumbar spine.
+
+    Attributes:
+        gain: of a disc before its penalties; score_weight: of ln(score). A score says how degenerated a disc is, so it
+            helps little. height, depth: of a disc, each a mean and its standard deviation.
+        step: distance of two centres; shortest, longest: outside of which two discs are no neighbours.
+        turn: of the chain between two links, positive where the lower end goes backwards. ratio: log length ratio of
+            two links.
+        aside: how far two neighbours may lie apart along R.
+    """
+
+    gain: float = 5.0
+    score_weight: float = 1.0
+    height: tuple[float, float] = (15.0, 6.0)
+    depth: tuple[float, float] = (41.0, 6.0)
+    step: tuple[float, float] = (34.0, 8.0)
+    shortest: float = 18.0
+    longest: float = 50.0
+    turn: tuple[float, float] = (6.0, 15.0)
+    ratio: tuple[float, float] = (0.0, 0.25)
+    aside: float = 12.0
+
+
+RULES = {
+    Region.LUMBAR: ChainRules(),
+    Region.CERVICAL: ChainRules(
+        height=(7.8, 3.1), depth=(21.3, 3.1), step=(17.5, 4.0), shortest=10.0, longest=28.0, aside=6.2
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Boxes that may be discs.
+
+    Attributes:
+        center: (n, 3) RAS mm. size: (n, 3) mm along the series' own axes nearest to R, A, S. score: (n,), above 0.
+    """
+
+    center: Array
+    size: Array
+    score: Array
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def some(self, rows: Sequence[int]) -> Candidates:
+        """Those of these rows, in this order."""
+        return Candidates(self.center[list(rows)], self.size[list(rows)], self.score[list(rows)])
+
+
+def candidates_of(findings: Sequence[Finding]) -> Candidates:
+    """The best-scored boxes of one series, whatever their category; one for each place."""
+    best: dict[tuple[float, ...], Finding] = {}
+    for finding in sorted(findings, key=lambda one: -one.score):
+        best.setdefault(finding.box.center, finding)
+    kept = list(best.values())[:MOST_CANDIDATES]
+    return Candidates(
+        np.array([f.box.center for f in kept], dtype=np.float64).reshape(-1, 3),
+        np.array([f.box.size for f in kept], dtype=np.float64).reshape(-1, 3),
+        np.array([max(f.score, _FLOOR) for f in kept], dtype=np.float64),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """Two neighbours, `upper` and `lower`, rows of the candidates: length in mm, angle in degrees from straight down,
+    positive backwards.
+    """
+
+    upper: int
+    lower: int
+    length: float
+    angle: float
+
+
+def find_chain(candidates: Candidates, rules: ChainRules) -> tuple[int, ...]:
+    """Rows of the candidates that are discs, head to tail; empty without any link.
+
+    The chain of highest gain, unless another lies in front of it at the same height: then the first runs along the
+    spinous processes.
+    """
+    first, gain = _best_chain(candidates, rules, range(len(candidates)))
+    rest = [row for row in range(len(candidates)) if row not in first]
+    second, other = _best_chain(candidates, rules, rest)
+    if other > _IN_FRONT_GAIN * gain and _in_front(candidates, second, first, rules):
+        return second
+    return first
+
+
+def _in_front(candidates: Candidates, one: tuple[int, ...], other: tuple[int, ...], rules: ChainRules) -> bool:
+    """Whether each disc of a chain lies in front of the nearest one of another, by as far as spinous processes do."""
+    near = np.abs(candidates.center[list(one), None, 2] - candidates.center[None, list(other), 2])
+    level = near.min(axis=1) < rules.step[0]
+    ahead = candidates.center[list(one), 1] - candidates.center[np.array(other)[near.argmin(axis=1)], 1]
+    return bool(level.mean() > 0.5 and np.median(ahead[level]) > _IN_FRONT * rules.depth[0])
+
+
+def _best_chain(candidates: Candidates, rules: ChainRules, rows: Sequence[int]) -> tuple[tuple[int, ...], float]:
+    """The chain of highest gain through some of the candidates, and its gain.
+
+    Second-order dynamic programming: a state is a link, so that turns between links can be judged.
+    """
+    gains = box_gains(candidates, rules)
+    links = sorted(_links(candidates, rules, rows), key=lambda link: -candidates.center[link.upper, 2])
+    ends_in: dict[int, list[int]] = {}
+    total = np.full(len(links), -math.inf)
+    before = np.full(len(links), -1)
+    for row, link in enumerate(links):
+        total[row] = gains[link.upper] + gains[link.lower] - _half_square(link.length, rules.step)
+        for previous in ends_in.get(link.upper, ()):
+            value = total[previous] + gains[link.lower] - _bend(links[previous], link, rules)
+            if value > total[row]:
+                total[row], before[row] = value, previous
+        ends_in.setdefault(link.lower, []).append(row)
+    if not links:
+        return (), 0.0
+    row = int(total.argmax())
+    chain = [links[row].lower]
+    while row >= 0:
+        chain.append(links[row].upper)
+        row = int(before[row])
+    return tuple(reversed(chain)), float(total.max())
+
+
+def box_gains(candidates: Candidates, rules: ChainRules) -> Array:
+    """How much each box speaks for being a disc, (n,)."""
+    height, depth = candidates.size[:, 2], candidates.size[:, 1]
+    penalty = ((height - rules.height[0]) / rules.height[1]) ** 2 + ((depth - rules.depth[0]) / rules.depth[1]) ** 2
+    return rules.gain + rules.score_weight * np.log(candidates.score) - penalty / 2
+
+
+def _links(candidates: Candidates, rules: ChainRules, rows: Sequence[int]) -> list[_Link]:
+    centers = candidates.center
+    found: list[_Link] = []
+    for upper, lower in product(rows, repeat=2):
+        right, front, up = centers[lower] - centers[upper]
+        length = math.hypot(front, up)
+        if (
+            up < 0
+            and rules.shortest <= length <= rules.longest
+            and abs(right) < rules.aside
+            and abs(front) < 0.75 * length + 4
+        ):
+            found.append(_Link(upper, lower, length, math.degrees(math.atan2(-front, -up))))
+    return found
+
+
+def _bend(first: _Link, second: _Link, rules: ChainRules) -> float:
+    """Cost of one link after another."""
+    turn = second.angle - first.angle
+    return _half_square(turn, rules.turn) + _half_square(math.log(second.length / first.length), rules.ratio)
+
+
+def _half_square(value: float, normal: tuple[float, float]) -> float:
+    mean, deviation = normal
+    return 0.5 * ((value - mean) / deviation) ** 2
