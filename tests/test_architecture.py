@@ -14,7 +14,7 @@ SRC = ROOT / "src"
 SOURCES = sorted((SRC / "spinedet").rglob("*.py"))
 EVERYTHING = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))]
 HEAVY = {"torch", "monai", "lightning", "pytorch_lightning", "lightning_fabric", "hydra", "omegaconf"}
-LIGHT = {"core", "scoring", "simulation"}
+LIGHT = {"core", "scoring", "levels", "simulation"}
 TALLEST = 60
 TRACKING = "spinedet.cli.tracking"
 # Modules that may state what differs between planes, and why.

@@ -1,0 +1,189 @@
+"""From a series' candidates to named discs: the whole chain named, or nothing, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+
+from spinedet.core.anatomy import DISCS, Region
+from spinedet.core.errors import InputError
+from spinedet.core.geometry import Array, Grid
+from spinedet.core.types import Finding, FiniteJson, Vector
+from spinedet.levels.anchor import LEAST_DISCS, NOT_SHOWN, ChainView, posterior, view_of
+from spinedet.levels.chain import RULES, candidates_of, find_chain
+from spinedet.levels.parameters import LevelParameters
+from spinedet.levels.patches import Image
+
+LUMBAR_ANCHOR, CERVICAL_ANCHOR = "L5/S1", "C2/C3"
+ASSUMES = "five lumbar vertebrae"
+# From L5/S1 to C2/C3 in a spine of five lumbar vertebrae.
+_UPWARD = tuple(disc for disc in reversed(DISCS) if "L6" not in disc and disc != "S1/S2")
+_BELOW_SACRUM = ("S1/S2",)
+
+
+class State(str, Enum):
+    """How a chain got its names."""
+
+    NAMED = "named"
+    UNRESOLVED = "unresolved"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDisc:
+    """One disc of a chain: its centre (RAS mm), its number from the lowest of the view, and its level if resolved."""
+
+    center: Vector
+    ordinal: int
+    level: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesNaming:
+    """The discs of one sagittal series.
+
+    Attributes:
+        discs: head to tail. reason: why the levels are unresolved. probability: of the likeliest outcome.
+        second: ordinal of the anchor by the second hypothesis, 0 for "not shown", and its probability.
+        by: what named them.
+    """
+
+    series: str
+    state: State
+    discs: tuple[NamedDisc, ...] = ()
+    reason: str | None = None
+    anchor: str | None = None
+    probability: float | None = None
+    second: tuple[int, float] | None = None
+    by: str | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether its discs have levels."""
+        return self.state is not State.UNRESOLVED
+
+    def unresolved(self, reason: str) -> SeriesNaming:
+        """The same discs without levels."""
+        bare = tuple(replace(disc, level=None) for disc in self.discs)
+        return replace(self, state=State.UNRESOLVED, discs=bare, reason=reason, anchor=None)
+
+    def record(self) -> dict[str, FiniteJson]:
+        """For `findings.json`."""
+        chain: list[FiniteJson] = [
+            {"ordinal": disc.ordinal, "level": disc.level, "center": [round(v, 3) for v in disc.center]}
+            for disc in self.discs
+        ]
+        second: FiniteJson = None
+        if self.second is not None:
+            second = {"ordinal": self.second[0], "probability": round(self.second[1], 4)}
+        return {
+            "series": self.series,
+            "state": self.state.value,
+            "reason": self.reason,
+            "anchor": self.anchor,
+            "probability": None if self.probability is None else round(self.probability, 4),
+            "assumes": ASSUMES if self.anchor == LUMBAR_ANCHOR else None,
+            "second": second,
+            "by": self.by,
+            "chain": chain,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ManualAnchor:
+    """A person's word: a point (RAS mm) in the vertebra L5 or C2."""
+
+    vertebra: str
+    point: Vector
+
+
+def name_series(
+    series: str,
+    findings: Sequence[Finding],
+    image: Image,
+    grid: Grid,
+    region: Region,
+    parameters: LevelParameters | None,
+) -> SeriesNaming:
+    """Name the discs of one sagittal series.
+
+    Args:
+        findings: all candidates of the series, whatever their score: names must not depend on `min_score`.
+        image: voxels (i, j, k) on `grid`.
+        parameters: of the detector's weights; without them every chain is unresolved.
+    """
+    rules = RULES[region]
+    candidates = candidates_of(findings)
+    chain = find_chain(candidates, rules)
+    discs = numbered(candidates.center[list(chain)])
+    bare = SeriesNaming(series, State.UNRESOLVED, discs)
+    if len(chain) < LEAST_DISCS:
+        return replace(bare, reason=f"only {len(chain)} discs in a row were found")
+    if region is not Region.LUMBAR:
+        return replace(bare, reason=f"no anchor is known for the {region.value} spine; set c2=")
+    if parameters is None:
+        return replace(bare, reason="these weights have no levels.json; fit one, or set l5=")
+    return _judge(bare, view_of(candidates, chain, rules, image, grid), parameters)
+
+
+def _judge(bare: SeriesNaming, view: ChainView, parameters: LevelParameters) -> SeriesNaming:
+    """Name the chain where one outcome is likely enough."""
+    chances = posterior(view, parameters.logit)
+    best, second = (int(row) for row in np.argsort(-chances)[:2])
+    probability = float(chances[best])
+    told = replace(bare, probability=probability, second=(_ordinal(second), float(chances[second])), by=parameters.name)
+    if best == NOT_SHOWN and view.ends_too_early:
+        return replace(told, reason=f"the tail is no sacrum and the image goes on for {view.room:.0f} mm")
+    if best == NOT_SHOWN:  # either way nothing is named, so this needs no threshold
+        return replace(told, reason=f"{LUMBAR_ANCHOR} is not shown (probability {probability:.2f})")
+    if probability < parameters.threshold:
+        return replace(told, reason=f"posterior {probability:.2f} below {parameters.threshold:.2f}")
+    return replace(told, state=State.NAMED, discs=counted(told.discs, _ordinal(best)), anchor=LUMBAR_ANCHOR)
+
+
+def _ordinal(outcome: int) -> int:
+    return 0 if outcome == NOT_SHOWN else outcome + 1
+
+
+def numbered(centers: Array) -> tuple[NamedDisc, ...]:
+    """Discs without levels from their centres (n, 3), head to tail."""
+    count = len(centers)
+    return tuple(NamedDisc((float(r), float(a), float(s)), count - row) for row, (r, a, s) in enumerate(centers))
+
+
+def counted(discs: Sequence[NamedDisc], anchor: int, level: str = LUMBAR_ANCHOR) -> tuple[NamedDisc, ...]:
+    """The discs named by counting from the one with ordinal `anchor`, which is `level`; five lumbar vertebrae.
+
+    What lies below S1/S2 or above C2/C3 gets no name.
+    """
+    names = (*reversed(_BELOW_SACRUM), *_UPWARD)
+    start = names.index(level) - anchor
+    found = (start + disc.ordinal for disc in discs)
+    return tuple(
+        replace(disc, level=names[row] if 0 <= row < len(names) else None)
+        for disc, row in zip(discs, found, strict=True)
+    )
+
+
+def name_by_hand(naming: SeriesNaming, manual: ManualAnchor, grid: Grid) -> SeriesNaming:
+    """The chain named from a point in L5 or C2: the disc below that point is L5/S1 or C2/C3.
+
+    Raises:
+        InputError: the point lies outside of the image, or above or below all discs; the chain's centres are listed.
+    """
+    where = "; ".join(", ".join(f"{value:.0f}" for value in disc.center) for disc in naming.discs)
+    option = f"{manual.vertebra.lower()}={','.join(f'{value:g}' for value in manual.point)}"
+    point = np.asarray(manual.point)
+    edge = np.linalg.solve(grid.affine[:3, :3], point - grid.corner)
+    if (edge < 0).any() or (edge > np.asarray(grid.shape)).any():
+        raise InputError(f"{option} lies outside of {naming.series}; its discs lie at (R, A, S): {where}")
+    below = [disc for disc in naming.discs if disc.center[2] < point[2]]
+    if not below:
+        raise InputError(f"{option} has no disc below it in {naming.series}; its discs lie at (R, A, S): {where}")
+    anchor = LUMBAR_ANCHOR if manual.vertebra == "L5" else CERVICAL_ANCHOR
+    nearest = max(below, key=lambda disc: disc.center[2])
+    discs = counted(naming.discs, nearest.ordinal, anchor)
+    return replace(naming, state=State.MANUAL, discs=discs, anchor=anchor, reason=None, by=option)

@@ -1,0 +1,96 @@
+"""The levels of a whole study: sagittal series that agree, and findings of every plane named through patient space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinedet.core.types import Box, Finding, FusedFinding
+from spinedet.levels.naming import NamedDisc, SeriesNaming
+
+# A finding takes the name of the disc within this distance of its centre in the sagittal plane.
+NEAREST_MM = 14.0
+# Discs of two series this near are the same disc.
+SAME_DISC_MM = 8.0
+NO_SAGITTAL = "no sagittal series of this study names its discs"
+
+
+@dataclass(frozen=True)
+class StudyNaming:
+    """How a study's discs are named, by sagittal series; `shared` are the discs that other series take names from."""
+
+    series: Mapping[str, SeriesNaming]
+    shared: tuple[NamedDisc, ...]
+
+    def place(self, box: Box, series: str | None = None) -> NamedDisc | None:
+        """The disc that a finding belongs to: of its own sagittal series, else of those that are named."""
+        own = self.series.get(series or "")
+        through = own.discs if own is not None and (own.named or not self.shared) else self.shared
+        return nearest_disc(through, box)
+
+    def reason(self, series: str) -> str:
+        """Why a series' findings have no level."""
+        own = self.series.get(series)
+        return own.reason if own is not None and own.reason else NO_SAGITTAL
+
+
+def nearest_disc(discs: Sequence[NamedDisc], box: Box) -> NamedDisc | None:
+    """The disc nearest to a box's centre in the sagittal plane, at most `NEAREST_MM` away."""
+    if not discs:
+        return None
+    away = np.linalg.norm(np.array([disc.center[1:] for disc in discs]) - np.array(box.center[1:]), axis=1)
+    row = int(away.argmin())
+    return discs[row] if away[row] <= NEAREST_MM else None
+
+
+def agree(namings: Iterable[SeriesNaming]) -> StudyNaming:
+    """The namings of a study's sagittal series; series that name one disc differently are all unresolved."""
+    found = {naming.series: naming for naming in namings}
+    named = [naming for naming in found.values() if naming.named]
+    if any(_contradict(one, other) for row, one in enumerate(named) for other in named[:row]):
+        ids = ", ".join(sorted(naming.series for naming in named))
+        found |= {one.series: one.unresolved(f"series disagree ({ids})") for one in named}
+        named = []
+    return StudyNaming(found, tuple(disc for naming in named for disc in naming.discs))
+
+
+def _contradict(one: SeriesNaming, other: SeriesNaming) -> bool:
+    """Whether two chains give one disc of patient space two names."""
+    return any(
+        mine.level != theirs.level
+        and mine.level is not None
+        and theirs.level is not None
+        and np.linalg.norm(np.subtract(mine.center[1:], theirs.center[1:])) <= SAME_DISC_MM
+        for mine in one.discs
+        for theirs in other.discs
+    )
+
+
+def with_levels(findings: Sequence[Finding], naming: StudyNaming) -> tuple[Finding, ...]:
+    """The findings with `level`, `ordinal` (counted from the lowest disc of the sagittal view) and `naming`."""
+    return tuple(_with_level(finding, naming) for finding in findings)
+
+
+def _with_level(finding: Finding, naming: StudyNaming) -> Finding:
+    disc = naming.place(finding.box, finding.series)
+    if disc is None or disc.level is None:
+        note = {"state": "unresolved", "reason": naming.reason(finding.series)}
+        if disc is None and naming.shared:
+            note["reason"] = f"no named disc within {NEAREST_MM:.0f} mm"
+    else:
+        source = next(one for one in naming.series.values() if one.named and disc in one.discs)
+        note = {"state": source.state.value, "series": source.series, "anchor": source.anchor or ""}
+    update = {
+        "level": None if disc is None else disc.level,
+        "ordinal": None if disc is None else disc.ordinal,
+        "naming": note,
+    }
+    return finding.model_copy(update=update)
+
+
+def fused_with_levels(fused: Sequence[FusedFinding], naming: StudyNaming) -> tuple[FusedFinding, ...]:
+    """Fused findings take the sagittal name."""
+    placed = ((one, nearest_disc(naming.shared, one.box)) for one in fused)
+    return tuple(one.model_copy(update={"level": None if disc is None else disc.level}) for one, disc in placed)
