@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -25,7 +26,8 @@ class PredictConfig(ArchiveConfig):
         pictures: draw one for each series on the page.
         dicom: how series are chosen from DICOM studies. eligibility: what is doubtful, and what is refused.
         flip: predict for each volume's mirror image too, and average. ensemble: other runs that predict together with
-            `run`; the threshold stays that of `run`.
+            `run`; the threshold stays that of `run`, and levels stay unresolved.
+        l5: a point in the vertebra L5 as R,A,S in mm, that names all levels. c2: likewise in C2.
     """
 
     run: str = MISSING
@@ -39,6 +41,8 @@ class PredictConfig(ArchiveConfig):
     eligibility: EligibilityLimits = field(default_factory=EligibilityLimits)
     flip: bool = False
     ensemble: list[str] = field(default_factory=list)
+    l5: Any = None
+    c2: Any = None
 
     def __post_init__(self) -> None:
         for name, value, choices in (("plane", self.plane, Plane), ("region", self.region, Region)):

@@ -12,13 +12,13 @@ from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import sha256
 from spinedet.core.geometry import Array, Grid
-from spinedet.core.types import Finding, FusedFinding
+from spinedet.core.types import Finding
 from spinedet.levels.anchor import NOT_SHOWN, WIDTH, ChainView, design, fit, posterior, room_below, view_of
 from spinedet.levels.chain import RULES, candidates_of, find_chain
 from spinedet.levels.naming import ManualAnchor, SeriesNaming, State, counted, name_by_hand, name_series, numbered
 from spinedet.levels.parameters import LevelParameters, read_levels, write_levels
 from spinedet.levels.patches import SIZE, patches, sample
-from spinedet.levels.study import agree, fused_with_levels, with_levels
+from spinedet.levels.study import agree, with_levels
 
 from .spines import finding, image_around, spine_findings
 
@@ -211,12 +211,6 @@ def test_a_series_that_is_not_resolved_takes_names_from_one_that_is() -> None:
     cut = SeriesNaming("sag2", State.UNRESOLVED, numbered(np.array([f.box.center for f in discs[:4]])), reason="x")
     found = with_levels(moved(discs[:4], 1.0, "sag2"), agree([named(discs), cut]))
     assert [f.level for f in found] == LUMBAR_NAMES[:4]
-
-
-def test_fused_findings_take_the_sagittal_name() -> None:
-    discs = spine_findings()
-    fused = FusedFinding(category="x", score=0.5, box=discs[-1].box, series=("sag",), scores=(0.5,), covered=1)
-    assert [one.level for one in fused_with_levels([fused], agree([named(discs)]))] == ["L5/S1"]
 
 
 # --- the parts ---

@@ -14,6 +14,7 @@ from spinedet.cli.exit_status import Status
 from spinedet.core.anatomy import Plane, Region
 from spinedet.detection.inference import as_ensemble
 from spinedet.detection.test_time_augmentation import TestTimeAugmentation
+from spinedet.pipelines.assign_levels import LevelAssigner, manual_of
 from spinedet.pipelines.image_sources import ImageInput, open_input
 from spinedet.pipelines.outputs.writer import OutputContext, load_outputs
 from spinedet.pipelines.predict_archive import PredictionJob, predict_part, report_left_out, summarise
@@ -38,7 +39,9 @@ def predict(config: PredictConfig) -> Status:
         kept_salt(folder, salt)
     report_choices(source.choices, folder)
     report_left_out(source.left_out, folder)
-    predictor = Predictor(run, config.eligibility, config.min_score)
+    manual = manual_of(_manual(config), "predict")
+    levels = LevelAssigner(run.model.region, run.levels if len(run.weights_sha256) == 1 else None, manual)
+    predictor = Predictor(run, config.eligibility, config.min_score, levels)
     job = PredictionJob(predictor, source, shard, outputs, OutputContext(folder, run.identity, config.pictures))
     predict_part(job)
     return summarise(job, lambda counts: tracking.log_metrics(config.logger, folder, asdict(counts)))
@@ -68,4 +71,11 @@ def _facts(config: PredictConfig, run: FinishedRun, source: ImageInput) -> dict[
         "eligibility": json.loads(json.dumps(asdict(config.eligibility))),
         "outputs": list(config.outputs),
         "pictures": config.pictures,
+        **_manual(config),
     }
+
+
+def _manual(config: PredictConfig) -> dict[str, Any]:
+    """The points that name vertebrae, as JSON knows them."""
+    told = {"l5": config.l5, "c2": config.c2}
+    return {name: list(value) if isinstance(value, list | tuple) else value for name, value in told.items()}

@@ -293,7 +293,8 @@ class StudyFindings(Record):
 
     Attributes:
         fused: the findings of all series in patient space. eligibility: the input checks of each series, by series id.
-        images: the SHA-256 of each image that was read, by series id.
+        images: the SHA-256 of each image that was read, by series id. naming: of the levels, by sagittal series
+            (`levels.naming.SeriesNaming.record`).
     """
 
     id: Name
@@ -301,6 +302,7 @@ class StudyFindings(Record):
     fused: tuple[FusedFinding, ...] | None = Field(default=None, exclude_if=is_none)
     eligibility: dict[str, FiniteJson] | None = Field(default=None, exclude_if=is_none)
     images: dict[str, str] | None = Field(default=None, exclude_if=is_none)
+    naming: dict[str, FiniteJson] | None = Field(default=None, exclude_if=is_none)
 
 
 class TrainedOn(Record):

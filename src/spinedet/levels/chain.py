@@ -15,7 +15,7 @@ from spinedet.core.types import Finding
 
 # More candidates than these, by score, change no chain and cost time by their square.
 MOST_CANDIDATES = 40
-_FLOOR = 1e-4
+_LEAST_SCORE = 1e-3
 # A chain this far in front of another, in disc depths, and of this share of its gain, is the discs' chain.
 _IN_FRONT, _IN_FRONT_GAIN = 0.6, 0.5
 
@@ -76,13 +76,13 @@ class Candidates:
 def candidates_of(findings: Sequence[Finding]) -> Candidates:
     """The best-scored boxes of one series, whatever their category; one for each place."""
     best: dict[tuple[float, ...], Finding] = {}
-    for finding in sorted(findings, key=lambda one: -one.score):
+    for finding in sorted((f for f in findings if f.score >= _LEAST_SCORE), key=lambda one: -one.score):
         best.setdefault(finding.box.center, finding)
     kept = list(best.values())[:MOST_CANDIDATES]
     return Candidates(
         np.array([f.box.center for f in kept], dtype=np.float64).reshape(-1, 3),
         np.array([f.box.size for f in kept], dtype=np.float64).reshape(-1, 3),
-        np.array([max(f.score, _FLOOR) for f in kept], dtype=np.float64),
+        np.array([f.score for f in kept], dtype=np.float64),
     )
 
 

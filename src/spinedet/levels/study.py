@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spinedet.core.types import Box, Finding, FusedFinding
+from spinedet.core.types import Box, Finding
 from spinedet.levels.naming import NamedDisc, SeriesNaming
 
 # A finding takes the name of the disc within this distance of its centre in the sagittal plane.
@@ -88,9 +88,3 @@ def _with_level(finding: Finding, naming: StudyNaming) -> Finding:
         "naming": note,
     }
     return finding.model_copy(update=update)
-
-
-def fused_with_levels(fused: Sequence[FusedFinding], naming: StudyNaming) -> tuple[FusedFinding, ...]:
-    """Fused findings take the sagittal name."""
-    placed = ((one, nearest_disc(naming.shared, one.box)) for one in fused)
-    return tuple(one.model_copy(update={"level": None if disc is None else disc.level}) for one, disc in placed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -14,7 +14,7 @@ from pathlib import Path
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.files import sha256
 from spinedet.core.streaming import stream_studies, survey
-from spinedet.core.types import Series, Study
+from spinedet.core.types import FiniteJson, Series, Study
 from spinedet.detection.dataset import read_series
 from spinedet.imaging.dicom import StudySelection
 from spinedet.imaging.image_files import SUFFIXES, image_sha256
@@ -56,10 +56,11 @@ class SeriesSource:
 
 @dataclass(frozen=True)
 class StudySource:
-    """One examination with the series to predict for."""
+    """One examination with the series to predict for; `attributes` are those of its manifest."""
 
     id: str
     series: tuple[SeriesSource, ...]
+    attributes: Mapping[str, FiniteJson] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def open_input(path: Path, rules: SelectionRules, plane: Plane | None = None) ->
 
 def _manifest_studies(path: Path, region: Region) -> Iterator[StudySource]:
     for study in stream_studies(path, region):
-        yield StudySource(study.id, tuple(_of_manifest(series) for series in _usable(study)))
+        yield StudySource(study.id, tuple(_of_manifest(series) for series in _usable(study)), study.attributes)
 
 
 def _usable(study: Study) -> Iterator[Series]:

@@ -55,7 +55,7 @@ def predict_study(predictor: Predictor, source: StudySource) -> StudyPrediction:
             predictions.append(predict_series(predictor, source.id, series))
         except InputError as error:
             skipped[series.id] = str(error)
-    study = StudyPrediction(source.id, predictor.run.identity, tuple(predictions), skipped)
+    study = StudyPrediction(source.id, predictor.run.identity, tuple(predictions), skipped, source.attributes)
     return predictor.assign_levels(study) if predictions else study
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -67,12 +67,15 @@ class StudyPrediction:
 
     Attributes:
         series: those that were read. skipped: reason by id of the series that could not be used.
+        attributes: of the study in its manifest. naming: of the levels, by sagittal series; None before that step.
     """
 
     id: str
     model: ModelIdentity
     series: tuple[SeriesPrediction, ...]
     skipped: dict[str, str]
+    attributes: Mapping[str, FiniteJson] = field(default_factory=dict)
+    naming: dict[str, FiniteJson] | None = None
 
     @property
     def findings(self) -> StudyFindings:
@@ -87,6 +90,7 @@ class StudyPrediction:
             fused=fused,
             eligibility=eligibility,
             images={one.series: one.sha256 for one in self.series},
+            naming=self.naming,
         )
 
 

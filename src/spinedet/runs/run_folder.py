@@ -24,6 +24,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import check_writable, claim_folder, lock_folder, read_json, sha256, write_json, write_text
 from spinedet.core.types import FiniteJson, TrainedOn
 from spinedet.detection.model_files import DESCRIPTION, WEIGHTS, Model, load_model
+from spinedet.levels.parameters import LevelParameters, read_levels
 from spinedet.scoring import OperatingPoint, read_operating_point
 
 # Free disk that a training run asks for before it starts: checkpoints, prepared scans and phantoms of a small cohort.
@@ -133,7 +134,7 @@ class FinishedRun:
     Attributes:
         developed: ids of the studies that it was trained or tuned on, where the run tells. internal_centers: theirs.
         weights_sha256: of the weights file; of every run of an ensemble, its own first.
-        trained_on: None when the run does not tell.
+        trained_on: None when the run does not tell. levels: what names spinal levels; None leaves them unresolved.
     """
 
     model: Model
@@ -142,6 +143,7 @@ class FinishedRun:
     internal_centers: tuple[str, ...] = ()
     weights_sha256: tuple[str, ...] = ()
     trained_on: TrainedOn | None = None
+    levels: LevelParameters | None = None
 
     @property
     def identity(self) -> ModelIdentity:
@@ -183,7 +185,8 @@ def open_run(path: str) -> FinishedRun:
     internal = tuple(record.get("internal_centers", ()))
     model = load_model(folder)
     digest = sha256(folder / WEIGHTS)
-    return FinishedRun(model, read_operating_point(frozen), developed, internal, (digest,), model.trained_on)
+    point = read_operating_point(frozen)
+    return FinishedRun(model, point, developed, internal, (digest,), model.trained_on, read_levels(folder))
 
 
 def claim_run(folder: Path, resume: bool) -> RunFolder:
