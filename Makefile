@@ -43,4 +43,4 @@ format: setup ## put the code into shape
 
 bench: setup ## measure against the peers
 	$(PY) -m pip install --quiet -c constraints.txt -e ".[bench]"
-	$(PY) benchmarks/scoring.py
+	$(PY) -m benchmarks.performance.scoring

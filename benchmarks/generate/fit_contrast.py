@@ -1,6 +1,6 @@
 """Fit and test the models of `spinedet.imaging.contrast`, on real T1 and T2 slices and on fat-suppressed phantoms.
 
-    python benchmarks/generate/fit_contrast.py --data $SPINEDET_REAL_DATA --write
+    python -m benchmarks.generate.fit_contrast --data $SPINEDET_REAL_DATA --write
 
 T2 against T1: the middle slices of SPIDER, cross-validated by patient. Fat-suppressed against plain T2: phantoms whose
 fat gives 1 to 12 % of its signal, against the same phantoms with all of it and real T2 slices and volumes. The volumes

@@ -1,12 +1,9 @@
-"""Small volumes on disk for the detection tests, and the benchmarks as modules."""
+"""Small volumes on disk for the detection tests."""
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -21,18 +18,6 @@ SAGITTAL_AFFINE = np.array([[0.0, 0, 4, -20], [-1.6, 0, 0, 40], [0, -1.6, 0, 60]
 SHAPE = (40, 60, 8)
 
 MakeStudy = Callable[..., Study]
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture(scope="module")
-def benchmark_named() -> Iterator[Callable[[str], ModuleType]]:
-    """Imports a script of `benchmarks/` as if that were where Python was started; afterwards it is forgotten."""
-    before = set(sys.modules)
-    sys.path.insert(0, str(BENCHMARKS))
-    yield importlib.import_module
-    sys.path.remove(str(BENCHMARKS))
-    for name in {path.stem for path in BENCHMARKS.glob("*.py")} - before:
-        sys.modules.pop(name, None)
 
 
 def sagittal_volume(seed: int, lesion: EdgeBox | None) -> Volume:

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.callbacks import Callback
-from tests.detection.tiny import plan, settings, turned
 
 from spinedet.core.types import Study
-from spinedet.detection import trainer
 from spinedet.detection.batch import Detections
 from spinedet.detection.trainer import PlanePlan, train_network
-from spinedet.pipelines.launch import _joined, launched
+from spinedet.pipelines.launch import launched, process_group
 from spinedet.training.distributed import mean_over_processes
+from tests.detection.tiny import plan, settings, turned
 
 
 class Losses(Callback):
@@ -35,18 +34,16 @@ class Losses(Callback):
 
 def trained(plans: Sequence[PlanePlan]) -> dict[str, Any]:
     """The losses of a training of four epochs, what was scored along the way, and the sum of its weights."""
-    losses, scored, before = Losses(), [], trainer._callbacks
+    losses, scored = Losses(), []
 
     def score(found: list[Detections]) -> float:
         scored.append([detections.boxes.sum().item() for detections in found])
         return float(len(found))
 
-    trainer._callbacks = lambda *words: [*before(*words), losses]
     words = settings(max_epochs=4, validate_every=2)
     words.model.denoising = 0  # its noise is drawn by each process for its own scans
     words.model.severity = 3
-    detectors = train_network([replace(each, score=score) for each in plans], words)
-    trainer._callbacks = before
+    detectors = train_network([replace(each, score=score, callbacks=(losses,)) for each in plans], words)
     total = sum(weight.detach().double().sum().item() for one in detectors for weight in one.network.parameters())
     return {"losses": losses.values, "scored": scored, "weights": total}
 
@@ -55,7 +52,7 @@ def main(studies: Path, folder: Path) -> None:
     """Train on studies[:-3], score the last three: one plane alone, then two planes that share a network."""
     known = [Study.model_validate_json(line) for line in studies.read_text().splitlines()]
     team = launched()
-    with _joined(team) if team else nullcontext():
+    with process_group(team) if team else nullcontext():
         made = plan(known, folder / f"process-{os.environ.get('RANK', 0)}")
         scans = [*made.train, *made.tune]
         made = replace(made, train=scans[:-3], tune=scans[-3:])

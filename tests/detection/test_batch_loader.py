@@ -11,9 +11,6 @@ from typing import Any
 
 import pytest
 import torch
-from tests.detection.conftest import MakeStudy
-from tests.detection.test_resume import AfterSteps, same
-from tests.detection.tiny import SPEC, plan, settings, turned
 
 from spinedet.core.errors import InputError
 from spinedet.detection.batch import Batch
@@ -25,6 +22,9 @@ from spinedet.training.checkpoints import newest_checkpoint
 from spinedet.training.preemption import Preempted, StopSignal
 from spinedet.training.samplers import PlaneTurns, Position, Share
 from spinedet.training.settings import TrainerConfig
+from tests.detection.conftest import MakeStudy
+from tests.detection.test_resume import AfterSteps, same
+from tests.detection.tiny import SPEC, plan, settings, turned
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.detection.conftest import MakeStudy
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
@@ -31,6 +30,7 @@ from spinedet.detection.postprocess import findings
 from spinedet.imaging.planes import AXIAL, SAGITTAL, SCALES
 from spinedet.imaging.settings import AugmentConfig
 from spinedet.training.samplers import Draw, EpochSampler, Share
+from tests.detection.conftest import MakeStudy
 
 CATEGORIES = ("degeneration",)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.detection.conftest import MakeStudy, make_study
-from tests.detection.tiny import plan, settings
 
 from spinedet.core.types import Study
 from spinedet.detection.trainer import train_plane
+from tests.detection.conftest import MakeStudy, make_study
+from tests.detection.tiny import plan, settings
 
 __all__ = ["make_study"]
 

@@ -1,4 +1,4 @@
-"""One of each drill that needs a command of its own; `benchmarks/fault_drills.py` runs all of them many times."""
+"""One of each drill that needs a command of its own; `tests/faults/repeat_drills.py` runs all of them many times."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.detection.tiny import plan, settings
 
 from spinedet.core.errors import InputError
 from spinedet.core.types import Study
@@ -22,6 +21,7 @@ from spinedet.imaging.volume import read_volume, write_volume
 from spinedet.runs.run_folder import Stopwatch
 from spinedet.training.checkpoints import newest_checkpoint
 from spinedet.training.preemption import StopSignal
+from tests.detection.tiny import plan, settings
 
 from .conftest import Weights
 

@@ -9,6 +9,7 @@ import SimpleITK
 from numpy.typing import NDArray
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
+
 from tests.scoring.conftest import draw
 
 __all__ = ["draw"]

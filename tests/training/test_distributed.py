@@ -12,13 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.detection.conftest import MakeStudy
 
 from spinedet.core.errors import InputError
 from spinedet.core.types import Study
 from spinedet.detection import trainer
 from spinedet.detection.settings import RecipeConfig
 from spinedet.training.samplers import EpochSampler, PlaneTurns, Position, Share
+from tests.detection.conftest import MakeStudy
 
 ROOT = Path(__file__).parents[2]
 

@@ -47,13 +47,14 @@ from spinedet.training.callbacks import (
     TrainingProgress,
 )
 from spinedet.training.checkpoints import AtomicCheckpointIO, Saved
+from spinedet.training.cpu_budget import CpuBudget
 from spinedet.training.distributed import processes_here, rank, share_batch_norm, world_size
 from spinedet.training.preemption import StopSignal
 from spinedet.training.samplers import PlaneTurns, Position, Share
 from spinedet.training.schedule import seconds
 from spinedet.training.settings import TrainerConfig
 
-# Sizes that stand for those of all lesions; more of them hardly fit better (benchmarks/detector.py).
+# Sizes that stand for those of all lesions; more of them hardly fit better (benchmarks/experiments/detector.py).
 TYPICAL = 4
 
 
@@ -65,7 +66,7 @@ class PlanePlan:
         train, tune: prepared scans. score: F1 of the detections in the tuning scans, in their order.
         folder: for checkpoints. start: the checkpoint to resume from. stop: whether the process was asked to stop.
         initial: the detector whose weights are the start.
-        on_progress: called about twice a second.
+        on_progress: called about twice a second. callbacks: of Lightning, after the training's own.
     """
 
     spec: PlaneSpec
@@ -80,6 +81,7 @@ class PlanePlan:
     loggers: Sequence[Logger] = ()
     initial: PlaneDetector | None = None
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None
+    callbacks: Sequence[Callback] = ()
 
 
 @dataclass(frozen=True)
@@ -287,6 +289,8 @@ def _callbacks(plans: Sequence[PlanePlan], config: TrainerConfig, sampler: Plane
         TuningScore(partial(_mean_score, plans), sum(len(each.tune) for each in plans)),
         LastCheckpoint(plan.folder, plan.stop, config.checkpoint_minutes),
         ProgressReports(plan.on_progress),
+        *([CpuBudget(config.max_cpu_seconds)] if config.max_cpu_seconds else []),
+        *plan.callbacks,
     ]
 
 

@@ -115,7 +115,7 @@ def on_rank_zero(command: Callable[[Any], Status]) -> Callable[[Any], Status]:
             return command(config)
         if launched() is None:
             return _with_helpers(team, lambda: command(config))
-        with _joined(team):
+        with process_group(team):
             return _lead(lambda: command(config)) if team.rank == 0 else _help()
 
     return run
@@ -145,7 +145,7 @@ def _help() -> Status:
 
 
 @contextmanager
-def _joined(team: Team) -> Iterator[None]:
+def process_group(team: Team) -> Iterator[None]:
     """Inside, the processes of the team can talk to each other.
 
     Raises:
@@ -188,7 +188,7 @@ def _with_helpers(team: Team, command: Callable[[], Status]) -> Status:
     before = {name: os.environ.get(name) for name in port}
     os.environ.update(port)
     try:
-        with _joined(team):
+        with process_group(team):
             return _lead(command)
     finally:
         _restore(before)
@@ -215,7 +215,7 @@ def _helper(team: Team, meeting_point: dict[str, str]) -> None:
     end_with_parent()
     os.environ.update(meeting_point)
     try:
-        with _joined(team):
+        with process_group(team):
             _help()
     except InputError as error:
         console.print(f"process {team.rank + 1} of {team.size}: {error}", markup=False)

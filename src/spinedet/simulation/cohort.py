@@ -9,7 +9,7 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -81,6 +81,7 @@ def draw_cohort(
     folder: Path,
     workers: int = 1,
     progress: Progress | None = None,
+    centers: Mapping[str, CenterConfig] = CENTERS,
 ) -> Path:
     """Draw the studies of a cohort that `folder` does not hold yet, and its manifest.
 
@@ -89,6 +90,7 @@ def draw_cohort(
         folder: made when needed; one folder per study, `cohort.json` and `manifest.json` go there.
         workers: processes; the files do not depend on it.
         progress: called with the number of finished studies and of all, in the calling process.
+        centers: by the name that `config` gives.
 
     Returns:
         The manifest's path.
@@ -96,7 +98,7 @@ def draw_cohort(
     Raises:
         InputError: the configuration cannot be drawn, or the disk is full or cannot be written.
     """
-    tasks = _tasks(config)
+    tasks = _tasks(config, centers)
     folder.mkdir(parents=True, exist_ok=True)
     missing = [task for task in tasks if not _is_finished(task, folder)]
     if missing:
@@ -119,7 +121,7 @@ def draw_cohort(
     return path
 
 
-def _tasks(config: CohortConfig) -> list[_Task]:
+def _tasks(config: CohortConfig, centers: Mapping[str, CenterConfig]) -> list[_Task]:
     if config.style not in STYLES:
         raise InputError(f"style={config.style} is unknown; choose one of {', '.join(STYLES)}")
     if config.classes not in CLASSES:
@@ -129,12 +131,12 @@ def _tasks(config: CohortConfig) -> list[_Task]:
     tasks = []
     counted: dict[str, int] = {}
     for group in config.groups:
-        if group.center not in CENTERS:
-            raise InputError(f"phantom centre {group.center!r} is unknown; choose one of {', '.join(CENTERS)}")
-        if CENTERS[group.center].region is not Region(config.region):
-            known = [name for name, center in CENTERS.items() if center.region is Region(config.region)]
+        if group.center not in centers:
+            raise InputError(f"phantom centre {group.center!r} is unknown; choose one of {', '.join(centers)}")
+        if centers[group.center].region is not Region(config.region):
+            known = [name for name, center in centers.items() if center.region is Region(config.region)]
             raise InputError(
-                f"phantom centre {group.center!r} scans the {CENTERS[group.center].region.value} spine; "
+                f"phantom centre {group.center!r} scans the {centers[group.center].region.value} spine; "
                 f"for region={Region(config.region).value} choose one of {', '.join(known)}"
             )
         if group.studies < 1:
@@ -144,7 +146,7 @@ def _tasks(config: CohortConfig) -> list[_Task]:
             split = Split(group.split) if group.split else None
             tasks.append(
                 _Task(
-                    CENTERS[group.center],
+                    centers[group.center],
                     index,
                     split,
                     config.seed,

@@ -58,7 +58,7 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Prevalence:
-    """Parameters of the model; see `benchmarks/fit_prevalence.py`.
+    """Parameters of the model; see `benchmarks/generate/fit_prevalence.py`.
 
     Attributes:
         patient_share: part of the variance of a disc's wear that its patient explains.

@@ -26,7 +26,7 @@ from spinedet.simulation.anatomy.spine import (
 
 # Bodies after Zhou et al., Eur Spine J 9:242 (2000) and Panjabi et al., Spine 17:299 (1992); angles after Been et al.,
 # Clin Orthop Relat Res 468:1822 (2010): lumbar lordosis lies mostly in the discs and in L5. Depths,
-# spacing and tilt agree with SPIDER's disc masks (`benchmarks/compare_anatomy.py`).
+# spacing and tilt agree with SPIDER's disc masks (`benchmarks/experiments/compare_anatomy.py`).
 SEGMENTS = (
     Segment("L5", 25.5, 18.9, 28.0, 8.5, 10.2, 13.0),
     Segment("L4", 24.6, 18.9, 27.2, 2.5, 11.2, 9.5),

@@ -26,7 +26,7 @@ _FAT_HZ_PER_TESLA = 3.4 * 42.577  # fat is 3.4 ppm away from water
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """Settings that a hospital used, and in how many series of SPIDER; see `benchmarks/take_protocols.py`."""
+    """Settings that a hospital used, and in how many series of SPIDER; see `benchmarks/generate/take_protocols.py`."""
 
     vendor: str
     field_tesla: float

@@ -1,6 +1,6 @@
 """Time and disk of phantoms: one study at a hospital's resolution on one core, and the demo cohort on two.
 
-    python benchmarks/time_phantoms.py [--studies 5] [--demo]
+    python -m benchmarks.performance.time_phantoms [--studies 5] [--demo]
 
 The study is sagittal 15 x 512 x 512 and axial 25 x 384 x 384, drawn, sampled and compressed; reading the clock and the
 process's own CPU time apart shows how busy the machine was with other things.

@@ -1,6 +1,6 @@
 """What detectors say of real volumes that nobody has annotated for disease, at their frozen operating points.
 
-    python benchmarks/false_positives.py SPIDER_FOLDER SCANS_FOLDER runs/false_positives --budget 120
+    python -m benchmarks.experiments.false_positives SPIDER_FOLDER SCANS_FOLDER runs/false_positives --budget 120
 
 The shipped weights, trained on phantoms, beside themselves fine-tuned on the scans of SPIDER: one fold of the
 cross-validation chooses threshold and recipe, the other five train. The volumes are those under `lumbar`, `cervical`
@@ -21,8 +21,8 @@ import numpy as np
 from nibabel.affines import apply_affine
 from numpy.typing import NDArray
 
-from budget import quiet
-from cross_validation import FINE_TUNED, PLANE, Fold, Trial, develop, prepare_trial
+from benchmarks.experiments.budgeted_training import quiet
+from benchmarks.experiments.cross_validation import FINE_TUNED, PLANE, Fold, Trial, develop, prepare_trial
 from spinedet.core.anatomy import Region
 from spinedet.core.files import read_json, write_json, write_text
 from spinedet.core.types import Finding
@@ -98,7 +98,7 @@ def count(found: Sequence[Finding], vertebrae: NDArray[np.float64]) -> Counts:
     return Counts(len(found), int(on.sum()), discs, int((within & ~on).sum()), int((~within & ~on).sum()))
 
 
-def look(path: Path, runs: Mapping[str, FinishedRun]) -> Row:
+def row_of(path: Path, runs: Mapping[str, FinishedRun]) -> Row:
     """One volume, read by every run whose planes it has."""
     volume, vertebrae = read_volume(path), vertebrae_of(path)
     plane = plane_of(volume.grid)
@@ -161,7 +161,7 @@ def main() -> None:
     trial = prepare_trial(arguments.root, arguments.out, arguments.budget, arguments.seed)
     tuned = fine_tune(trial, arguments.out / f"fine-tuned-seed{trial.seed}")
     runs = {"phantoms": open_run(SHIPPED), "fine_tuned": tuned}
-    rows = [look(path, runs) for path in volumes(arguments.scans)]
+    rows = [row_of(path, runs) for path in volumes(arguments.scans)]
     write_json(arguments.out / "false_positives.json", [asdict(row) for row in rows])
     write_text(arguments.out / "false_positives.md", markdown(rows))
     print(markdown(rows))

@@ -1,6 +1,6 @@
 """A baseline that learns nothing: find the bright sac, walk along the bodies before it, call the dark places lesions.
 
-    python benchmarks/darkest_disc.py runs/demo/cohort/manifest.json [more manifests]
+    python -m benchmarks.experiments.darkest_disc runs/demo/cohort/manifest.json [more manifests]
 
 The boxes' size and the threshold on darkness come from the training and tuning studies of the same manifests. Two
 rules are scored on the test studies at IoU 0.1: `darkest` reports the darkest place of each scan alone, `dark` all
@@ -9,7 +9,7 @@ places darker than the threshold with the best F1 on train and tune.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,7 +134,9 @@ def f1(scans: Iterable[Scan], size: Array, threshold: float, only_darkest: bool)
 
 def main() -> None:
     """Both rules, both planes, every centre of the test split."""
-    studies = read_manifests([Path(word) for word in sys.argv[1:]]).studies
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifests", nargs="+", type=Path)
+    studies = read_manifests(parser.parse_args().manifests).studies
     for plane in Plane:
         learnt = scans_of((s for s in studies if s.split is not None and s.split.value != "test"), plane)
         size = mean_size(learnt)

@@ -1,6 +1,6 @@
 """Train on phantoms alone, test on real scans, and take the phantoms' randomisation apart.
 
-    python benchmarks/zero_shot.py SPIDER_FOLDER runs/zero_shot [variant ...] [--epochs 12] [--seed 0]
+    python -m benchmarks.experiments.zero_shot SPIDER_FOLDER runs/zero_shot [variant ...] [--epochs 12] [--seed 0]
 
 Every variant draws a cohort of its own (200 studies to train on, 40 to freeze the threshold on), trains the sagittal
 detector for the same number of steps and is tested once on the scans of SPIDER that the folder holds (whole-disc
@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from spider import (
+from benchmarks.experiments.spider import (
     BOOTSTRAP,
     Discs,
     Interval,
@@ -91,10 +91,10 @@ class Row:
 def train(name: str, out: Path, options: argparse.Namespace) -> Path:
     """Cohort and run of one variant."""
     run = out / f"{name.replace(' ', '_')}-{options.seed}"
-    CENTERS["R"] = replace(variants()[name], name="R")
+    centers = {"R": replace(variants()[name], name="R")}
     groups = [GroupConfig("R", "train", options.studies), GroupConfig("R", "tune", TUNE)]
     cohort = CohortConfig(f"phantom-{name}", groups=groups, seed=options.seed, coarseness=1.4, positions=1)
-    manifest = draw_cohort(cohort, out / f"cohort-{run.name}", options.workers)
+    manifest = draw_cohort(cohort, out / f"cohort-{run.name}", options.workers, centers=centers)
     if not (run / "report.html").exists():
         command(
             "spinedet.train",

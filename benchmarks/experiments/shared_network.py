@@ -1,10 +1,9 @@
 """One network that both planes share against one for each plane, at equal CPU time.
 
-    python benchmarks/shared.py --seeds 0,1,2 --budget 200 --out runs/benchmark
+    python -m benchmarks.experiments.shared_network --seeds 0,1,2 --budget 200 --out runs/benchmark
 
 A plane's own network (`set`) uses the CPU seconds of --budget, the shared one as many as all planes' together; all else
-is as in benchmarks/detector.py, whose finished trainings under `--out` are taken as they are. Phantoms only: nothing
-clinical.
+is as in detector.py, whose finished trainings under `--out` are taken as they are. Phantoms only: nothing clinical.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ import tempfile
 from itertools import product
 from pathlib import Path
 
-from budget import quiet, train_together
-from detector import (
+from benchmarks.experiments.budgeted_training import quiet, train_together
+from benchmarks.experiments.detector import (
     Bench,
     Job,
     judge,

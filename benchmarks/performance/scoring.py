@@ -1,7 +1,7 @@
 """Time, memory and agreement of scoring against pycocotools, MONAI's COCOMetric and picai_eval, on the same findings.
 
-    python benchmarks/scoring.py                       # 1,000 and 10,000 scans x 100 findings, and growth to 30,000
-    python benchmarks/scoring.py --scans 1000 --repeats 3 --growth
+    python -m benchmarks.performance.scoring               # 1,000 and 10,000 scans x 100 findings, and growth to 30,000
+    python -m benchmarks.performance.scoring --scans 1000 --repeats 3 --growth
 
 Every run is a process of its own, a child of this one, so that peak memory is its own. Peers start from findings in
 memory (their time includes no file); ours is shown so, and from JSON to `scores.json` with 2,000 patient replicates.

@@ -1,4 +1,4 @@
-"""Fault drills, many times each: `python -m benchmarks.fault_drills --times 5` prints the table of docs/faults.md."""
+"""Fault drills many times each: `python -m tests.faults.repeat_drills --times 5` prints the table of docs/faults.md."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Write the `data_manifests/` entry of every shipped phantom cohort: what it is, how to draw it, what comes out.
 
-    python benchmarks/record_cohorts.py smoke demo    # draws these and records the SHA-256 of their manifests
+    python -m benchmarks.generate.record_cohorts smoke demo    # draws these and records the SHA-256 of their manifests
 
 A manifest holds the SHA-256 of every image, so its own covers all pixels and boxes. Cohorts that are not named keep
 the digest of an unchanged entry; without one it is null.
@@ -8,9 +8,9 @@ the digest of an unchanged entry; without one it is null.
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
-import sys
 import tempfile
 import zlib
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from spinedet.core.files import sha256, write_json
 from spinedet.simulation.cohort import describe_cohort, draw_cohort
 from spinedet.simulation.shipped_cohorts import SHIPPED
 
-FOLDER = Path(__file__).resolve().parents[1] / "data_manifests"
+FOLDER = Path(__file__).resolve().parents[2] / "data_manifests"
 
 
 def entry(name: str, digest: str | None) -> dict[str, Any]:
@@ -52,9 +52,12 @@ def known_digest(name: str) -> str | None:
 
 def main() -> None:
     """All entries."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="cohorts to draw")
+    names = parser.parse_args().names
     for name, config in SHIPPED.items():
         digest = known_digest(name)
-        if name in sys.argv[1:]:
+        if name in names:
             with tempfile.TemporaryDirectory() as folder:
                 digest = sha256(draw_cohort(config, Path(folder), workers=2))
         write_json(FOLDER / f"phantom-{name}.json", entry(name, digest))

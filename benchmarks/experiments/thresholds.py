@@ -1,7 +1,7 @@
 """What a threshold is worth where it was not chosen: each rule, on the findings that `detector.py` left behind.
 
-    python benchmarks/detector.py --models "set;dense" --out runs/benchmark
-    python benchmarks/thresholds.py --models "set;dense" --out runs/benchmark
+    python -m benchmarks.experiments.detector --models "set;dense" --out runs/benchmark
+    python -m benchmarks.experiments.thresholds --models "set;dense" --out runs/benchmark
 
 The test patients of each centre are cut in two at random, a few times. A rule chooses its threshold on one half; the F1
 there counts for nothing, that on the other half and at each other centre does. So small are tuning splits in practice.
@@ -17,8 +17,8 @@ from statistics import fmean
 
 import numpy as np
 
-from budget import IOU
-from detector import Bench, Job, jobs_of, parser_of, prepare_bench
+from benchmarks.experiments.budgeted_training import IOU
+from benchmarks.experiments.detector import Bench, Job, jobs_of, parser_of, prepare_bench
 from spinedet.core.findings import read_findings
 from spinedet.core.types import Findings, Manifest, Study
 from spinedet.pipelines.splits import only

@@ -1,10 +1,10 @@
-"""Which part of another hospital costs a run how much F1: its scanner, its patients, its readers.
+"""Which part of another hospital costs a run how much F1: its scanner, its patients, its annotators.
 
-    python benchmarks/dial_shift.py runs/demo runs/dial [--toward B C] [--studies 40]
+    python -m benchmarks.experiments.dial_shift runs/demo runs/dial [--toward B C] [--studies 40]
 
 Fresh studies of the run's own centre A are drawn again with one part of another centre's config in place, so that the
-same patients (the same seeds) are seen through another scanner, are as worn as the other centre's, or are marked by
-its readers. R's scanner is wider than any hospital's. All are tested at the run's frozen operating point. The table
+same patients (the same seeds) are seen through another scanner, are as worn as the other centre's, or are annotated by
+its annotators. R's scanner is wider than any hospital's. All are tested at the run's frozen operating point. The table
 gives F1 with its 95 % patient-bootstrap interval, sagittal and axial; `dial.json` the same.
 """
 
@@ -29,7 +29,7 @@ SEED = 100  # patients that no training has seen
 PARTS = {
     "scanner": ("imaging", "sagittal", "axial"),
     "patients": ("wear",),
-    "readers": ("habits",),
+    "annotators": ("habits",),
 }
 HOME = CENTERS["A"]
 
@@ -51,10 +51,9 @@ def _with(other: CenterConfig, fields: tuple[str, ...]) -> CenterConfig:
 
 def test(run: Path, center: CenterConfig, folder: Path, studies: int) -> dict[str, Interval]:
     """F1 per plane: value, low, high."""
-    CENTERS["A"] = center
     groups = [GroupConfig("A", "test", studies)]
     cohort = CohortConfig("phantom-A", groups=groups, seed=SEED, coarseness=1.4, positions=1)
-    manifest = draw_cohort(cohort, folder / "cohort", workers=2)
+    manifest = draw_cohort(cohort, folder / "cohort", workers=2, centers={"A": center})
     tested = folder / "test"
     if not (tested / "scores.json").exists():
         words = ("spinedet.evaluate", f"run={run}", f"data.manifests=[{manifest}]", f"out={tested}")

@@ -1,7 +1,7 @@
 """Whether a study's other plane makes the findings of a plane better: scores before and after fusion, paired.
 
     python -m spinedet.train +experiment=lumbar out=runs/demo
-    python benchmarks/fusion.py runs/demo/cohort/manifest.json runs/demo/findings.json
+    python -m benchmarks.experiments.fusion runs/demo/cohort/manifest.json runs/demo/findings.json
 
 Each finding keeps its box and gets the score of the fused finding that it is part of: the mean over the series that
 show its place. So what fusion does to the ranking is seen apart from what it does to boxes. Numbers need no threshold.

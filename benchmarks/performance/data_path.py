@@ -1,6 +1,6 @@
 """How many training scans a second the data path delivers with workers and without, and what one scan costs.
 
-    python benchmarks/data_path.py --workers 0,1,2 --planes sagittal,axial --elastic 0.0
+    python -m benchmarks.performance.data_path --workers 0,1,2 --planes sagittal,axial --elastic 0.0
 
 Batches come from the training's own loader, of phantoms, and go nowhere: the rate is that of an accelerator which takes
 no time. A GPU that takes N scans a second needs N x (CPU ms of one scan) / 1000 workers, and as many cores. Rates are

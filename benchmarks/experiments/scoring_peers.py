@@ -1,6 +1,6 @@
 """What other tools say of findings that can be counted by hand: the table in docs/scoring.md, run live.
 
-    python benchmarks/peers_by_hand.py
+    python -m benchmarks.experiments.scoring_peers
 
 pycocotools gets 3D boxes through `computeIoU`; MONAI's FROC and picai_eval get the matches, because they have no box
 matching. picai_eval (`pip install picai_eval`) is left out where it is not installed.
@@ -8,6 +8,7 @@ matching. picai_eval (`pip install picai_eval`) is left out where it is not inst
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import importlib.util
 import io
@@ -189,6 +190,7 @@ def said(tool: Callable[..., Any], *data: Any) -> str:
 
 def main() -> None:
     """Print the table as Markdown."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     tools = {
         "ours: AP / CPM": ours,
         "pycocotools: AP": pycocotools,

@@ -1,7 +1,7 @@
 """Detectors on real scans, patients crossed over: each is tested by networks that never saw it.
 
-    python benchmarks/cross_validation.py SPIDER_FOLDER runs/cross_validation --budget 120 --seeds 0,1,2
-    python benchmarks/cross_validation.py SPIDER_FOLDER runs/cross_validation --table   # of what is finished
+    python -m benchmarks.experiments.cross_validation SPIDER_FOLDER runs/cross_validation --budget 120 --seeds 0,1,2
+    python -m benchmarks.experiments.cross_validation SPIDER_FOLDER runs/cross_validation --table  # of what is finished
 
 The scans of SPIDER that the folder holds are cut into six folds of patients with about as many lesions each (a lesion
 is a disc with bulging, herniation or Pfirrmann >= 4, its box the whole disc). Each fold is tested once; the fold after
@@ -27,9 +27,18 @@ from typing import Any
 
 import numpy as np
 
-from budget import IOU, Trained, Training, as_findings, look, quiet, studies_of, train
-from detector import RULE, mean_statistics
-from spider import (
+from benchmarks.experiments.budgeted_training import (
+    IOU,
+    Trained,
+    Training,
+    as_findings,
+    predict_scans,
+    quiet,
+    studies_of,
+    train,
+)
+from benchmarks.experiments.detector import RULE, mean_statistics
+from benchmarks.experiments.spider import (
     BOOTSTRAP,
     Discs,
     Interval,
@@ -55,6 +64,7 @@ from spinedet.detection.model_files import PlaneDetector
 from spinedet.detection.models import CONFIGS, ModelConfig
 from spinedet.detection.settings import RecipeConfig
 from spinedet.imaging.planes import PlaneSpec
+from spinedet.pipelines.cross_validation import balanced, lesions_of
 from spinedet.pipelines.splits import only
 from spinedet.runs.run_folder import SHIPPED, open_run
 from spinedet.scoring import (
@@ -124,35 +134,11 @@ class Fold:
 
 def folds_of(manifest: Manifest, count: int, seed: int) -> list[Fold]:
     """Every patient is tested in one fold, tuned on in the one before, and trained on in the others."""
-    parts = balanced(lesions_of(manifest), count, seed)
+    parts = balanced(lesions_of(manifest.studies), count, seed)
     studies = [frozenset(s.id for s in manifest.studies if s.patient in part) for part in parts]
     every = frozenset.union(*studies)
     tunes = (*studies[1:], studies[0])
     return [Fold(every - test - tune, tune, test) for test, tune in zip(studies, tunes, strict=True)]
-
-
-def lesions_of(manifest: Manifest) -> dict[str, int]:
-    """Lesions of each patient."""
-    counts = dict.fromkeys((study.patient for study in manifest.studies), 0)
-    for study in manifest.studies:
-        counts[study.patient] += sum(not lesion.ignore for lesion in study.lesions)
-    return counts
-
-
-def balanced(lesions: Mapping[str, int], count: int, seed: int) -> list[frozenset[str]]:
-    """Patients in parts of equal size (give or take one), with about as many lesions each.
-
-    Patients in random order, then by falling number of lesions, are dealt round by round; in each round the part with
-    the fewest lesions so far comes first.
-    """
-    shuffled = np.random.default_rng(seed).permutation(sorted(lesions)).tolist()
-    falling = sorted(shuffled, key=lambda patient: -lesions[patient])
-    parts: list[list[str]] = [[] for _ in range(count)]
-    for start in range(0, len(falling), count):
-        waiting = sorted(parts, key=lambda part: sum(lesions[patient] for patient in part))
-        for part, patient in zip(waiting, falling[start : start + count], strict=False):
-            part.append(patient)
-    return [frozenset(part) for part in parts]
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +178,7 @@ class Trial:
 
     def find(self, detector: PlaneDetector, scans: Sequence[Scan]) -> Findings:
         """What a detector says of scans."""
-        return as_findings(self.manifest, scans, look(detector.network, scans)[0], PLANE.value)
+        return as_findings(self.manifest, scans, predict_scans(detector.network, scans)[0], PLANE.value)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,12 +1,13 @@
 """Draw the pictures of docs/scoring.md from the worked example that stands there.
 
-    python benchmarks/draw_scoring.py
+    python -m benchmarks.generate.draw_scoring
 
 The example's numbers come from `spinedet.scoring`, so that a picture cannot say something else than the program.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from spinedet.scoring.error_analysis import OUTCOMES, Cases
 from spinedet.scoring.metrics.froc_pr import RATES, staircase
 from spinedet.scoring.metrics.matched_cohort import whole
 
-OUT = Path(__file__).resolve().parents[1] / "docs/figures"
+OUT = Path(__file__).resolve().parents[2] / "docs/figures"
 REAL, FOUND, WRONG, IGNORED = "#009e73", "#0072b2", "#d55e00", "#999999"
 # Per scan: patient, lesions as (place in mm, ignored), findings as (place, score).
 SCANS: list[tuple[str, list[tuple[float, bool]], list[tuple[float, float]]]] = [
@@ -167,6 +168,7 @@ def draw_bootstrap() -> None:
 
 def main() -> None:
     """Draw all."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     manifest, findings = cohort()
     examination = examine(manifest, findings, ScoreSettings(criterion=IouCriterion()))
     why = Cases(examination.judgement, examination.reached).why

@@ -1,8 +1,8 @@
 """The detector against its peers and against itself with parts taken away, at equal CPU time.
 
-    python benchmarks/detector.py --models set,retinanet --planes sagittal,axial --seeds 0,1,2 --budget 300
-    python benchmarks/detector.py --ablate --seeds 0,1,2 --out runs/ablation
-    python benchmarks/detector.py --table --out runs/benchmark        # from what is finished, without training
+    python -m benchmarks.experiments.detector --models set,retinanet --planes sagittal,axial --seeds 0,1,2 --budget 300
+    python -m benchmarks.experiments.detector --ablate --seeds 0,1,2 --out runs/ablation
+    python -m benchmarks.experiments.detector --table --out runs/benchmark     # from what is finished, without training
 
 Every model is trained on the same scans with the same augmentation, optimiser, schedule and averaged weights until it
 has used its CPU seconds on one thread, so that what else the machine does changes nothing; scores on the tuning split
@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from budget import IOU, Trained, Training, as_findings, look, quiet, train
+from benchmarks.experiments.budgeted_training import IOU, Trained, Training, as_findings, predict_scans, quiet, train
 from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_json, write_text
 from spinedet.core.findings import read_findings, write_findings
@@ -156,8 +156,8 @@ def judge(bench: Bench, job: Job, training: Training, trained: Trained) -> None:
     folder, held, network = bench.folder(job), training.tune, trained.detector.network
     with tempfile.TemporaryDirectory() as cache:
         tested = prepare_scans(bench.splits.test, training.spec, Path(cache), 1).scans
-        tuned = as_findings(bench.manifest, held, look(network, held)[0], job.plane.value)
-        detections, seconds = look(network, tested)
+        tuned = as_findings(bench.manifest, held, predict_scans(network, held)[0], job.plane.value)
+        detections, seconds = predict_scans(network, tested)
         found = as_findings(bench.manifest, tested, detections, job.plane.value)
     reference = only(bench.manifest, bench.splits.tune)
     write_operating_point(folder / "point.json", choose_operating_point(reference, tuned, IouCriterion(iou=IOU), RULE))
@@ -356,7 +356,7 @@ def jobs_of(arguments: argparse.Namespace) -> list[Job]:
 def start(job: Job) -> int:
     """Train in a process of its own on one thread."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    words = [sys.executable, __file__, *sys.argv[1:], "--job", f"{job.plane.value}/{job.seed}/{job.model}"]
+    words = [sys.executable, "-m", __spec__.name, *sys.argv[1:], "--job", f"{job.plane.value}/{job.seed}/{job.model}"]
     print(f"training {job.name}", flush=True)
     return subprocess.run(words, env={**os.environ, **threads}, check=False).returncode
 

@@ -1,6 +1,6 @@
 """Draw the side-by-side pictures of `docs/phantom.md`: phantoms above, real scans below, on one scale.
 
-    SPINEDET_REAL_DATA=... python benchmarks/draw_phantoms.py
+    SPINEDET_REAL_DATA=... python -m benchmarks.generate.draw_phantoms
 
 Real scans are shown under their licences: SPIDER (van der Graaf et al., 2024, CC BY 4.0), SpineSource (Zukic et al.,
 2014, Apache-2.0) and the Spinal Cord Toolbox's tutorial data (MIT).
@@ -8,6 +8,7 @@ Real scans are shown under their licences: SPIDER (van der Graaf et al., 2024, C
 
 from __future__ import annotations
 
+import argparse
 import os
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from spinedet.core.anatomy import Plane, Region
 from spinedet.report.phantom_exhibits import phantom_exhibits, real_exhibits
 from spinedet.report.realism_page import Exhibit, draw_rows
 
-FIGURES = Path(__file__).resolve().parents[1] / "docs/figures"
+FIGURES = Path(__file__).resolve().parents[2] / "docs/figures"
 # Centres, phantoms of each, real scans that are shown (all measured ones are in the realism report).
 SHOWN = {
     Region.LUMBAR: (("I", "II", "III", "R"), 2, ("S01", "AKs5", "C002", "t2_lumbar", "127", "185", "22_", "35")),
@@ -33,6 +34,7 @@ def choose(region: Region) -> list[Exhibit]:
 
 def main() -> None:
     """Both regions, both planes."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     for region in Region:
         exhibits = choose(region)
         for plane in Plane:

@@ -1,6 +1,6 @@
 """Compare the phantoms' lumbar anatomy with SPIDER's disc and canal masks: spacing, tilt and length of the discs.
 
-    SPINEDET_REAL_DATA=... python benchmarks/compare_anatomy.py --patients 200
+    SPINEDET_REAL_DATA=... python -m benchmarks.experiments.compare_anatomy --patients 200
 
 Real values are measured on the middle slice of the 18 T2 SPACE volumes (van der Graaf et al., 2024, CC BY 4.0); the
 lengths of real discs include what bulges, so they exceed the bodies that the phantoms are compared by.

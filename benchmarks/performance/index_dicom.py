@@ -1,4 +1,4 @@
-"""Seconds and memory to index a folder of many small DICOM files: `python benchmarks/index_dicom.py`."""
+"""Seconds and memory to index a folder of many small DICOM files: `python -m benchmarks.performance.index_dicom`."""
 
 from __future__ import annotations
 

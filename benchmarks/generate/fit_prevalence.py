@@ -1,6 +1,6 @@
 """Fit how often, where and together with what discs degenerate to SPIDER's gradings, and show the fit.
 
-    SPINEDET_REAL_DATA=... python benchmarks/fit_prevalence.py
+    SPINEDET_REAL_DATA=... python -m benchmarks.generate.fit_prevalence
 
 reads `$SPINEDET_REAL_DATA/spider/{radiological_gradings,overview}.csv` (van der Graaf et al., Sci Data 11:264, 2024,
 CC BY 4.0) and writes `src/spinedet/simulation/prevalence.json` (parameters only) and `docs/figures/prevalence.png`.
@@ -10,6 +10,7 @@ Patients whose scan lies in `spider/images` are left out, so that detectors trai
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import os
@@ -27,7 +28,7 @@ from spinedet.simulation.prevalence import FINDINGS, LEVELS, Prevalence
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "src/spinedet/simulation/prevalence.json"
 FIGURE = ROOT / "docs/figures/prevalence.png"
 RIDGE = 0.3  # on the log-odds: keeps findings that a level never shows finite
@@ -155,6 +156,7 @@ def draw_figure(marginals: Sequence[Marginal]) -> None:
 
 def main() -> None:
     """Fit, write, compare."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     folder = Path(os.environ["SPINEDET_REAL_DATA"]) / "spider"
     tested = kept_for_testing(folder)
     discs = without(read_gradings(folder), tested)

@@ -1,6 +1,6 @@
 """Take the T2-weighted protocols that hospitals really used from SPIDER's acquisition table.
 
-    SPINEDET_REAL_DATA=... python benchmarks/take_protocols.py
+    SPINEDET_REAL_DATA=... python -m benchmarks.generate.take_protocols
 
 reads `$SPINEDET_REAL_DATA/spider/overview.csv` (van der Graaf et al., Sci Data 11:264, 2024, CC BY 4.0) and writes
 `src/spinedet/simulation/protocols.json`: settings and how many series used them, nothing about patients.
@@ -8,13 +8,14 @@ reads `$SPINEDET_REAL_DATA/spider/overview.csv` (van der Graaf et al., Sci Data 
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import os
 from collections import Counter
 from pathlib import Path
 
-TABLE = Path(__file__).resolve().parents[1] / "src/spinedet/simulation/protocols.json"
+TABLE = Path(__file__).resolve().parents[2] / "src/spinedet/simulation/protocols.json"
 
 
 def settings(row: dict[str, str]) -> tuple[str, float, str, float, float, float, float, float, float]:
@@ -36,6 +37,7 @@ def settings(row: dict[str, str]) -> tuple[str, float, str, float, float, float,
 
 def main() -> None:
     """Count the distinct settings of the complete T2 rows."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with (Path(os.environ["SPINEDET_REAL_DATA"]) / "spider/overview.csv").open() as stream:
         rows = [row for row in csv.DictReader(stream) if "_t2" in row["new_file_name"] and row["RepetitionTime"]]
     names = ("vendor", "field_tesla", "kind", "tr_ms", "te_ms", "bandwidth_hz", "thickness", "pitch", "pixel")

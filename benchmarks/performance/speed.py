@@ -1,8 +1,8 @@
 """Where a training step and a look at one scan spend their time, and what share of the matrix peak they reach.
 
-    python benchmarks/speed.py                                  # our detector, both planes, one CPU thread
-    python benchmarks/speed.py --models set,retinanet,dense --planes sagittal --repeats 20
-    python benchmarks/speed.py --device cuda --batch 16         # wall time on a GPU, in bf16
+    python -m benchmarks.performance.speed                                  # our detector, both planes, one CPU thread
+    python -m benchmarks.performance.speed --models set,retinanet,dense --planes sagittal --repeats 20
+    python -m benchmarks.performance.speed --device cuda --batch 16         # wall time on a GPU, in bf16
 
 Input is noise of each plane's training crop with five lesions: time does not depend on what the picture shows. On the
 CPU it is CPU time of one thread, so that other programs change it little; the peak is that of a large matrix product

@@ -1,0 +1,65 @@
+"""Every script of `benchmarks/` can be imported, explains itself, and leaves tests and the package as they are."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from runpy import run_module
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = sorted((ROOT / "benchmarks").rglob("*.py"))
+# Imported by the scripts beside them.
+PARTS = {"budgeted_training", "spider"}
+
+
+def name_of(script: Path) -> str:
+    return ".".join(script.relative_to(ROOT).with_suffix("").parts)
+
+
+def overwritten(tree: ast.Module) -> list[str]:
+    """Assignments to an upper-case or private name of a module, or to an item of an imported upper-case name."""
+    imported = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        for alias in node.names
+    }
+    found = []
+    for node in ast.walk(tree):
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        for target in targets:
+            owner = target.value if isinstance(target, ast.Attribute | ast.Subscript) else None
+            if isinstance(owner, ast.Name) and owner.id in imported:
+                found.append(ast.unparse(target))
+    return found
+
+
+def test_there_are_three_folders() -> None:
+    assert {script.parent.name for script in SCRIPTS} == {"experiments", "performance", "generate"}
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")
+@pytest.mark.parametrize("script", [s for s in SCRIPTS if s.stem not in PARTS], ids=name_of)
+def test_a_script_explains_itself(
+    script: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [script.name, "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        run_module(name_of(script), run_name="__main__")
+    assert "usage:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=name_of)
+def test_a_script_leaves_tests_and_the_package_alone(script: Path) -> None:
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    froms = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert [name for name in froms if name.split(".")[0] == "tests"] == []
+    assert overwritten(tree) == []
+
+
+def test_overwriting_is_seen() -> None:
+    code = "from spinedet.simulation.centers import CENTERS\nimport x\nCENTERS['A'] = 1\nx.y = 2\nz = {}\nz['a'] = 3"
+    assert overwritten(ast.parse(code)) == ["CENTERS['A']", "x.y"]
