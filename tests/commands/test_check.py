@@ -145,6 +145,16 @@ def hounsfield(root: Path, studies: list[Json]) -> None:
     change(root, studies[0], "ax", lambda array, affine: (array.astype(np.float32) - 1000, affine))
 
 
+def a_mask(root: Path, studies: list[Json]) -> None:
+    def patches(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.zeros(array.shape, np.int16)
+        third = [size // 3 for size in array.shape]
+        labels[third[0] : -third[0], third[1] : -third[1], third[2] : -third[2]] = 3
+        return labels, affine
+
+    change(root, studies[0], "sag", patches)
+
+
 def outside(root: Path, studies: list[Json]) -> None:
     a_lesion(studies[0])["box"]["center"][2] += 400
 
@@ -255,6 +265,18 @@ def test_a_planted_fault_is_named(run: Run, copied: Path, tmp_path: Path, plant:
     assert {fault["code"] for fault in faults} - {code} <= FOLLOWING.get(plant, set())
     if status == 3:
         assert len(json.loads((tmp_path / "out/skipped.json").read_text())) == 1
+
+
+def test_a_mask_is_an_error_and_counts_as_rejected(
+    run: Run, copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(copied, a_mask)
+    status, faults = audit(run, copied, tmp_path / "out")
+    assert status == 2
+    (fault,) = (fault for fault in faults if fault["code"] == "weighting")
+    assert fault["severity"] == "error"
+    assert "segmentation mask" in fault["message"]
+    assert "7 / 0 / 1" in capsys.readouterr().out
 
 
 def test_many_faults_are_reported_at_once(run: Run, copied: Path, tmp_path: Path) -> None:

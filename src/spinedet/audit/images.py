@@ -15,8 +15,16 @@ from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array, Grid, bounds, inside, iou
 from spinedet.core.types import Lesion, Series, Study
 from spinedet.imaging.image_files import matches_sha256
-from spinedet.imaging.input_checks import DeclaredMetadata, Suitability, check_contrast, declared_in_name
+from spinedet.imaging.input_checks import (
+    DeclaredMetadata,
+    InputCheck,
+    Suitability,
+    check_input,
+    declared_in_name,
+    overall_suitability,
+)
 from spinedet.imaging.planes import plane_of, slice_axis
+from spinedet.imaging.settings import EligibilityLimits
 from spinedet.imaging.volume import Volume, read_volume
 
 _BRIGHT = 99.0  # percentile of an image that stands for its bright tissue
@@ -32,6 +40,7 @@ class SeriesFacts:
         pixel, pitch: larger pixel edge, and distance of neighbouring slices, mm.
         content: digest of shape and voxels: equal for equal pictures, however they are stored.
         low, high: RAS mm limits of the block that it covers.
+        suitability: of the image for a detector of T2 series, as `predict` assesses it.
     """
 
     study: str
@@ -43,6 +52,7 @@ class SeriesFacts:
     content: str
     low: tuple[float, ...]
     high: tuple[float, ...]
+    suitability: Suitability
 
 
 @dataclass(frozen=True)
@@ -67,19 +77,37 @@ def examine(study: Study, limits: AuditLimits) -> tuple[StudyFacts, dict[str, Vo
             faults.append(Fault("unreadable", Severity.UNREADABLE, where, str(error)))
             continue
         volumes[series.id] = volume
-        facts.append(_facts(study, series, volume))
+        checks = _checks(study, series, volume)
+        facts.append(_facts(study, series, volume, overall_suitability(checks)))
         lesions = [lesion for lesion in study.lesions if lesion.series == series.id]
         faults += [*_file(where, series), *_geometry(where, series, volume.grid, limits)]
         faults += [
-            *_contrast(where, study, series, volume),
-            *_grey(where, volume, limits),
+            *(grey := tuple(_grey(where, volume, limits))),
+            *(() if any(fault.code == "not_mr" for fault in grey) else _weighting(where, checks)),
             *_boxes(study.id, volume, lesions, limits),
         ]
     faults += _apart(study.id, facts)
     return StudyFacts(study.id, tuple(facts), tuple(faults)), volumes
 
 
-def _facts(study: Study, series: Series, volume: Volume) -> SeriesFacts:
+def _checks(study: Study, series: Series, volume: Volume) -> tuple[InputCheck, ...]:
+    """The assessment of an image that the manifest declares to be of its weighting and region."""
+    if series.weighting != "T2":
+        return ()
+    region = study.region or Region.LUMBAR
+    declared = DeclaredMetadata(series.weighting, region, "manifest")
+    return check_input(volume, series.plane, declared, region, EligibilityLimits())
+
+
+def _weighting(where: tuple[str, ...], checks: tuple[InputCheck, ...]) -> Iterator[Fault]:
+    """What the pixels of a T2 series are instead, as far as they tell."""
+    for one in checks:
+        if one.question == "weighting" and one.suitability is not Suitability.OK:
+            severity = Severity.ERROR if one.suitability is Suitability.REJECTED else Severity.WARNING
+            yield Fault("weighting", severity, where, f"{one.reason}; check which image this is")
+
+
+def _facts(study: Study, series: Series, volume: Volume, suitability: Suitability) -> SeriesFacts:
     grid, stacked = volume.grid, slice_axis(volume.grid)
     hull = np.array([grid.corner, grid.corner + grid.axes.T @ grid.extent])
     reach = np.abs(grid.axes.T * grid.extent).sum(axis=1) / 2
@@ -95,6 +123,7 @@ def _facts(study: Study, series: Series, volume: Volume) -> SeriesFacts:
         content=digest.hexdigest(),
         low=tuple((hull.mean(axis=0) - reach).tolist()),
         high=tuple((hull.mean(axis=0) + reach).tolist()),
+        suitability=suitability,
     )
 
 
@@ -106,17 +135,6 @@ def _file(where: tuple[str, ...], series: Series) -> Iterator[Fault]:
     if series.weighting == "T2" and said not in (None, "T2"):
         told = f"the file's name says {said} where the manifest says T2; check which it is"
         yield Fault("weighting", Severity.WARNING, where, told)
-
-
-def _contrast(where: tuple[str, ...], study: Study, series: Series, volume: Volume) -> Iterator[Fault]:
-    """What the pixels of a T2 series are instead, as far as they tell."""
-    if series.weighting != "T2":
-        return
-    declared = DeclaredMetadata("T2", None, "manifest")
-    check = check_contrast(volume, series.plane, declared, study.region or Region.LUMBAR)
-    if check.suitability is not Suitability.OK:
-        severity = Severity.ERROR if check.suitability is Suitability.REJECTED else Severity.WARNING
-        yield Fault("weighting", severity, where, f"{check.reason}; check which image this is")
 
 
 def _geometry(where: tuple[str, ...], series: Series, grid: Grid, limits: AuditLimits) -> Iterator[Fault]:

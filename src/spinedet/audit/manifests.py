@@ -49,7 +49,7 @@ def read_leniently(path: Path) -> Reading:
         study, wrong = _study(path, one, number)
         faults += wrong
         if study is not None:
-            studies.append(locate(study, path.parent.resolve()))
+            studies.append(locate(study, path.parent.resolve(), frame.region if frame else None))
     if not isinstance(listed, list):
         faults.append(_format((path.name,), "studies is no list"))
     whole = frame.model_copy(update={"studies": tuple(studies)}) if frame else None

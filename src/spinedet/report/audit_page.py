@@ -16,6 +16,7 @@ from spinedet.audit.images import SeriesFacts, StudyFacts
 from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_text
 from spinedet.core.types import Study
+from spinedet.imaging.input_checks import Suitability
 from spinedet.report.html import render
 from spinedet.report.number_format import DASH
 
@@ -32,6 +33,7 @@ class CenterRow:
         "sagittal (pixel, pitch mm)",
         "axial (pixel, pitch mm)",
         "boxes (ignored)",
+        "series ok / doubtful / rejected",
     )
     center: str
     cells: tuple[str, ...]
@@ -66,6 +68,7 @@ def _cells(studies: list[Study], images: dict[tuple[str, str], SeriesFacts]) -> 
     used = [study for study in studies if study.excluded is None]
     splits = Counter(study.split.value if study.split else "null" for study in used)
     lesions = [lesion for study in used for lesion in study.lesions]
+    suitability = Counter(one.suitability for s in used for i in s.series if (one := images.get((s.id, i.id))))
     mine = [images[s.id, one.id] for s in used for one in s.series if (s.id, one.id) in images]
     return (
         str(len(used)),
@@ -74,6 +77,7 @@ def _cells(studies: list[Study], images: dict[tuple[str, str], SeriesFacts]) -> 
         " / ".join(str(splits[name]) for name in ("train", "tune", "test", "null")),
         *(_sampling([one for one in mine if one.plane is plane]) for plane in (Plane.SAGITTAL, Plane.AXIAL)),
         f"{len(lesions)} ({sum(lesion.ignore for lesion in lesions)})",
+        " / ".join(str(suitability[each]) for each in Suitability),
     )
 
 
