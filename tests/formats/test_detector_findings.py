@@ -71,6 +71,32 @@ def test_broken_csv_is_refused(drawn: Any, tmp_path: Path, text: str, words: str
         import_findings(tmp_path / "f.csv", drawn.manifest, ImportSettings(format="csv"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_csv_is_read_with_a_byte_order_mark(drawn: Any, tmp_path: Path, encoding: str) -> None:
+    export_csv(tmp_path, judged(drawn))
+    path = tmp_path / "findings.csv"
+    head, *rows = path.read_text("utf-8").splitlines()
+    path.write_text("\n".join([f"Höhe,{head}", *(f"ü,{row}" for row in rows)]), encoding)
+    back = import_findings(path, drawn.manifest, ImportSettings(format="csv"))
+    np.testing.assert_array_equal(np.sort(back.score), np.sort(drawn.table.score))
+
+
+def test_csv_in_a_legacy_encoding_is_refused(drawn: Any, tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_bytes("study,series,category,score\nHöhe,,,\n".encode("cp1252"))
+    with pytest.raises(InputError, match=r"not in UTF-8 \(line 2\); save it again"):
+        import_findings(tmp_path / "f.csv", drawn.manifest, ImportSettings(format="csv"))
+
+
+def test_a_csv_finding_without_a_series_is_refused(drawn: Any, tmp_path: Path) -> None:
+    export_csv(tmp_path, judged(drawn))
+    path = tmp_path / "findings.csv"
+    head, first, *rest = path.read_text("utf-8").splitlines()
+    study, _, *cells = first.split(",")
+    path.write_text("\n".join([head, ",".join([study, "", *cells]), *rest]), "utf-8")
+    with pytest.raises(InputError, match="series"):
+        import_findings(path, drawn.manifest, ImportSettings(format="csv"))
+
+
 def test_a_csv_score_that_is_no_number_names_its_study(drawn: Any, tmp_path: Path) -> None:
     export_csv(tmp_path, judged(drawn))
     text = (tmp_path / "findings.csv").read_text().replace(",0.25,", ",nan,")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from spinedet.core.anatomy import parse_level
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_bytes, read_json, validate
+from spinedet.core.files import read_json, validate
 from spinedet.core.findings import FindingsTable, read_findings_table, tabulate
 from spinedet.core.geometry import LPS, Array, EdgeBox, Grid
 from spinedet.core.types import Findings, Manifest
+from spinedet.formats.csv_columns import SURPLUS, read_csv
 from spinedet.formats.score_exports import CSV_HEADER, VECTOR
 
+# Columns that a table must have; a row that fills only the first says that the study was read.
+_CSV_NEEDED = ("study", "series", "category", "score")
 _SLIVER = 0.005  # voxels
 # Where low and high corner stand among MONAI's six numbers; the two with a size are handled apart.
 _CORNERS = {"xyzxyz": (0, 1, 2, 3, 4, 5), "xxyyzz": (0, 2, 4, 1, 3, 5), "xyxyzz": (0, 1, 4, 2, 3, 5)}
@@ -76,13 +79,15 @@ def _table(path: Path, name: str, entries: Iterable[Entry]) -> FindingsTable:
 
 
 def _from_csv(path: Path) -> Iterator[Entry]:
-    rows = csv.DictReader(read_bytes(path).decode("utf-8").splitlines())
-    missing = [name for name in ("study", "series", "category", "score") if name not in (rows.fieldnames or ())]
+    table = read_csv(path)
+    missing = [name for name in _CSV_NEEDED if name not in table.columns]
     if missing:
         raise InputError(f"{path}: column {missing[0]!r} is missing; the columns are {', '.join(CSV_HEADER)}")
-    for number, row in enumerate(rows, 2):
+    for number, row in table.rows:
+        if SURPLUS in row:
+            raise InputError(f"{path}: line {number} has more cells than columns; quote commas within a cell")
         try:
-            yield row["study"], _csv_finding(row) if row["series"] else None
+            yield row["study"], _csv_finding(row) if any(row[name] for name in _CSV_NEEDED[1:]) else None
         except (TypeError, ValueError, KeyError) as error:
             raise InputError(f"{path}: line {number} (study {row['study']!r}) cannot be read: {error}") from None
 
@@ -94,12 +99,11 @@ def _csv_finding(row: Mapping[str, str]) -> dict[str, Any]:
     }
     if row.get("axis_x_r"):
         box["axes"] = [[float(row[f"axis_{one}_{axis}"]) for axis in VECTOR] for one in "xyz"]
-    level = row.get("level") or None
     return {
         "series": row["series"],
         "category": row["category"],
         "score": float(row["score"]),
-        "level": level,
+        "level": (parse_level(level) or level) if (level := row.get("level")) else None,
         "box": box,
     }
 
