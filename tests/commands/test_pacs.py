@@ -96,7 +96,7 @@ def test_the_pacs_gives_what_the_folder_gives(pacs: str, study: Hospital, run: R
     ours, theirs = index_images(study.folder), index_images(out / "dicom")
     assert [source.id for source in theirs.images] == [source.id for source in ours.images]
     assert len(ours.images) == 3
-    assert [v.reasons for v in theirs.choices[0].verdicts] == [v.reasons for v in ours.choices[0].verdicts]
+    assert [v.reasons for v in theirs.choices[0].decisions] == [v.reasons for v in ours.choices[0].decisions]
     for one, two in zip(ours.images, theirs.images, strict=True):
         assert one.plane is two.plane
         first, second = one.read(), two.read()

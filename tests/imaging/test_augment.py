@@ -1,4 +1,4 @@
-"""Boxes go where the lesion goes; everything else changes looks only."""
+"""Boxes go where the lesion goes; everything else changes intensities only."""
 
 import dataclasses
 

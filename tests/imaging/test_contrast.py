@@ -1,4 +1,4 @@
-"""T2 is told from T1, from fat suppression and from masks, and never rejected for what it is not."""
+"""T2 is distinguished from T1, fat suppression and masks, and is not rejected."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_scale_and_stored_order_change_nothing(gain: float) -> None:
     assert second == pytest.approx(first, abs=1e-4)
 
 
-def test_an_image_that_shows_no_spine_is_not_told() -> None:
+def test_an_image_that_shows_no_spine_is_not_assessed() -> None:
     noise = np.random.default_rng(0).uniform(400, 600, (12, 150, 120)).astype(np.float32)
     affine = np.array([[4.0, 0, 0, 0], [0, 0, 1.5, 0], [0, 1.5, 0, 0], [0, 0, 0, 1]])
     volume = Volume(noise, Grid(noise.shape, affine))

@@ -90,8 +90,8 @@ def test_nothing_of_the_patient_leaves_the_reader(write_slice: WriteSlice, folde
     (study,) = index_folder(folder)
     assert [series.id for series in study.series] == ["series-3"]
     assert study.series[0].slices[0].acquisition.words == {"T2", "sagittal"}
-    for told in ("ecret", "19500101", STUDY, SERIES):
-        assert told not in repr(study)
+    for reported in ("ecret", "19500101", STUDY, SERIES):
+        assert reported not in repr(study)
 
 
 def test_one_salt_gives_one_pseudonym_and_two_salts_two(write_slice: WriteSlice, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Planes are told from geometry, and arrays come out the same however they were stored."""
+"""Planes are determined by geometry, and arrays come out the same however they were stored."""
 
 import json
 import os

@@ -25,14 +25,14 @@ def report_choices(choices: Sequence[StudySelection], folder: Path) -> None:
         return
     write_json(folder / "series.json", [_record(choice) for choice in choices])
     table = Table("study", "series", "plane", "weighting", "images", "why", title="DICOM series")
-    rows = [(choice, verdict) for choice in choices for verdict in choice.verdicts]
-    for choice, verdict in rows[:_MOST_ROWS]:
-        mark = "[bold]" if verdict.chosen else "[dim]"
-        plane = verdict.plane.value if verdict.plane else "–"
-        why = "; ".join(verdict.reasons).replace("[", r"\[")
-        name = f"{verdict.series}{' (chosen)' if verdict.chosen else ''}"
-        size = verdict.summary.partition(",")[0]
-        table.add_row(choice.study.key, name, plane, verdict.weighting or "–", size, f"{mark}{why}[/]")
+    rows = [(choice, decision) for choice in choices for decision in choice.decisions]
+    for choice, decision in rows[:_MOST_ROWS]:
+        mark = "[bold]" if decision.chosen else "[dim]"
+        plane = decision.plane.value if decision.plane else "–"
+        why = "; ".join(decision.reasons).replace("[", r"\[")
+        name = f"{decision.series}{' (chosen)' if decision.chosen else ''}"
+        size = decision.summary.partition(",")[0]
+        table.add_row(choice.study.key, name, plane, decision.weighting or "–", size, f"{mark}{why}[/]")
     wide(results).print(table)
     if len(rows) > _MOST_ROWS:
         results.print(f"... and {len(rows) - _MOST_ROWS} more in series.json")
@@ -42,16 +42,16 @@ def _record(choice: StudySelection) -> dict[str, Any]:
     return {
         "study": choice.study.key,
         "patient": choice.study.patient,
-        "series": [_verdict(verdict) for verdict in choice.verdicts],
+        "series": [_decision(decision) for decision in choice.decisions],
     }
 
 
-def _verdict(verdict: SeriesDecision) -> dict[str, Any]:
+def _decision(decision: SeriesDecision) -> dict[str, Any]:
     return {
-        "id": verdict.series,
-        "chosen": verdict.chosen,
-        "plane": verdict.plane.value if verdict.plane else None,
-        "weighting": verdict.weighting,
-        "images": verdict.summary,
-        "reasons": list(verdict.reasons),
+        "id": decision.series,
+        "chosen": decision.chosen,
+        "plane": decision.plane.value if decision.plane else None,
+        "weighting": decision.weighting,
+        "images": decision.summary,
+        "reasons": list(decision.reasons),
     }

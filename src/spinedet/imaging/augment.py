@@ -24,10 +24,10 @@ class Crop:
     """A block cut from an example.
 
     Attributes:
-        image: (1, D, H, W), of the shape asked for.
+        image: (1, D, H, W), of the wanted shape.
         boxes: (m, 6) voxel edges of the crop, clipped to it.
         kept: (n,) bool, which of the example's boxes these are: all that reach into the crop.
-        ignore: (m,) bool, boxes of which too little is left to ask for them: their centre or half of them is outside.
+        ignore: (m,) bool, boxes of which too little is left to require them: their centre or half of them is outside.
     """
 
     image: Tensor
@@ -37,12 +37,12 @@ class Crop:
 
 
 @dataclass(frozen=True)
-class _Dice:
-    """All randomness, from one generator; numbers are drawn on its device."""
+class _RandomDraws:
+    """Random numbers from one generator, drawn on its device."""
 
     generator: Generator
 
-    def throw(self, probability: float) -> bool:
+    def chance(self, probability: float) -> bool:
         return self.number() < probability
 
     def number(self) -> float:
@@ -71,26 +71,26 @@ def augment(
     Args:
         image: (1, D, H, W) float32, normalised, in the plane's array order and at its spacing; not changed.
         boxes: (n, 6) voxel edges of that array: low (slice, row, column), high (slice, row, column).
-        spec: tells which axis runs left-right and how large a pixel is.
+        spec: gives the left-right axis and the pixel size.
         config: probabilities and ranges.
         generator: the source of all randomness.
 
     Returns:
         Image and boxes of the same shapes; boxes may reach outside the image, `crop` clips them.
     """
-    dice = _Dice(generator)
+    draws = _RandomDraws(generator)
     floor = image.amin()
     signal = image - floor  # air is 0, so that gains, magnitudes and zero padding mean what they do in a scanner
-    if dice.throw(config.flip_probability):
+    if draws.chance(config.flip_probability):
         signal, boxes = _flip(signal, boxes, spec.left_right_axis)
-    affine = _draw_affine(spec, config, dice) if dice.throw(config.affine_probability) else None
-    # Switched off it throws no dice, so that what follows is what it was before there was an elastic bend.
-    bends = config.elastic_probability > 0 and dice.throw(config.elastic_probability)
-    bend = _draw_bend(signal.shape, spec, config, dice) if bends else None
+    affine = _draw_affine(spec, config, draws) if draws.chance(config.affine_probability) else None
+    # Switched off it draws nothing, so that the numbers after it are those of a configuration without an elastic bend.
+    bends = config.elastic_probability > 0 and draws.chance(config.elastic_probability)
+    bend = _draw_bend(signal.shape, spec, config, draws) if bends else None
     if affine is not None or bend is not None:
         placement = _Placement(*(affine or (torch.eye(2), torch.zeros(2))), bend)
         signal, boxes = _warp(signal, placement), _map_boxes(boxes, placement, signal.shape)
-    return _vary_signal(signal, config, dice) + floor, boxes
+    return _vary_signal(signal, config, draws) + floor, boxes
 
 
 def slab(image: Tensor, boxes: Tensor, config: AugmentConfig, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -102,16 +102,16 @@ def slab(image: Tensor, boxes: Tensor, config: AugmentConfig, generator: Generat
     Returns:
         The slab and its boxes, which may reach beyond it.
     """
-    dice = _Dice(generator)
-    if not config.slab_probability or not dice.throw(config.slab_probability):
+    draws = _RandomDraws(generator)
+    if not config.slab_probability or not draws.chance(config.slab_probability):
         return image, boxes
-    count, depth = 1 + dice.below(config.slab_slices), image.shape[1]
+    count, depth = 1 + draws.below(config.slab_slices), image.shape[1]
     if depth == 1:
         stretch = boxes.new_tensor([count, 1, 1, count, 1, 1])
         return image.expand(-1, count, -1, -1).contiguous(), boxes * stretch
     count = min(count, depth)
     middle = float((boxes[:, 0] + boxes[:, 3]).mean()) / 2 if len(boxes) else depth / 2
-    start = min(max(round(middle - count / 2 + dice.within(1.0)), 0), depth - count)
+    start = min(max(round(middle - count / 2 + draws.within(1.0)), 0), depth - count)
     moved = boxes - boxes.new_tensor([start, 0, 0, start, 0, 0])
     # A slab narrower than a disc shows it as well as it can: what is left of its box counts in full.
     center = (moved[:, 0] + moved[:, 3]) / 2
@@ -122,10 +122,10 @@ def slab(image: Tensor, boxes: Tensor, config: AugmentConfig, generator: Generat
 
 def crop(image: Tensor, boxes: Tensor, shape: tuple[int, int, int], generator: Generator) -> Crop:
     """Cut a block of `shape` at random, padding with the image's lowest value where the image is smaller."""
-    dice = _Dice(generator)
+    draws = _RandomDraws(generator)
     # Where the image is larger the block moves inside it, where it is smaller the image moves inside the block.
     spare = [have - want for have, want in zip(image.shape[1:], shape, strict=True)]
-    start = [int(math.copysign(dice.below(abs(n) + 1), n)) for n in spare]
+    start = [int(math.copysign(draws.below(abs(n) + 1), n)) for n in spare]
     pad = [amount for s, n in zip(reversed(start), reversed(spare), strict=True) for amount in (-s, s - n)]
     return _clip(F.pad(image, pad, value=float(image.amin())), boxes, start)
 
@@ -151,15 +151,15 @@ def _flip(signal: Tensor, boxes: Tensor, axis: int) -> tuple[Tensor, Tensor]:
     return signal.flip(1 + axis), flipped
 
 
-def _draw_affine(spec: PlaneSpec, config: AugmentConfig, dice: _Dice) -> tuple[Tensor, Tensor]:
+def _draw_affine(spec: PlaneSpec, config: AugmentConfig, draws: _RandomDraws) -> tuple[Tensor, Tensor]:
     """Forward matrix (2, 2) and shift (2,) in (row, column) pixels about the image's middle; rigid in mm."""
-    angle = math.radians(dice.within(config.rotation_degrees))
+    angle = math.radians(draws.within(config.rotation_degrees))
     rotate = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    shear = torch.tensor([[1.0, dice.within(config.shear)], [dice.within(config.shear), 1.0]])
-    zoom, stretch = dice.within(config.log_scale), dice.within(config.log_anisotropy)
+    shear = torch.tensor([[1.0, draws.within(config.shear)], [draws.within(config.shear), 1.0]])
+    zoom, stretch = draws.within(config.log_scale), draws.within(config.log_anisotropy)
     scale = torch.tensor([math.exp(zoom + stretch), math.exp(zoom - stretch)])
     pixel = torch.tensor(spec.spacing[1:])
-    shift = torch.tensor([dice.within(config.translation_mm), dice.within(config.translation_mm)])
+    shift = torch.tensor([draws.within(config.translation_mm), draws.within(config.translation_mm)])
     return (rotate @ shear * scale) * pixel / pixel[:, None], shift / pixel
 
 
@@ -192,12 +192,12 @@ class _Bend:
         return torch.where(apart < 1, near, far)
 
 
-def _draw_bend(shape: torch.Size, spec: PlaneSpec, config: AugmentConfig, dice: _Dice) -> _Bend:
+def _draw_bend(shape: torch.Size, spec: PlaneSpec, config: AugmentConfig, draws: _RandomDraws) -> _Bend:
     """Knots over an image of this shape (1, D, H, W) and one step around it."""
     pixel = torch.tensor(spec.spacing[1:])
     step = config.elastic_spacing_mm / pixel
     rows, columns = (math.ceil(length / float(apart)) + 3 for length, apart in zip(shape[2:], step, strict=True))
-    return _Bend(dice.all_within(config.elastic_mm, rows, columns, 2) / pixel, step)
+    return _Bend(draws.all_within(config.elastic_mm, rows, columns, 2) / pixel, step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,33 +262,36 @@ def _unbend(points: Tensor, bend: _Bend) -> Tensor:
     return found.reshape(points.shape)
 
 
-def _vary_signal(signal: Tensor, config: AugmentConfig, dice: _Dice) -> Tensor:
-    """Another scanner's rendering of the same body: tissue, coil, resolution, slices, noise, in that order."""
-    if dice.throw(config.contrast_probability):
-        signal = _recontrast(signal, config, dice)
-    if dice.throw(config.bias_probability):
-        signal = signal * _bias_field(signal, config.bias_log_gain, dice)
-    if dice.throw(config.blur_probability):
-        signal = _soften(signal, 1 + (config.blur_factor - 1) * dice.number())
-    if dice.throw(config.slice_gain_probability):
-        gain = dice.normal(signal.shape[1], like=signal) * config.slice_log_gain / 2
+# MONAI has transforms of this kind. They are not used because they draw from NumPy rather than from the generator whose
+# state a resumed training restores, RandRicianNoise takes 3.5 times the CPU time, and RandAdjustContrast changes the
+# range of a normalised image; the others are as quick (benchmarks/performance/augmentation.py).
+def _vary_signal(signal: Tensor, config: AugmentConfig, draws: _RandomDraws) -> Tensor:
+    """The same body as another scanner would show it: tissue, coil, resolution, slices, noise, in that order."""
+    if draws.chance(config.contrast_probability):
+        signal = _recontrast(signal, config, draws)
+    if draws.chance(config.bias_probability):
+        signal = signal * _bias_field(signal, config.bias_log_gain, draws)
+    if draws.chance(config.blur_probability):
+        signal = _soften(signal, 1 + (config.blur_factor - 1) * draws.number())
+    if draws.chance(config.slice_gain_probability):
+        gain = draws.normal(signal.shape[1], like=signal) * config.slice_log_gain / 2
         signal = signal * gain.exp()[:, None, None]
-    if dice.throw(config.slice_drop_probability):
-        signal = _drop_slice(signal, dice)
-    if dice.throw(config.noise_probability):
-        signal = _magnitude_noise(signal, config.noise_deviation * dice.number(), dice)
+    if draws.chance(config.slice_drop_probability):
+        signal = _drop_slice(signal, draws)
+    if draws.chance(config.noise_probability):
+        signal = _magnitude_noise(signal, config.noise_deviation * draws.number(), draws)
     return signal
 
 
-def _recontrast(signal: Tensor, config: AugmentConfig, dice: _Dice) -> Tensor:
+def _recontrast(signal: Tensor, config: AugmentConfig, draws: _RandomDraws) -> Tensor:
     """Monotonic, so that bright stays bright: gamma over the range, then gain, then a small lift."""
-    gamma, gain = math.exp(dice.within(config.log_gamma)), math.exp(dice.within(config.log_contrast))
+    gamma, gain = math.exp(draws.within(config.log_gamma)), math.exp(draws.within(config.log_contrast))
     top = signal.amax().clamp(min=1e-6)
-    return (signal / top).clamp(min=0).pow(gamma) * (top * gain) + dice.within(config.brightness)
+    return (signal / top).clamp(min=0).pow(gamma) * (top * gain) + draws.within(config.brightness)
 
 
-def _bias_field(signal: Tensor, log_gain: float, dice: _Dice) -> Tensor:
-    knots = dice.normal(1, 1, *_BIAS_KNOTS, like=signal) * log_gain
+def _bias_field(signal: Tensor, log_gain: float, draws: _RandomDraws) -> Tensor:
+    knots = draws.normal(1, 1, *_BIAS_KNOTS, like=signal) * log_gain
     return F.interpolate(knots, size=signal.shape[1:], mode="trilinear", align_corners=True)[0].exp()
 
 
@@ -299,16 +302,16 @@ def _soften(signal: Tensor, factor: float) -> Tensor:
     return F.interpolate(coarse, size=signal.shape[2:], mode="bilinear", align_corners=False)
 
 
-def _drop_slice(signal: Tensor, dice: _Dice) -> Tensor:
+def _drop_slice(signal: Tensor, draws: _RandomDraws) -> Tensor:
     """One slice lost and filled in from its neighbours."""
     count = signal.shape[1]
-    lost = dice.below(count)
+    lost = draws.below(count)
     filled = signal.clone()
     filled[:, lost] = (signal[:, max(lost - 1, 0)] + signal[:, min(lost + 1, count - 1)]) / 2
     return filled
 
 
-def _magnitude_noise(signal: Tensor, deviation: float, dice: _Dice) -> Tensor:
+def _magnitude_noise(signal: Tensor, deviation: float, draws: _RandomDraws) -> Tensor:
     """Rician noise: Gaussian in both channels, of which a scanner shows the length."""
-    real, imaginary = dice.normal(2, *signal.shape, like=signal) * deviation
+    real, imaginary = draws.normal(2, *signal.shape, like=signal) * deviation
     return torch.hypot(signal + real, imaginary)

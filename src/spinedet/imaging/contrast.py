@@ -159,7 +159,7 @@ def _inside(shape: tuple[int, ...], first: NDArray[np.int_], last: NDArray[np.in
 
 
 def _disc_bars(relative: Array, first: NDArray[np.int_], last: NDArray[np.int_]) -> Array:
-    """How much a place looks like the middle of a column of discs: dark bars, 2 cm long, one above the other."""
+    """How much a place resembles the middle of a column of discs: dark bars, 2 cm long, one above the other."""
     bars = ndimage.uniform_filter1d(relative, int(_px(21)), axis=1)
     bars = ndimage.gaussian_filter1d(bars, _px(7), axis=0) - ndimage.gaussian_filter1d(bars, _px(2.2), axis=0)
     density = ndimage.gaussian_filter(np.clip(bars, 0, 0.25), (_px(22), _px(3)))

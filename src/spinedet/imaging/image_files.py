@@ -55,7 +55,7 @@ _NRRD_SPACES = {
 }
 # Deflate packs 258 bytes into two bits at best.
 _LARGEST_GZIP_RATIO = 1032
-# The bits of NIfTI's `xyzt_units` that tell the unit of space, and what each unit has in mm.
+# The bits of NIfTI's `xyzt_units` that give the unit of space, and what each unit has in mm.
 _SPACE_UNIT = 7
 _NIFTI_UNIT_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
 # Beyond this, two descriptions of where one image lies are two different places.
@@ -80,7 +80,7 @@ def read_header(path: Path) -> tuple[tuple[int, int, int], Array]:
     """Shape and affine of one image file, without its voxels.
 
     Raises:
-        InputError: as `read_file`, in so far as the header tells.
+        InputError: as `read_file`, as far as the header shows it.
     """
     if path.name.lower().endswith(_NIFTI):
         image, affine = _open_nifti(path)

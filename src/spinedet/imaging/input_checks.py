@@ -1,4 +1,4 @@
-"""Whether an image is one that a detector of T2 spine series may be asked about, as far as can be told beforehand."""
+"""Whether an image is suitable for a detector of T2 spine series, as far as it can be checked before prediction."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOOKS_FAT_SUPPRESSED = 1.0
 
 
 class Suitability(str, Enum):
-    """What came of a question, best first."""
+    """The result of a check, best first."""
 
     OK = "ok"
     DOUBTFUL = "doubtful"
@@ -37,7 +37,7 @@ class Suitability(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class InputCheck:
-    """One question with its answer and the reason."""
+    """The result for one question, and the reason."""
 
     question: str
     suitability: Suitability
@@ -46,10 +46,10 @@ class InputCheck:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredMetadata:
-    """What accompanies an image says of it.
+    """What tags, a manifest or a file name declare of an image.
 
     Attributes:
-        weighting, region: None when nothing is declared. source: who says so, for the reason.
+        weighting, region: None when it is not declared. source: what declares it, for the reason.
     """
 
     weighting: str | None = None
@@ -58,20 +58,20 @@ class DeclaredMetadata:
 
 
 def declared_in_dicom(block: Block) -> DeclaredMetadata:
-    """What the tags of a stack, or else its description, say."""
+    """What the tags of a stack, or else its description, declare."""
     weighting = weighting_of(block.acquisition)
     return DeclaredMetadata(weighting.name, _region(" ".join(block.acquisition.words)), weighting.source)
 
 
 def declared_in_name(name: str) -> DeclaredMetadata:
-    """What an image file's own name says, in words such as T2, T1 or lumbar."""
+    """What an image file's name declares, in words such as T2, T1 or lumbar."""
     return DeclaredMetadata(weighting_in(name), _region(name), "file name")
 
 
 def check_input(
     volume: Volume, plane: Plane, declared: DeclaredMetadata, region: Region, limits: EligibilityLimits
 ) -> tuple[InputCheck, ...]:
-    """Answers to every question, about a detector that learned on this region."""
+    """The results of all checks, for a detector trained on this region."""
     return (
         _weighting(volume, plane, declared, region, limits),
         _about_region(declared, region),
@@ -113,7 +113,7 @@ def _weighting(
 def check_contrast(volume: Volume, plane: Plane, declared: DeclaredMetadata, region: Region) -> InputCheck:
     """Whether an image is T2 by what is declared and by its pixels, of which either may be silent.
 
-    The pixels tell a segmentation mask in every plane, and T1 and fat suppression in sagittal series.
+    The pixels show a segmentation mask in every plane, and T1 and fat suppression in sagittal series.
     """
     labels = mask_labels(volume)
     if labels is not None:
@@ -144,7 +144,7 @@ def _about_region(declared: DeclaredMetadata, region: Region) -> InputCheck:
         return InputCheck("region", Suitability.OK, "not declared")
     if declared.region is region:
         return InputCheck("region", Suitability.OK, f"{region.value} by its {declared.source}")
-    reason = f"{declared.region.value} by its {declared.source}; the detector learned on {region.value} spines"
+    reason = f"{declared.region.value} by its {declared.source}; the detector was trained on {region.value} spines"
     return InputCheck("region", Suitability.DOUBTFUL, reason)
 
 

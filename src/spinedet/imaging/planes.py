@@ -120,7 +120,7 @@ SAGITTAL = PlaneSpec(
     coverage=Coverage("from head to foot", (1,)),
     least_cosine=0.707,
 )
-# As radiologists look at it: from the feet, the patient's right at the left of the picture.
+# As radiologists view it: from the feet, the patient's right at the left of the picture.
 # Axial stacks follow discs, which tilt by up to 60 degrees.
 AXIAL = PlaneSpec(
     Plane.AXIAL,
@@ -147,7 +147,7 @@ def slice_axis(grid: Grid) -> int:
 
 
 def plane_of(grid: Grid) -> Plane:
-    """The plane of a series, told from its geometry alone.
+    """The plane of a series, by its geometry alone.
 
     Raises:
         InputError: the slices are nearest to coronal.

@@ -49,7 +49,7 @@ class ImageSource:
 
     Attributes:
         study: `study`, or `study-` and a salted hash where a folder holds several; for a file its id.
-        plane: of a DICOM stack, which may be tilted beyond what its geometry alone would tell.
+        plane: of a DICOM stack, which may be tilted further than its geometry alone would allow.
     """
 
     id: str
@@ -73,7 +73,7 @@ class ImageSource:
 
 @dataclass(frozen=True, eq=False)
 class ImageIndex:
-    """What a path holds: images to read, and for each DICOM study the verdict on every stack.
+    """What a path holds: images to read, and for each DICOM study the decision on every stack.
 
     Attributes:
         left_out: path and reason of links and folders that were not followed.
@@ -101,7 +101,7 @@ def read_grid(path: Path) -> Grid:
     """Where the voxels of `read_volume` lie, from headers alone.
 
     Raises:
-        InputError: as `read_volume`, in so far as headers tell.
+        InputError: as `read_volume`, as far as headers show it.
     """
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path")
@@ -148,14 +148,14 @@ def _choices(folder: Path, rules: SelectionRules, files: Sequence[Path]) -> tupl
     studies = index_folder(folder, pseudonyms, files=files)
     choices = tuple(select_series(study, rules, pseudonyms) for study in studies)
     if rules.series and choices and not any(choice.blocks for choice in choices):
-        there = sorted({verdict.series for choice in choices for verdict in choice.verdicts})
+        there = sorted({decision.series for choice in choices for decision in choice.decisions})
         raise InputError(f"series={rules.series} is not in {folder}; it holds {', '.join(there)}")
     return choices
 
 
 def _rejections(choices: tuple[StudySelection, ...]) -> str:
-    verdicts = [verdict for choice in choices for verdict in choice.verdicts]
-    return "; ".join(f"{verdict.series}, {verdict.reasons[-1]}" for verdict in verdicts[:_MOST_REJECTIONS])
+    decisions = [decision for choice in choices for decision in choice.decisions]
+    return "; ".join(f"{decision.series}, {decision.reasons[-1]}" for decision in decisions[:_MOST_REJECTIONS])
 
 
 def write_volume(path: Path, volume: Volume) -> None:
@@ -187,7 +187,7 @@ def _checked(array: Voxels, affine: Array, where: str) -> Volume:
             f"{where} holds no 3D volume (its shape is {array.shape}); give one volume of slices, "
             "one channel and one time point"
         )
-    # One number tells: a sum over NaN or infinity is not finite, and needs no second array.
+    # One number suffices: a sum over NaN or infinity is not finite, and needs no second array.
     if not np.isfinite(array.sum(dtype=np.float64)):
         raise InputError(f"{where} holds NaN or infinite voxels; write the image again with finite values")
     if array.min() == array.max():

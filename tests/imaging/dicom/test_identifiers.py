@@ -1,4 +1,4 @@
-"""Identifiers that do not identify: slices are told apart by position and pixels, series by geometry."""
+"""Identifiers that do not identify: slices are distinguished by position and pixels, series by geometry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The T2 sagittal and axial series of a study that holds everything else too, with the reason for every verdict."""
+"""The T2 sagittal and axial series of a study that holds everything else too, with the reason for every decision."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _screenshot() -> dict[str, object]:
 
 
 def reasons(index: ImageIndex) -> dict[str, str]:
-    return {v.series: "; ".join(v.reasons) for choice in index.choices for v in choice.verdicts}
+    return {v.series: "; ".join(v.reasons) for choice in index.choices for v in choice.decisions}
 
 
 def shows_the_tissue(volume: Volume) -> bool:
@@ -91,18 +91,18 @@ def test_everything_at_once_is_sorted_rightly(messy: Hospital) -> None:
     assert [source.plane for source in index.images] == [Plane.SAGITTAL, *[Plane.AXIAL] * 4]
     assert {source.study for source in index.images} == {"study"}
     assert all(shows_the_tissue(source.read()) for source in index.images)
-    told = reasons(index)
-    assert "several planes, as localisers do" in told["series-1-block-1"]
-    assert told["series-2"].endswith("tags: T1: TE 11 ms, TR 600 ms")
-    assert told["series-3"].endswith("tags: STIR: inversion recovery, TI 160 ms")
-    assert told["series-4"] == "geometry: coronal slices"
-    assert "TE 102 ms, TR 3500 ms" in told["series-5"]
-    assert "SpacingBetweenSlices says 0.4 mm, the positions 4.00 mm" in told["series-5"]
-    assert told["series-6"] == "geometry: only 4 slices, a sagittal stack has at least 5"
-    assert told["series-8"].endswith("T1: TE 11 ms, TR 600 ms")
-    assert told["series-9"] == "geometry: a secondary capture (screenshot)"
-    assert "series-5 shows the same part and is preferred: it is original" in told["series-10"]
-    assert len([name for name in told if name.startswith("series-1-")]) == 3
+    reported = reasons(index)
+    assert "several planes, as localisers do" in reported["series-1-block-1"]
+    assert reported["series-2"].endswith("tags: T1: TE 11 ms, TR 600 ms")
+    assert reported["series-3"].endswith("tags: STIR: inversion recovery, TI 160 ms")
+    assert reported["series-4"] == "geometry: coronal slices"
+    assert "TE 102 ms, TR 3500 ms" in reported["series-5"]
+    assert "SpacingBetweenSlices says 0.4 mm, the positions 4.00 mm" in reported["series-5"]
+    assert reported["series-6"] == "geometry: only 4 slices, a sagittal stack has at least 5"
+    assert reported["series-8"].endswith("T1: TE 11 ms, TR 600 ms")
+    assert reported["series-9"] == "geometry: a secondary capture (screenshot)"
+    assert "series-5 shows the same part and is preferred: it is original" in reported["series-10"]
+    assert len([name for name in reported if name.startswith("series-1-")]) == 3
 
 
 def test_angled_blocks_keep_their_own_tilt_from_head_to_foot(messy: Hospital) -> None:
@@ -118,8 +118,8 @@ def test_angled_blocks_keep_their_own_tilt_from_head_to_foot(messy: Hospital) ->
 
 def test_nothing_of_the_patient_is_told(messy: Hospital) -> None:
     index = index_images(messy.folder)
-    told = repr(index.choices)
-    assert all(secret not in told for secret in ("ecret", "19500101", messy.study, *messy.uids.values()))
+    reported = repr(index.choices)
+    assert all(secret not in reported for secret in ("ecret", "19500101", messy.study, *messy.uids.values()))
 
 
 def test_the_caller_has_the_last_word(messy: Hospital) -> None:
@@ -141,9 +141,9 @@ def test_without_tags_the_description_tells(hospital: Hospital) -> None:
     hospital.series(3, [BACK], {})
     index = index_images(hospital.folder)
     assert [source.id for source in index.images] == ["series-2"]
-    told = reasons(index)
-    assert told["series-1"].endswith("description: T1: tags are silent, the description says so")
-    assert told["series-3"].endswith("series-2 shows the same part and is preferred: it says that it is T2")
+    reported = reasons(index)
+    assert reported["series-1"].endswith("description: T1: tags are silent, the description says so")
+    assert reported["series-3"].endswith("series-2 shows the same part and is preferred: it says that it is T2")
 
 
 def test_what_says_nothing_is_taken_when_there_is_nothing_better(hospital: Hospital) -> None:
@@ -173,8 +173,8 @@ def test_copies_under_one_name_and_under_another_are_left_out(hospital: Hospital
     hospital.image(1, BACK, BACK.positions()[4], T2_TAGS)
     index = index_images(hospital.folder)
     assert index.images[0].read().array.shape == (60, 160, 9)
-    told = reasons(index)["series-1"]
-    assert "2 copies (equal position and pixels) left out" in told
+    reported = reasons(index)["series-1"]
+    assert "2 copies (equal position and pixels) left out" in reported
 
 
 def test_echoes_of_one_series_come_apart(hospital: Hospital) -> None:

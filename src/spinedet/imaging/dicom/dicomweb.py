@@ -46,7 +46,7 @@ def pull_study(url: str, folder: Path, pseudonyms: Pseudonyms, authorization: st
         folder: new or empty.
         pseudonyms: what replaces identifiers.
         authorization: value of the Authorization header, if the PACS asks for one.
-        arrived: told after every image.
+        arrived: called after every image.
 
     Raises:
         InputError: the address is none of a study, the PACS does not answer, or it does not have the study.

@@ -123,7 +123,7 @@ class HeaderReader:
         header = _parse(file)
         try:
             return None if header is None else self._header(file, header)
-        except DAMAGE:  # values are converted when they are asked for
+        except DAMAGE:  # values are converted on access
             _warn_of_damage(file)
             return None
 
@@ -173,7 +173,7 @@ def _parse(file: Path) -> Dataset | None:
 
 
 def _warn_of_damage(file: Path) -> None:
-    warnings.warn(f"{file} is damaged DICOM and is passed over; export the series again", stacklevel=5)
+    warnings.warn(f"{file} is damaged DICOM and is left out; export the series again", stacklevel=5)
 
 
 def _is_bare(file: Path) -> bool:

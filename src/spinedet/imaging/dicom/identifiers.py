@@ -14,7 +14,7 @@ _LEAST_SLICES = 3
 
 @dataclass
 class SeriesFiles:
-    """The slices under one SeriesInstanceUID and SeriesNumber, and what was mended."""
+    """The slices under one SeriesInstanceUID and SeriesNumber, and what was corrected."""
 
     slices: list[Slice] = field(default_factory=list)
     notes: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ def _join_uids(series: dict[SeriesKey, SeriesFiles]) -> dict[SeriesKey, SeriesFi
 def _made(piece: Slice) -> Hashable:
     how = piece.acquisition
     echo = None if how.echo_time is None else round(how.echo_time)
-    return (piece.matrix, how.modality, how.kinds, how.sequence, how.words, echo) if piece.placed else None
+    return (piece.matrix, how.modality, how.kinds, how.sequence, how.words, echo) if piece.has_position else None
 
 
 def _join(

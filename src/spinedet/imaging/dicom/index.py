@@ -24,7 +24,7 @@ class DicomSeries:
 
     Attributes:
         id: `series-` and the series number, with a further number where several series share it.
-        key: salted hash of the SeriesInstanceUID. notes: what was mended in its identifiers, in words.
+        key: salted hash of the SeriesInstanceUID. notes: what was corrected in its identifiers, in words.
     """
 
     id: str
@@ -58,7 +58,7 @@ def index_folder(
     seen: Seen | None = None,
     files: Iterable[Path] | None = None,
 ) -> tuple[DicomStudy, ...]:
-    """Every study below a folder, in the order in which their first files are found; other files are passed over.
+    """Every study below a folder, in the order in which their first files are found; other files are ignored.
 
     Of each image some 500 bytes stay in memory. `files` are those of the folder, if they have been listed already.
 
@@ -104,7 +104,7 @@ def only_block(folder: Path) -> Block:
 
 
 def _series(groups: dict[SeriesKey, SeriesFiles]) -> tuple[DicomSeries, ...]:
-    """By number; those that share one are told apart by the order in which they were found."""
+    """By number; those that share one are numbered in the order in which they were found."""
     shared = Counter(number for number, _ in groups)
     taken: Counter[int] = Counter()
     found = []

@@ -58,7 +58,7 @@ class PixelMatrix:
         return _directions(self.orientation)
 
     @property
-    def framed(self) -> bool:
+    def has_geometry(self) -> bool:
         """Whether the file says how its pixels are spaced and turned."""
         return (
             (len(self.spacing), len(self.orientation)) == (2, 6)
@@ -125,6 +125,6 @@ class Slice:
         return Path(self.file)
 
     @property
-    def placed(self) -> bool:
+    def has_position(self) -> bool:
         """Whether the file says where its pixels lie."""
-        return self.matrix.framed and len(self.position) == 3
+        return self.matrix.has_geometry and len(self.position) == 3

@@ -49,16 +49,16 @@ class SeriesDecision:
 
 @dataclass(frozen=True)
 class StudySelection:
-    """A study with the stacks to read, and the verdict on every stack it holds."""
+    """A study with the stacks to read, and the decision on every stack that it holds."""
 
     study: DicomStudy
     blocks: tuple[tuple[Plane, Block], ...]
-    verdicts: tuple[SeriesDecision, ...]
+    decisions: tuple[SeriesDecision, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class _Candidate:
-    """The stacks of a series that share plane and contrast; they stand or fall together."""
+    """The stacks of a series that share plane and contrast; they are selected together."""
 
     series: DicomSeries
     plane: Plane
@@ -99,27 +99,27 @@ def select_series(study: DicomStudy, rules: SelectionRules, pseudonyms: Pseudony
     """
     blocks = {series: series.stacks() for series in study.series}
     if rules.series:
-        return _as_told(study, blocks, rules, pseudonyms)
-    verdicts: dict[str, SeriesDecision] = {}
+        return _select_named(study, blocks, rules, pseudonyms)
+    decisions: dict[str, SeriesDecision] = {}
     candidates: list[_Candidate] = []
     for series, parts in blocks.items():
         groups: dict[tuple[Plane, frozenset[str], str | None], list[Block]] = {}
         several = _several_planes(parts)
         for block in parts:
-            verdict = _judge(block, several, rules)
-            verdicts[block.id] = verdict
-            if verdict.chosen and verdict.plane:
-                groups.setdefault((verdict.plane, block.acquisition.kinds, verdict.weighting), []).append(block)
+            decision = _decide(block, several, rules)
+            decisions[block.id] = decision
+            if decision.chosen and decision.plane:
+                groups.setdefault((decision.plane, block.acquisition.kinds, decision.weighting), []).append(block)
         for (plane, _, _), alike in groups.items():
             candidates.append(_Candidate(series, plane, weighting_of(alike[0].acquisition), tuple(alike)))
-    chosen = [pair for plane in Plane for pair in _best(candidates, plane, verdicts)]
-    return StudySelection(study, tuple(chosen), tuple(verdicts.values()))
+    chosen = [pair for plane in Plane for pair in _best(candidates, plane, decisions)]
+    return StudySelection(study, tuple(chosen), tuple(decisions.values()))
 
 
 def _best(
-    candidates: Sequence[_Candidate], plane: Plane, verdicts: dict[str, SeriesDecision]
+    candidates: Sequence[_Candidate], plane: Plane, decisions: dict[str, SeriesDecision]
 ) -> list[tuple[Plane, Block]]:
-    """The stacks of one plane to read; the verdicts say why."""
+    """The stacks of one plane to read; the decisions give the reasons."""
     covered: set[int] = set()
     chosen: list[tuple[Plane, Block]] = []
     best: _Candidate | None = None
@@ -128,7 +128,7 @@ def _best(
         taken = best is None or (len(new) >= _NEW_COVERAGE * len(one.covered) and one.weighting.name is not None)
         reason = _reason(one, best, len(new))
         for block in one.blocks:
-            verdicts[block.id] = _with(verdicts[block.id], taken, reason)
+            decisions[block.id] = _with(decisions[block.id], taken, reason)
         if taken:
             best = best or one
             covered |= one.covered
@@ -158,15 +158,15 @@ def _preference(one: _Candidate, best: _Candidate) -> str:
     return differ[0] if differ else "it comes first"
 
 
-def _with(verdict: SeriesDecision, chosen: bool, reason: str) -> SeriesDecision:
+def _with(decision: SeriesDecision, chosen: bool, reason: str) -> SeriesDecision:
     return SeriesDecision(
-        verdict.series, verdict.plane, verdict.weighting, chosen, verdict.summary, (*verdict.reasons, reason)
+        decision.series, decision.plane, decision.weighting, chosen, decision.summary, (*decision.reasons, reason)
     )
 
 
-def _judge(block: Block, several_planes: bool, rules: SelectionRules) -> SeriesDecision:
+def _decide(block: Block, several_planes: bool, rules: SelectionRules) -> SeriesDecision:
     """Whether a stack may be chosen: geometry first, then tags and description."""
-    plane = plane_of_block(block) if block.placed else None
+    plane = plane_of_block(block) if block.has_position else None
     weighting = weighting_of(block.acquisition)
     wrong = _wrong_image(block) or block.fault or _wrong_geometry(block, plane, several_planes, rules)
     reasons = [f"geometry: {wrong}"] if wrong else [_geometry(block, plane)]
@@ -240,7 +240,7 @@ def plane_of_block(block: Block) -> Plane | None:
 
 
 def _several_planes(blocks: Sequence[Block]) -> bool:
-    return len({plane_of_block(block) for block in blocks if block.placed}) > 1
+    return len({plane_of_block(block) for block in blocks if block.has_position}) > 1
 
 
 def _heights(grid: Grid, plane: Plane) -> range:
@@ -251,22 +251,22 @@ def _heights(grid: Grid, plane: Plane) -> range:
     return range(round(middle - span / 2), round(middle + span / 2))
 
 
-def _as_told(
+def _select_named(
     study: DicomStudy, blocks: dict[DicomSeries, tuple[Block, ...]], rules: SelectionRules, pseudonyms: Pseudonyms
 ) -> StudySelection:
     """The stacks that the caller names, and no others."""
     wanted = {*rules.series, *map(pseudonyms.of, rules.series)}
     chosen: list[tuple[Plane, Block]] = []
-    verdicts: list[SeriesDecision] = []
+    decisions: list[SeriesDecision] = []
     for series, parts in blocks.items():
         for block in parts:
             taken = bool(wanted & {series.id, series.key, block.id})
-            plane = plane_of_block(block) if block.placed else None
+            plane = plane_of_block(block) if block.has_position else None
             if taken and (block.fault or plane is None):
                 raise InputError(f"series= names {block.id}, which cannot be read: {block.fault or 'coronal slices'}")
             if taken and plane is not None:
                 chosen.append((plane, block))
             reason = "named by series=" if taken else "not named by series="
             weighting = weighting_of(block.acquisition).name
-            verdicts.append(SeriesDecision(block.id, plane, weighting, taken, block.summary, (reason, *block.notes)))
-    return StudySelection(study, tuple(chosen), tuple(verdicts))
+            decisions.append(SeriesDecision(block.id, plane, weighting, taken, block.summary, (reason, *block.notes)))
+    return StudySelection(study, tuple(chosen), tuple(decisions))

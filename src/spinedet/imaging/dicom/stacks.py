@@ -1,4 +1,4 @@
-"""The slices of one series as stacks of parallel, evenly spaced slices: angled blocks, echoes and copies told apart."""
+"""The slices of one series as stacks of parallel, evenly spaced slices: angled blocks, echoes and copies separated."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Block:
         id: of the series, with `-block-1`, `-block-2`, ... from head to foot where the series has several.
         slices: in the order of their positions along the normal.
         fault: why it is no volume, with the remedy; None when it is one.
-        notes: what was mended or left aside, in words.
+        notes: what was corrected or left out, in words.
     """
 
     id: str
@@ -50,9 +50,9 @@ class Block:
         return self.slices[0].acquisition
 
     @property
-    def placed(self) -> bool:
+    def has_position(self) -> bool:
         """Whether its slices say where they lie."""
-        return all(piece.placed for piece in self.slices)
+        return all(piece.has_position for piece in self.slices)
 
     @property
     def grid(self) -> Grid:
@@ -75,7 +75,7 @@ class Block:
         """Size and orientation in a few words."""
         rows, columns = self.slices[0].matrix.shape
         words = f"{len(self.slices)} image{'s' * (len(self.slices) > 1)} of {rows} x {columns}"
-        if not self.placed:
+        if not self.has_position:
             return words
         normal = (LPS_TO_RAS[:3, :3] @ self.slices[0].matrix.directions[2]).round(2) + 0.0
         return f"{words}, normal {normal.tolist()}"
@@ -97,7 +97,7 @@ def split_series(name: str, slices: Sequence[Slice]) -> tuple[Block, ...]:
 def _by_frame(slices: Sequence[Slice]) -> list[list[Slice]]:
     """Slices of one matrix, pixel spacing and direction; those that are not placed, apart."""
     groups: list[list[Slice]] = []
-    for alike in _grouped(slices, lambda piece: (piece.matrix, piece.placed)):
+    for alike in _grouped(slices, lambda piece: (piece.matrix, piece.has_position)):
         home = next((group for group in groups if _same_frame(group[0], alike[0])), None)
         if home is None:
             groups.append(alike)
@@ -114,9 +114,9 @@ def _grouped(slices: Sequence[Slice], key: Callable[[Slice], Hashable]) -> list[
 
 
 def _same_frame(one: Slice, two: Slice) -> bool:
-    if one.placed != two.placed or one.matrix.shape != two.matrix.shape or _colour(one) != _colour(two):
+    if one.has_position != two.has_position or one.matrix.shape != two.matrix.shape or _colour(one) != _colour(two):
         return False
-    return not one.placed or (
+    return not one.has_position or (
         np.abs(np.subtract(one.matrix.spacing, two.matrix.spacing)).max() <= _SAME_SPACING_MM
         and np.abs(one.matrix.directions - two.matrix.directions).max() < _SAME_DIRECTION
     )
@@ -131,14 +131,14 @@ def _stacks(name: str, alike: list[Slice]) -> list[Block]:
     if _colour(alike[0]):
         kind = alike[0].matrix.photometric
         return [Block(name, tuple(alike), f"colour or inverted images ({kind}); give the original series")]
-    if not alike[0].placed:
+    if not alike[0].has_position:
         fault = "does not say where its images lie (a screenshot?); give the original series"
         return [Block(name, tuple(alike), fault)]
     columns = _columns(alike)
     if len(columns) > 1 and all(len(column) == 1 for column in columns):
         fault = "the slices are shifted sideways against each other; resample the stack first"
         return [Block(name, _sorted(alike), fault)]
-    return [block for column in columns for block in _pieces(name, column)]
+    return [block for column in columns for block in _split_column(name, column)]
 
 
 def _columns(alike: list[Slice]) -> list[list[Slice]]:
@@ -171,19 +171,19 @@ def _heights(stack: Sequence[Slice]) -> Array:
     return (positions - positions[0]) @ stack[0].matrix.directions[2]
 
 
-def _pieces(name: str, column: list[Slice]) -> list[Block]:
+def _split_column(name: str, column: list[Slice]) -> list[Block]:
     """A column of slices cut where it holds several images of one place, or none."""
     stack, copies = _without_copies(column)
     notes = (f"{copies} {'copy' if copies == 1 else 'copies'} (equal position and pixels) left out",) if copies else ()
-    return [replace(block, notes=notes) for echo in _apart(stack) for block in _unrepeated(name, echo)]
+    return [replace(block, notes=notes) for echo in _separate_echoes(stack) for block in _refuse_repeats(name, echo)]
 
 
-def _unrepeated(name: str, stack: list[Slice]) -> list[Block]:
+def _refuse_repeats(name: str, stack: list[Slice]) -> list[Block]:
     repeated = _repeats(stack)
     return [Block(name, tuple(stack), repeated)] if repeated else _cut(name, stack)
 
 
-def _apart(column: list[Slice]) -> list[list[Slice]]:
+def _separate_echoes(column: list[Slice]) -> list[list[Slice]]:
     """Echoes or kinds of image that fill the same places; the whole column when there are none."""
     places = 1 + int((np.diff(_heights(column)) >= _SAME_POSITION_MM).sum())
     if places == len(column):
@@ -214,7 +214,7 @@ def _without_copies(column: list[Slice]) -> tuple[list[Slice], int]:
 
 
 def _different(place: list[Slice], digests: dict[str, bytes]) -> list[Slice]:
-    """One of each image at a place; echoes and kinds of image are different without a look at their pixels."""
+    """One of each image at a place; echoes and kinds of image are different whatever their pixels are."""
     kept: list[Slice] = []
     for alike in _grouped(place, lambda piece: (_echo(piece), _kinds(piece))):
         contents = [_content(piece, digests) for piece in alike] if len(alike) > 1 else []
@@ -284,4 +284,4 @@ def _spacing_notes(block: Block) -> tuple[str, ...]:
 
 def _from_head(block: Block) -> tuple[bool, float]:
     """Blocks without a place last."""
-    return (False, -block.slices[0].position[2]) if block.placed else (True, 0.0)
+    return (False, -block.slices[0].position[2]) if block.has_position else (True, 0.0)

@@ -23,7 +23,7 @@ _CONTRASTS = {
     "FLUID_ATTENUATED": "FLAIR",
 }
 _CONTRASTS |= {"DIFFUSION": "DWI"}
-# Of several words the most special one tells: a "T2 STIR" is a STIR.
+# Of several words the most specific one decides: a "T2 STIR" is a STIR.
 _BY_WORD = ("STIR", "FLAIR", "DWI", "myelogram", "T2*", "PD", "T2", "T1")
 _DIFFUSION_KINDS = {"DIFFUSION", "ADC", "TRACEW", "FA", "EADC"}
 _FAT_OPTIONS = {"FS", "SFS", "FATSAT_GEMS", "WATER_EXCITATION"}
@@ -66,14 +66,14 @@ def weighting_in(name: str) -> str | None:
 
 
 def suppresses_fat(acquisition: Acquisition) -> bool:
-    """Whether fat is dark by design, so that the picture looks unlike the usual T2."""
+    """Whether fat is dark by design, so that the image differs from the usual T2."""
     return bool(
         acquisition.options & _FAT_OPTIONS or acquisition.kinds & _FAT_KINDS or "fat-suppressed" in acquisition.words
     )
 
 
 def _tagged(acquisition: Acquisition) -> tuple[str, str] | None:
-    """Contrast and reason, or None when the tags do not tell."""
+    """Contrast and reason, or None when the tags do not say."""
     if acquisition.contrast in _CONTRASTS:
         return _CONTRASTS[acquisition.contrast], f"AcquisitionContrast is {acquisition.contrast}"
     if acquisition.kinds & _DIFFUSION_KINDS or (acquisition.b_value or 0) > 0:
