@@ -25,6 +25,7 @@ class Entry:
         findings: all of them, whatever their score.
         picture: PNG of the findings that count; None when none was drawn.
         remarks: why the series may not be one to ask about.
+        reading: the study's reading page.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Entry:
     findings: tuple[Finding, ...]
     picture: Path | None
     remarks: tuple[str, ...] = ()
+    reading: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Listing:
     below: int
     thresholds: Mapping[str, float]
     remarks: tuple[str, ...]
+    reading: str | None
 
 
 def write_index(
@@ -76,9 +79,14 @@ def _listing(entry: Entry, thresholds: Mapping[tuple[str, str], float], folder: 
     return Listing(
         name=entry.name,
         plane=entry.plane.value,
-        picture=Path(os.path.relpath(entry.picture, folder)).as_posix() if entry.picture else None,
+        picture=_relative(entry.picture, folder),
         above=tuple(sorted(above, key=lambda one: -one.score)),
         below=len(entry.findings) - len(above),
         thresholds=limits,
         remarks=entry.remarks,
+        reading=_relative(entry.reading, folder),
     )
+
+
+def _relative(path: Path | None, folder: Path) -> str | None:
+    return Path(os.path.relpath(path, folder)).as_posix() if path else None

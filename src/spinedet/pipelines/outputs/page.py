@@ -1,4 +1,4 @@
-"""`index.html` over pictures of every series with its findings above the operating point."""
+"""`index.html` over pictures of every series, and a page for each study on which a reader decides on its findings."""
 
 from __future__ import annotations
 
@@ -6,15 +6,48 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from spinedet.core.anatomy import Plane
-from spinedet.core.files import write_bytes
+from spinedet.core.file_names import file_name
+from spinedet.core.files import write_bytes, write_text
+from spinedet.imaging.input_checks import describe_concerns
 from spinedet.imaging.planes import SPECS
 from spinedet.pipelines.outputs.writer import Output, OutputContext
-from spinedet.pipelines.prediction import SeriesRecord, StudyPrediction, StudyRecord
+from spinedet.pipelines.prediction import SeriesPrediction, SeriesRecord, StudyPrediction, StudyRecord
 from spinedet.report.prediction_page import Entry, write_index
+from spinedet.report.reading_page import ReadingSeries, ReadingStudy, reading_page
 from spinedet.report.slice_pictures import Mark, draw_series
 
 # Series of an archive that the page lists; `findings.json` holds all of them.
 _MOST_LISTED = 200
+
+
+def _write_study(study: StudyPrediction, context: OutputContext) -> None:
+    _write_pictures(study, context)
+    if study.series:
+        write_text(reading_path(context.folder, study.id), reading_page(_reading(study)))
+
+
+def reading_path(folder: Path, study: str) -> Path:
+    """The reading page of a study."""
+    return folder / "reading" / f"{file_name(study)}.html"
+
+
+def _reading(study: StudyPrediction) -> ReadingStudy:
+    concerns = (f"{one.series}: {concern}." for one in study.series for concern in describe_concerns(one.checks))
+    return ReadingStudy(
+        findings=study.findings,
+        series=tuple(ReadingSeries(s.series, s.plane, s.volume, _image_name(s)) for s in study.series),
+        region=study.model.region,
+        thresholds=study.model.operating_point.values,
+        model=study.model.record,
+        notes=tuple(concerns),
+    )
+
+
+def _image_name(series: SeriesPrediction) -> str:
+    """What an exported manifest calls the images: a file's own name; nothing of a DICOM folder, which may name a
+    patient.
+    """
+    return series.files[0].name if len(series.files) == 1 else file_name(series.series)
 
 
 def _write_pictures(study: StudyPrediction, context: OutputContext) -> None:
@@ -55,7 +88,8 @@ def _entry(record: StudyRecord, series: SeriesRecord, context: OutputContext) ->
         findings=tuple(one for one in own if one.series == series.series),
         picture=_picture(context.folder, series.path) if context.pictures else None,
         remarks=series.concerns,
+        reading=reading_path(context.folder, record.id),
     )
 
 
-OUTPUT = Output("index.html", _write_pictures, _write_page)
+OUTPUT = Output("index.html", _write_study, _write_page)
