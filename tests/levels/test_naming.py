@@ -188,6 +188,15 @@ def test_axial_findings_between_two_discs_get_no_name() -> None:
     assert [f.level for f in found] == [None]
 
 
+def test_without_names_axial_findings_have_the_number_of_their_disc() -> None:
+    discs = spine_findings()
+    image, grid = image_around(discs)
+    bare = name_series("sag", discs, image, grid, Region.LUMBAR, None)
+    found = with_levels(moved(discs, 5.0, "ax"), agree([bare]))
+    assert [(f.level, f.ordinal) for f in found] == [(None, number) for number in range(7, 0, -1)]
+    assert all(f.naming and "levels.json" in str(f.naming["reason"]) for f in found)
+
+
 def test_without_a_sagittal_series_nothing_is_named() -> None:
     found = with_levels(moved(spine_findings(), 0.0, "ax"), agree([]))
     assert {f.level for f in found} == {None}

@@ -55,7 +55,7 @@ def read_levels(model: Path) -> LevelParameters | None:
     if weights.is_file() and sha256(weights) != found.weights_sha256:
         raise InputError(
             f"{path} was fitted for other weights than {weights.name} beside it; fit it again with "
-            "benchmarks/levels.py, or remove it to leave levels unresolved"
+            "benchmarks/generate/levels.py, or remove it to leave levels unresolved"
         )
     return found
 

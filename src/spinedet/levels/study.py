@@ -19,7 +19,12 @@ NO_SAGITTAL = "no sagittal series of this study names its discs"
 
 @dataclass(frozen=True)
 class StudyNaming:
-    """How a study's discs are named, by sagittal series; `shared` are the discs that other series take names from."""
+    """How a study's discs are named, by sagittal series.
+
+    Attributes:
+        shared: the discs from which other series take levels: the named ones, or where there is no name those of the
+            only sagittal series, which give ordinals.
+    """
 
     series: Mapping[str, SeriesNaming]
     shared: tuple[NamedDisc, ...]
@@ -32,7 +37,7 @@ class StudyNaming:
 
     def reason(self, series: str) -> str:
         """Why a series' findings have no level."""
-        own = self.series.get(series)
+        own = self.series.get(series) or next(iter(self.series.values()), None)
         return own.reason if own is not None and own.reason else NO_SAGITTAL
 
 
@@ -53,7 +58,8 @@ def agree(namings: Iterable[SeriesNaming]) -> StudyNaming:
         ids = ", ".join(sorted(naming.series for naming in named))
         found |= {one.series: one.unresolved(f"series disagree ({ids})") for one in named}
         named = []
-    return StudyNaming(found, tuple(disc for naming in named for disc in naming.discs))
+    source = named or (list(found.values()) if len(found) == 1 else [])  # without names, the number alone
+    return StudyNaming(found, tuple(disc for naming in source for disc in naming.discs))
 
 
 def _contradict(one: SeriesNaming, other: SeriesNaming) -> bool:
@@ -77,7 +83,7 @@ def _with_level(finding: Finding, naming: StudyNaming) -> Finding:
     disc = naming.place(finding.box, finding.series)
     if disc is None or disc.level is None:
         note = {"state": "unresolved", "reason": naming.reason(finding.series)}
-        if disc is None and naming.shared:
+        if disc is None and any(one.named for one in naming.series.values()):
             note["reason"] = f"no named disc within {NEAREST_MM:.0f} mm"
     else:
         source = next(one for one in naming.series.values() if one.named and disc in one.discs)

@@ -50,7 +50,7 @@ class ReadingStudy:
     """What the page shows.
 
     Attributes:
-        findings: of the study, with the naming of their levels. thresholds: of the operating point, by (plane, category).
+        findings: of the study, with the naming of their levels. thresholds: by (plane, category).
         model: what the findings file says of the detector. notes: what a reader must know first.
     """
 
@@ -149,7 +149,7 @@ def _webp(picture: NDArray[np.uint8]) -> str:
 
 def naming_sentence(study: StudyFindings) -> str:
     """How the levels were found, or why they are not known."""
-    namings = [one for one in (study.naming or {}).values() if isinstance(one, dict)]
+    namings: list[dict[str, Any]] = [one for one in (study.naming or {}).values() if isinstance(one, dict)]
     named = next((one for one in namings if one["state"] != "unresolved"), None)
     if named is None:
         reasons = "; ".join(f"{one['series']}: {one['reason']}" for one in namings)

@@ -161,9 +161,9 @@ class View {
     if (own) {
       pen.font = "12px sans-serif"; pen.fillStyle = pen.strokeStyle; pen.textBaseline = "middle";
       const words = [one.level || "", one.score === null ? "added" : one.score.toFixed(2)].filter(Boolean).join("  ");
-      pen.shadowColor = "#000"; pen.shadowBlur = 3;
-      pen.fillText(words, Math.min(r.right + 4, p.width - pen.measureText(words).width - 2), (r.top + r.bottom) / 2);
-      pen.shadowBlur = 0;
+      const length = pen.measureText(words).width, x = Math.min(r.right + 5, p.width - length - 4), y = (r.top + r.bottom) / 2;
+      pen.fillStyle = "rgba(0,0,0,.65)"; pen.fillRect(x - 3, y - 9, length + 6, 18);
+      pen.fillStyle = pen.strokeStyle; pen.fillText(words, x, y);
     }
     if (own && picked && state.mode === "correct") {
       for (const x of [r.left, (r.left + r.right) / 2, r.right]) for (const y of [r.top, (r.top + r.bottom) / 2, r.bottom]) pen.fillRect(x - 3, y - 3, 6, 6);
@@ -301,8 +301,8 @@ function drawTable() {
         line.append(cell);
       }
       const score = one.score === null ? "added" : one.score.toFixed(2);
-      line.append(make("td", { textContent: one.series }), make("td", { textContent: one.category }), make("td", { className: "number", textContent: score }),
-        make("td", { textContent: gradeText(one) }), make("td", { textContent: decisionOf(one).decision || "" }));
+      line.append(make("td", { className: "series", textContent: one.series }), make("td", { textContent: one.category }),
+        make("td", { className: "number", textContent: score }), make("td", { className: "grades", textContent: gradeText(one) }), make("td", { textContent: decisionOf(one).decision || "" }));
       line.classList.toggle("chosen", one.id === state.chosen);
       line.classList.toggle("below", decisionOf(one).decision === "rejected");
       line.dataset.id = one.id;
@@ -310,6 +310,8 @@ function drawTable() {
       body.append(line);
     });
   }
+  byId("findings").classList.toggle("single", data.series.length === 1);
+  byId("findings").classList.toggle("ungraded", !data.findings.some(one => one.grades));
   if (!rows.length) body.append(make("tr", {}, make("td", { colSpan: 6, textContent: "No finding at or above the threshold." })));
   drawSummary(rows);
 }

@@ -1,6 +1,6 @@
 """Fit the level anchor for a run's weights and test it by patient: `levels.json` and the tables that go with it.
 
-    python benchmarks/levels.py --run shipped --fit midslices/manifest.json --fit phantoms/manifest.json \
+    python benchmarks/generate/levels.py --run shipped --fit midslices/manifest.json --fit phantoms/manifest.json \
         --test spider/manifest.json --centres vertebra_centres.json --out runs/levels
     cp runs/levels/levels.json RUN/model/
 
