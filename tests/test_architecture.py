@@ -189,7 +189,7 @@ def test_tables_of_planes_are_needed(module: str) -> None:
         ("spinedet.core.types", "from .. import imaging", "core -> imaging"),
         ("spinedet.scoring.froc", "from spinedet.imaging.volume import read", "scoring -> imaging"),
         ("spinedet.scoring.froc", "def f():\n    from spinedet.simulation import draw", "scoring -> simulation"),
-        ("spinedet.report.test_page", "if TYPE_CHECKING:\n    import spinedet.cli.tracking", "report -> cli"),
+        ("spinedet.report.evaluation_page", "if TYPE_CHECKING:\n    import spinedet.cli.tracking", "report -> cli"),
         ("spinedet.train", "from spinedet.evaluate import run", "train -> evaluate"),
         ("spinedet.detection.dataset", "from spinedet.cli.app import main", "detection -> cli"),
         ("spinedet", "from spinedet.train import main", "spinedet -> train"),

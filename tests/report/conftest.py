@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spinedet.core.anatomy import Region
 from spinedet.core.geometry import Grid
 from spinedet.core.types import Findings, Manifest
 from spinedet.imaging.volume import Volume, write_volume
-from spinedet.report.test_evidence import Evidence, gather_evidence
-from spinedet.report.test_page import Page
+from spinedet.report.evaluation_page import Page
+from spinedet.report.scored_cases import ScoredCases, match_again
 from spinedet.scoring import BootstrapSettings, Scores, ScoreSettings, score
 
 Places = tuple[list[float], list[tuple[float, float]]]
@@ -61,15 +62,18 @@ class Drawn:
     def found(self) -> Findings:
         return Findings.model_validate_json(json.dumps({"model": {"name": "hand"}, "studies": self.findings}))
 
-    def scores(self, samples: int = 50, threshold: float = 0.5) -> Scores:
-        settings = ScoreSettings(threshold=threshold, bootstrap=BootstrapSettings(samples=samples))
+    def scores(self, samples: int = 50, threshold: float = 0.5, internal_centers: tuple[str, ...] = ()) -> Scores:
+        bootstrap = BootstrapSettings(samples=samples)
+        settings = ScoreSettings(threshold=threshold, bootstrap=bootstrap, internal_centers=internal_centers)
         return score(self.manifest, self.found, settings)
 
-    def evidence(self, samples: int = 50) -> Evidence:
-        return gather_evidence(self.manifest, self.found, self.scores(samples))
+    def evidence(self, samples: int = 50) -> ScoredCases:
+        return match_again(self.manifest, self.found, self.scores(samples))
 
-    def page(self, **about: Any) -> Page:
-        return Page("A test", self.scores(), self.manifest, self.found, **about)
+    def page(self, internal_centers: tuple[str, ...] = (), **about: Any) -> Page:
+        scores = self.scores(internal_centers=internal_centers)
+        cases = match_again(self.manifest, self.found, scores)
+        return Page("A test", scores, cases, Region.LUMBAR, internal_centers=internal_centers, **about)
 
 
 def _box(place: float) -> dict[str, Any]:

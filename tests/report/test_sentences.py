@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from spinedet.report.center_gap import compare_centers
 from spinedet.report.example_cases import choose_cases
 from spinedet.report.sentences import (
     case_in_words,
@@ -24,7 +23,7 @@ def test_who_was_tested(four) -> None:
 
 
 def test_one_plane_with_its_drop(four) -> None:
-    sites = compare_centers(four.evidence(samples=0), ("A",))["sagittal"]
+    sites = [one for one in four.scores(0, internal_centers=("A",)).center_gaps if one.plane == "sagittal"]
     assert plane_in_words(four.scores(samples=0), "sagittal", sites) == (
         "the detector found 4 of 5 lesions in 4 scans, with 2 false positives (0.50 per scan): "
         "F1 0.727 (no interval). At the internal centre A F1 is 0.857 (no interval), at the external centre B 0.500 "

@@ -13,7 +13,7 @@ from spinedet.detection.inference import CohortFindings
 from spinedet.evaluate import EvaluateConfig
 from spinedet.pipelines.log_test import log_test
 from spinedet.pipelines.splits import data_hash, load_manifest, phantom_note
-from spinedet.pipelines.test_detector import Trial, answers_of, ask_part, report_test
+from spinedet.pipelines.test_detector import TestRun, predict_part, read_parts, report_test
 from spinedet.runs.run_folder import FinishedRun, RunFolder, Stopwatch, open_run, write_config, write_record
 from spinedet.runs.sharding import Journal, all_done, claim_archive, merging
 
@@ -31,13 +31,13 @@ def evaluate(config: EvaluateConfig) -> Status:
     manifest = load_manifest(config.data, run.root, config.processes)
     refuse_other_data(finished, manifest)
     studies = chosen(manifest, config.split, config.center)
-    ask_part(finished.model, studies, Journal(folder, shard), config.test, config.processes)
+    predict_part(finished.model, studies, Journal(folder, shard), config.test, config.processes)
     watch.lap("detection")
     with merging(folder):
         if not all_done(folder, len(studies), shard.count):
             console.print(f"part {shard.index + 1} of {shard.count} is done; the last one to end scores all of them")
             return Status.DONE
-        answers = answers_of(folder, shard.count)
+        answers = read_parts(folder, shard.count)
         return _report(Test(config, finished, run, manifest, studies), answers, watch)
 
 
@@ -56,16 +56,16 @@ def _report(test: Test, answers: CohortFindings, watch: Stopwatch) -> Status:
     config, finished, run, manifest, studies = test.config, test.finished, test.run, test.manifest, test.studies
     notes = (*phantom_note(manifest), *_seen(finished, studies))
     title = f"{finished.model.name}: evaluation"
-    trial = Trial(finished.model, finished.operating_point, title, notes, finished.internal_centers)
-    scores = report_test(trial, manifest, answers, config.test, run)
+    test_run = TestRun(finished.model, finished.operating_point, title, notes, finished.internal_centers)
+    tested = report_test(test_run, manifest, answers, config.test, run)
     watch.lap("scoring")
     status = Skipped(answers.skipped).report(run.root)
     facts = {"command": "evaluate", "seed": config.seed, "split": config.split, "center": config.center}
     point = {"operating_point_sha256": finished.operating_point.sha256}
     data = {"name": manifest.name, "sha256": data_hash(studies), "studies": [study.id for study in studies]}
     write_record(run, watch, {**facts, **point, "data": data})
-    log_test(config.logger, run, manifest, scores, {**facts, **point, "data_sha256": data["sha256"]})
-    show_scores(scores)
+    log_test(config.logger, run, tested, {**facts, **point, "data_sha256": data["sha256"]})
+    show_scores(tested.scores)
     console.print(f"report: {run.report}")
     return status
 

@@ -18,7 +18,7 @@ from spinedet.detection.trainer import Settings, reusable_weights
 from spinedet.pipelines.launch import on_rank_zero
 from spinedet.pipelines.log_test import log_test
 from spinedet.pipelines.splits import Splits, data_hash, develop_on, load_manifest, only, phantom_note
-from spinedet.pipelines.test_detector import Trial, as_findings, ask, report_test
+from spinedet.pipelines.test_detector import TestRun, as_findings, predict_cohort, report_test
 from spinedet.pipelines.train_detectors import Job, source_of, train_planes
 from spinedet.runs.run_folder import (
     FinishedRun,
@@ -62,7 +62,7 @@ def train(config: TrainConfig) -> Status:
     takeover = {} if initial is None else _takeover(initial, model)
     watch.lap("training")
 
-    tuned = ask(model, splits.tune, config.test.min_score, config.processes)
+    tuned = predict_cohort(model, splits.tune, config.test.min_score, config.processes)
     read = {study.id for study in tuned.studies}
     reference = only(manifest, (study for study in splits.tune if study.id in read))
     if initial is not None and config.rule == KEEP:
@@ -72,17 +72,17 @@ def train(config: TrainConfig) -> Status:
     write_operating_point(run.operating_point, point)
     watch.lap("tuning")
 
-    tested = ask(model, splits.test, config.test.min_score, config.processes) if splits.test else tuned
-    trial = Trial(model, point, f"{config.name}: test", _notes(manifest, splits), splits.centers)
-    scores = report_test(trial, manifest, tested, config.test, run)
+    tested = predict_cohort(model, splits.test, config.test.min_score, config.processes) if splits.test else tuned
+    test_run = TestRun(model, point, f"{config.name}: test", _notes(manifest, splits), splits.centers)
+    test = report_test(test_run, manifest, tested, config.test, run)
     watch.lap("testing")
 
     skipped = {study: why for part in trained.values() for study, why in part.skipped.items()}
     status = Skipped(skipped | tuned.skipped | tested.skipped).report(run.root)
-    log_test(config.logger, run, manifest, scores, _settings(config, splits))
+    log_test(config.logger, run, test, _settings(config, splits))
     write_record(run, watch, {**_facts(config, manifest, splits), **takeover})
     shutil.rmtree(run.cache, ignore_errors=True)
-    show_scores(scores)
+    show_scores(test.scores)
     console.print(f"report: {run.report}")
     return status
 

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from spinedet.cli import tracking
-from spinedet.core.findings import read_findings
-from spinedet.core.types import Manifest
 from spinedet.detection.model_files import DESCRIPTION, WEIGHTS
-from spinedet.pipelines.splits import only
+from spinedet.pipelines.test_detector import ScoredTest
 from spinedet.report.example_cases import choose_cases
-from spinedet.report.test_evidence import Evidence, gather_evidence
+from spinedet.report.scored_cases import ScoredCases
 from spinedet.runs.run_folder import RunFolder
 from spinedet.scoring import Scores
 from spinedet.scoring.operating_point import study_hash
@@ -19,30 +17,25 @@ from spinedet.scoring.operating_point import study_hash
 COLUMNS = ("study", "centre", "plane", "category", "score", "above threshold", "hit")
 
 
-def log_test(
-    logger: tracking.LoggerConfig, run: RunFolder, manifest: Manifest, scores: Scores, facts: dict[str, Any]
-) -> None:
+def log_test(logger: tracking.LoggerConfig, run: RunFolder, test: ScoredTest, facts: dict[str, Any]) -> None:
     """Log a finished test: everything to W&B, the numbers alone elsewhere.
 
     Args:
-        logger: where to. run: the test's folder. manifest: holds the studies that were scored.
-        scores: the numbers. facts: settings and hashes; no path and no name of a patient.
+        logger: where to. run: the test's folder. test: the numbers and the matched findings.
+        facts: settings and hashes; no path and no name of a patient.
     """
+    scores, cases = test.scores, test.cases
     metrics = tracking.headlines(scores)
     if not isinstance(logger, tracking.WandbLoggerConfig):
         tracking.log_metrics(logger, run.root, metrics)
         return
-    findings = read_findings(run.findings)
-    read = {study.id for study in findings.studies}
-    reference = only(manifest, (study for study in manifest.studies if study.id in read))
-    evidence = gather_evidence(reference, findings, scores)
     names = (WEIGHTS, DESCRIPTION) if run.model.is_dir() else ()
     results = tracking.Results(
         facts={**facts, "operating_point_sha256": scores.threshold.get("sha256")},
         metrics=metrics,
-        lines=dict(_lines(evidence)),
-        tables={"findings": tracking.Rows(COLUMNS, list(_rows(evidence)))},
-        pictures={f"case {case.title}": case.picture for case in choose_cases(evidence, 6) if case.picture},
+        lines=dict(_lines(cases)),
+        tables={"findings": tracking.Rows(COLUMNS, list(_rows(cases)))},
+        pictures={f"case {case.title}": case.picture for case in choose_cases(cases, 6) if case.picture},
         model={name: run.model / name for name in names},
         scores=_nameless(scores),
     )
@@ -55,14 +48,14 @@ def _nameless(scores: Scores) -> dict[str, Any]:
     return {key: value for key, value in content.items() if key not in ("name", "not_read", "notes")}
 
 
-def _lines(evidence: Evidence) -> Iterator[tuple[str, tracking.Lines]]:
+def _lines(cases: ScoredCases) -> Iterator[tuple[str, tracking.Lines]]:
     """FROC and precision-recall of each plane, a line for each centre."""
-    for plane in evidence.planes:
+    for plane in cases.planes:
         froc, recall = {}, {}
-        for center in evidence.cohort.centers:
-            part = evidence.part(plane, [center])
+        for center in cases.cohort.centers:
+            part = cases.part(plane, [center])
             lesions, scans = int(part.lesions_per_patient.sum()), int(part.scans.sum())
-            steps = evidence.staircase(part)
+            steps = cases.staircase(part)
             if lesions and len(steps.tp):
                 found = (steps.tp / lesions).tolist()
                 froc[center] = ((steps.fp / scans).tolist(), found)
@@ -71,11 +64,11 @@ def _lines(evidence: Evidence) -> Iterator[tuple[str, tracking.Lines]]:
         yield f"precision_recall/{plane}", tracking.Lines(f"precision over recall, {plane}", "recall", recall)
 
 
-def _rows(evidence: Evidence) -> Iterator[tuple[str | float | bool, ...]]:
+def _rows(cases: ScoredCases) -> Iterator[tuple[str | float | bool, ...]]:
     """A row for each finding, its study by a hash."""
-    cohort, examination = evidence.cohort, evidence.examination
+    cohort, examination = cases.cohort, cases.examination
     lesion = examination.judgement.matches.lesion
-    for row, finding in enumerate(evidence.findings):
+    for row, finding in enumerate(cases.findings):
         scan = int(cohort.marks.scan[row])
         study = cohort.studies[int(cohort.scans.study[scan])]
         plane = next(series.plane.value for series in study.series if series.id == finding.series)

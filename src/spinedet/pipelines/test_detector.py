@@ -1,4 +1,4 @@
-"""Testing a model on studies: findings, scores at the frozen operating point, and the page that shows both."""
+"""Test a model on studies: findings, scores at the frozen operating point, and the report of both."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from spinedet.detection.inference import CohortFindings, detect_each, detect_stu
 from spinedet.detection.model_files import Model
 from spinedet.pipelines.settings import TestConfig
 from spinedet.pipelines.splits import only
-from spinedet.report.test_page import Page, write_page
+from spinedet.report.evaluation_page import Page, write_page
+from spinedet.report.scored_cases import ScoredCases, cases_of
 from spinedet.runs.run_folder import RunFolder
 from spinedet.runs.sharding import Journal, records
-from spinedet.scoring import OperatingPoint, Scores, ScoreSettings, Selection, score, write_scores
+from spinedet.scoring import OperatingPoint, Scores, ScoreSettings, Selection, examine, report, write_scores
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A model with its frozen thresholds, before studies it has to prove itself on.
+class TestRun:
+    """A model with its frozen thresholds, about to be tested.
 
     Attributes:
         title: of the report. notes: what a reader must know before the numbers.
-        internal_centers: where the model was developed.
+        internal_centers: where the model was trained.
     """
 
     model: Model
@@ -37,13 +38,21 @@ class Trial:
     internal_centers: tuple[str, ...] = ()
 
 
-def ask(model: Model, studies: Sequence[Study], min_score: float, workers: int) -> CohortFindings:
+@dataclass(frozen=True)
+class ScoredTest:
+    """The numbers of a test, and the matched findings that they are of."""
+
+    scores: Scores
+    cases: ScoredCases
+
+
+def predict_cohort(model: Model, studies: Sequence[Study], min_score: float, workers: int) -> CohortFindings:
     """The model's findings in every study that can be read.
 
     Raises:
         InputError: there is none.
     """
-    with progress_bar("looking for findings") as progress:
+    with progress_bar("predicting") as progress:
         answers = detect_studies(model, studies, min_score, workers, progress)
     if not answers.studies:
         reason = next(iter(answers.skipped.values()), "there is no study to read")
@@ -51,17 +60,17 @@ def ask(model: Model, studies: Sequence[Study], min_score: float, workers: int) 
     return answers
 
 
-def ask_part(model: Model, studies: Sequence[Study], journal: Journal, config: TestConfig, workers: int) -> None:
+def predict_part(model: Model, studies: Sequence[Study], journal: Journal, config: TestConfig, workers: int) -> None:
     """Write the model's findings in this job's part of the studies into its journal; those that are there are done."""
     mine = studies[journal.shard.index :: journal.shard.count]
-    with journal.open() as (done, write), progress_bar("looking for findings") as progress:
+    with journal.open() as (done, write), progress_bar("predicting") as progress:
         each = detect_each(model, mine[done:], config.min_score, workers)
         for number, (study, answer) in enumerate(each, start=done + 1):
             write({"id": study.id, "skipped": answer} if isinstance(answer, str) else answer.model_dump(mode="json"))
             progress(number, len(mine))
 
 
-def answers_of(folder: Path, parts: int) -> CohortFindings:
+def read_parts(folder: Path, parts: int) -> CohortFindings:
     """What all jobs have found.
 
     Raises:
@@ -85,7 +94,7 @@ def as_findings(model: Model, answers: CohortFindings) -> Findings:
     return Findings(model=described, studies=answers.studies)
 
 
-def marked(findings: Findings, point: OperatingPoint, manifest: Manifest) -> Findings:
+def mark_operating_point(findings: Findings, point: OperatingPoint, manifest: Manifest) -> Findings:
     """Each finding marked as above the operating point or not."""
     thresholds = point.values
     planes = {(study.id, series.id): series.plane.value for study in manifest.studies for series in study.series}
@@ -99,29 +108,34 @@ def marked(findings: Findings, point: OperatingPoint, manifest: Manifest) -> Fin
 
 
 def report_test(
-    trial: Trial, manifest: Manifest, answers: CohortFindings, config: TestConfig, run: RunFolder
-) -> Scores:
-    """Write findings, scores and the report of what was answered; studies that were not read are left out."""
+    test: TestRun, manifest: Manifest, answers: CohortFindings, config: TestConfig, run: RunFolder
+) -> ScoredTest:
+    """Score the findings once, and write them, the scores and the report; studies that were not read are left out."""
     read = {study.id for study in answers.studies}
     reference = only(manifest, (study for study in manifest.studies if study.id in read))
-    findings = marked(as_findings(trial.model, answers), trial.point, reference)
+    findings = mark_operating_point(as_findings(test.model, answers), test.point, reference)
     write_findings(run.findings, findings)
-    planes = tuple(plane.value for plane in trial.model.detectors)
+    planes = tuple(plane.value for plane in test.model.detectors)
     settings = ScoreSettings(
-        selection=Selection(planes=planes), operating_point=trial.point, bootstrap=config.bootstrap
+        selection=Selection(planes=planes),
+        operating_point=test.point,
+        bootstrap=config.bootstrap,
+        internal_centers=test.internal_centers,
     )
-    scores = score(reference, findings, settings)
+    examination = examine(reference, findings, settings)
+    scores = report(reference.name, examination)
+    cases = cases_of(examination, findings)
     write_scores(run.scores, scores)
     page = Page(
-        title=trial.title,
+        title=test.title,
         scores=scores,
-        reference=reference,
-        findings=findings,
-        notes=trial.notes,
-        cases=config.cases,
-        internal_centers=trial.internal_centers,
+        cases=cases,
+        region=reference.region,
+        notes=test.notes,
+        shown=config.cases,
+        internal_centers=test.internal_centers,
         skipped=len(answers.skipped),
         everyone=manifest,
     )
     write_page(run.report, page)
-    return scores
+    return ScoredTest(scores, cases)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from spinedet.report.test_evidence import Evidence
+from spinedet.report.scored_cases import ScoredCases
 from spinedet.scoring import Estimate, Group, Scores
 from spinedet.scoring.metrics.froc_pr import RATES, Staircase
 
@@ -98,16 +98,16 @@ class Curves:
     figures: tuple[Figure, ...]
 
 
-def draw_curves(evidence: Evidence, scores: Scores, internal: Sequence[str]) -> tuple[Curves, ...]:
+def draw_curves(scored: ScoredCases, scores: Scores, internal: Sequence[str]) -> tuple[Curves, ...]:
     """FROC and precision-recall of every plane, a line for each centre that has lesions there."""
-    return tuple(_curves(plane, _lines(evidence, scores, plane), internal) for plane in evidence.planes)
+    return tuple(_curves(plane, _lines(scored, scores, plane), internal) for plane in scored.planes)
 
 
-def draw_runs(runs: Sequence[tuple[str, Evidence, Scores]], plane: str) -> Curves:
+def draw_runs(runs: Sequence[tuple[str, ScoredCases, Scores]], plane: str) -> Curves:
     """FROC and precision-recall of several runs on the same scans of one plane, a line for each run."""
     lines = []
-    for row, (_, evidence, scores) in enumerate(runs):
-        steps = _turns(evidence.staircase(evidence.part(plane, evidence.cohort.centers)))
+    for row, (_, scored, scores) in enumerate(runs):
+        steps = _turns(scored.staircase(scored.part(plane, scored.cohort.centers)))
         lines.append(_Line(style_of(row), scores.group(plane=plane), steps))
     keys = (
         Key(line.style, name, None, line.group.n.lesions, line.group.n.series)
@@ -159,13 +159,13 @@ class _Line:
         return (self.steps.tp / (self.steps.tp + self.steps.fp)).tolist()
 
 
-def _lines(evidence: Evidence, scores: Scores, plane: str) -> list[_Line]:
+def _lines(scored: ScoredCases, scores: Scores, plane: str) -> list[_Line]:
     lines = []
-    for row, center in enumerate(evidence.cohort.centers):
-        part = evidence.part(plane, [center])
+    for row, center in enumerate(scored.cohort.centers):
+        part = scored.part(plane, [center])
         if part.lesions_per_patient.any():
             group = scores.group(plane=plane, center=center)
-            lines.append(_Line(style_of(row), group, _turns(evidence.staircase(part))))
+            lines.append(_Line(style_of(row), group, _turns(scored.staircase(part))))
     return lines
 
 

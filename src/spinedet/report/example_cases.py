@@ -16,8 +16,8 @@ from spinedet.core.types import Finding, Lesion, Series, Study
 from spinedet.imaging.planes import SPECS
 from spinedet.imaging.volume import read_volume
 from spinedet.report.number_format import counted
+from spinedet.report.scored_cases import ScoredCases
 from spinedet.report.slice_pictures import Mark, draw_series
-from spinedet.report.test_evidence import Evidence
 from spinedet.scoring.matching.cohort import PLANES
 from spinedet.scoring.matching.greedy import ABSORBED, MISSED
 from spinedet.scoring.matching.overlaps import Floats, Ints
@@ -135,22 +135,22 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def choose_cases(evidence: Evidence, count: int) -> tuple[Case, ...]:
+def choose_cases(scored: ScoredCases, count: int) -> tuple[Case, ...]:
     """At most `count` scans, each of another study, the rules and planes taking turns."""
-    board, used = _board(evidence), set[int]()
+    board, used = _board(scored), set[int]()
     chosen: list[Case] = []
     queues = [
-        (rule, plane, rule.ranked(board, evidence.cohort.scans.of_plane(PLANES.index(plane))))
-        for rule, plane in _turns(evidence.planes)
+        (rule, plane, rule.ranked(board, scored.cohort.scans.of_plane(PLANES.index(plane))))
+        for rule, plane in _turns(scored.planes)
     ]
     while len(chosen) < count:
         before = len(chosen)
         for rule, plane, rows in queues:
-            row = _next(evidence, rows, used) if len(chosen) < count else None
+            row = _next(scored, rows, used) if len(chosen) < count else None
             if row is not None:
-                used.add(int(evidence.cohort.scans.study[row]))
+                used.add(int(scored.cohort.scans.study[row]))
                 words = rule.words.format(scans=counted(len(rows), f"{plane} scan"))
-                chosen.append(_case(evidence, row, rule.title, words))
+                chosen.append(_case(scored, row, rule.title, words))
         if len(chosen) == before:
             break
     return tuple(chosen)
@@ -162,13 +162,13 @@ def _turns(planes: tuple[str, ...]) -> Iterator[tuple[Rule, str]]:
         yield rule, planes[(place + shift) % len(planes)]
 
 
-def _next(evidence: Evidence, rows: Ints, used: set[int]) -> int | None:
-    studies = evidence.cohort.scans.study
+def _next(scored: ScoredCases, rows: Ints, used: set[int]) -> int | None:
+    studies = scored.cohort.scans.study
     return next((row for row in rows.tolist() if int(studies[row]) not in used), None)
 
 
-def _board(evidence: Evidence) -> Board:
-    cohort, matches, reached = evidence.cohort, evidence.examination.judgement.matches, evidence.examination.reached
+def _board(scored: ScoredCases) -> Board:
+    cohort, matches, reached = scored.cohort, scored.examination.judgement.matches, scored.examination.reached
     scans, marks, lesions = len(cohort.scans.series), cohort.marks, cohort.lesions
     hit, false = reached & (matches.lesion >= 0), reached & (matches.lesion == MISSED)
     counting = ~lesions.ignore
@@ -193,14 +193,14 @@ def _highest(values: Floats, scan: Ints, scans: int) -> Floats:
     return highest
 
 
-def _case(evidence: Evidence, scan: int, title: str, rule: str) -> Case:
-    cohort, matches, reached = evidence.cohort, evidence.examination.judgement.matches, evidence.examination.reached
+def _case(scored: ScoredCases, scan: int, title: str, rule: str) -> Case:
+    cohort, matches, reached = scored.cohort, scored.examination.judgement.matches, scored.examination.reached
     study = cohort.studies[int(cohort.scans.study[scan])]
     series = next(one for one in study.series if one.id == cohort.scans.series[scan])
     here: list[int] = np.flatnonzero((cohort.marks.scan == scan) & reached).tolist()
     theirs = np.flatnonzero(cohort.lesions.scan == scan).tolist()
     by_lesion = {row: int(matches.finding[row]) for row in theirs if not cohort.lesions.ignore[row]}
-    records, findings = cohort.lesions.records, evidence.findings
+    records, findings = cohort.lesions.records, scored.findings
     return Case(
         title=title,
         rule=rule,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from spinedet.core.types import Finding, Lesion
-from spinedet.report.center_gap import Site
 from spinedet.report.example_cases import Case, Hit, Miss
 from spinedet.report.number_format import counted, in_words, listed, percent, plain, signed
 from spinedet.scoring import Group, Scores
+from spinedet.scoring.records import CenterGap
 
 
 def cohort_in_words(scores: Scores, skipped: int) -> str:
@@ -24,7 +24,7 @@ def cohort_in_words(scores: Scores, skipped: int) -> str:
     )
 
 
-def plane_in_words(scores: Scores, plane: str, sites: Sequence[Site]) -> str:
+def plane_in_words(scores: Scores, plane: str, sites: Sequence[CenterGap]) -> str:
     """What was found in one plane, and what is lost at other centres."""
     group = scores.group(plane=plane)
     confidence = confidence_of(scores)
@@ -36,7 +36,7 @@ def plane_in_words(scores: Scores, plane: str, sites: Sequence[Site]) -> str:
     return " ".join([base, *_change_in_words(sites, confidence)])
 
 
-def _change_in_words(sites: Sequence[Site], confidence: float) -> list[str]:
+def _change_in_words(sites: Sequence[CenterGap], confidence: float) -> list[str]:
     if not sites:
         return []
     home, away = sites[0], sites[-1]

@@ -18,8 +18,8 @@ from spinedet.core.types import Findings, Manifest
 from spinedet.report.curves import HEIGHT, WIDTH, Curves, draw_runs
 from spinedet.report.html import in_text, render
 from spinedet.report.number_format import MARKS
+from spinedet.report.scored_cases import match_again
 from spinedet.report.sentences import confidence_of
-from spinedet.report.test_evidence import gather_evidence
 from spinedet.scoring import Group, Scores
 
 # So many lines can be told apart in one figure.
@@ -99,7 +99,7 @@ def write_sweep(folder: Path, lines: Sequence[SweepLine], broken: Sequence[tuple
 
 def _curves(lines: Sequence[SweepLine], plane: str) -> Curves:
     runs = [
-        (f"{line.run}, {line.center}", gather_evidence(line.reference, line.findings, line.scores), line.scores)
+        (f"{line.run}, {line.center}", match_again(line.reference, line.findings, line.scores), line.scores)
         for line in lines
     ]
     return draw_runs(runs, plane)

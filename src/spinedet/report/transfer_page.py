@@ -12,9 +12,9 @@ from spinedet.core.types import Findings, Manifest
 from spinedet.report.curves import HEIGHT, WIDTH, Curves, Figure, Key, draw_curves, draw_growth, draw_runs, style_of
 from spinedet.report.html import render, render_text
 from spinedet.report.number_format import MARKS, in_words, signed
+from spinedet.report.scored_cases import ScoredCases, match_again
 from spinedet.report.sentences import confidence_of
 from spinedet.report.table_one import flow, shift, table_one, table_rows
-from spinedet.report.test_evidence import Evidence, gather_evidence
 from spinedet.scoring import Comparison, Estimate, Group, OperatingPoint, Scores
 
 # F1 of Yi et al., Eur Spine J 2023;32:3807, by plane: internal, two external centres, cervical. Their data are private
@@ -50,9 +50,9 @@ class Tested:
         return self.scores.threshold.get("sha256") == self.frozen
 
     @property
-    def evidence(self) -> Evidence:
+    def scored(self) -> ScoredCases:
         """What curves are made of."""
-        return gather_evidence(self.reference, self.findings, self.scores)
+        return match_again(self.reference, self.findings, self.scores)
 
     @property
     def planes(self) -> tuple[str, ...]:
@@ -290,11 +290,11 @@ def _f1(training: Transferred | None, plane: str) -> Estimate | None:
 
 
 def _curves(tested: Tested | None) -> tuple[Curves, ...]:
-    return draw_curves(tested.evidence, tested.scores, tested.internal) if tested else ()
+    return draw_curves(tested.scored, tested.scores, tested.internal) if tested else ()
 
 
 def _neck_curves(results: StudyResults, plane: str) -> Curves | None:
     named = [(name, one.tested) for name in results.compared if (one := results.training(name))]
     if results.zero_shot:
         named.insert(0, ("zero-shot", results.zero_shot))
-    return draw_runs([(name, one.evidence, one.scores) for name, one in named], plane) if named else None
+    return draw_runs([(name, one.scored, one.scores) for name, one in named], plane) if named else None

@@ -24,6 +24,7 @@ from spinedet.scoring.operating_point import OperatingPoint
 from spinedet.scoring.records import Calibration, Estimate, Group, Performance, Scores
 from spinedet.scoring.statistics.bootstrap import FEW_PATIENTS, BootstrapSettings, Weights, draw
 from spinedet.scoring.statistics.calibration import are_probabilities, calibration, reliability, tempered, uncalibrated
+from spinedet.scoring.statistics.center_gap import compare_centers
 from spinedet.scoring.statistics.estimates import (
     Countable,
     Statistics,
@@ -55,6 +56,7 @@ class ScoreSettings:
         size_edges: mm between the bins of size; terciles when empty.
         secondary: IoU thresholds reported beside the criterion.
         internal: the centre to which the others are compared.
+        internal_centers: where the detector was trained; all others are external.
         froc: `step`, or `linear` for parity with LUNA16's script.
         coco_compat: average precision as pycocotools computes it, without interval.
     """
@@ -69,6 +71,7 @@ class ScoreSettings:
     size_edges: tuple[float, ...] = ()
     secondary: tuple[float, ...] = (0.1, 0.25, 0.5)
     internal: str | None = None
+    internal_centers: tuple[str, ...] = ()
     froc: str = "step"
     coco_compat: bool = False
 
@@ -195,6 +198,7 @@ def report(name: str, examination: Examination, progress: Progress = lambda done
         groups=tuple(records),
         forests=forests(named, reckoned.numbers),
         contrasts=contrasts(cohort, settings.internal, reckoned.numbers) if settings.internal else (),
+        center_gaps=tuple(compare_centers(cohort, settings.internal_centers, reckoned.numbers)),
         calibration=tuple(
             one for part in named if set(part.by) == {"plane"} for one in _calibrations(examination, part)
         ),

@@ -226,6 +226,24 @@ class Contrast(Record):
     p_holm: FiniteFloat | None = None
 
 
+class CenterGap(Record):
+    """One or several centres in one plane against the internal centres, at the operating point.
+
+    Attributes:
+        centers: taken together. internal: whether these are the internal centres themselves.
+        change: F1, recall and precision minus those of the internal centres; empty for those themselves. The two sides
+            have no patient in common; intervals are percentiles of the differences between replicates.
+    """
+
+    plane: str
+    centers: tuple[str, ...]
+    internal: bool
+    scans: int
+    lesions: int
+    f1: Estimate
+    change: dict[str, Estimate]
+
+
 class Scores(Record):
     """What `scores.json` holds."""
 
@@ -238,6 +256,7 @@ class Scores(Record):
     groups: tuple[Group, ...]
     forests: tuple[Forest, ...] = ()
     contrasts: tuple[Contrast, ...] = ()
+    center_gaps: tuple[CenterGap, ...] = ()
     calibration: tuple[Calibration, ...] = ()
     not_read: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -22,6 +22,14 @@ class Named:
 
     by: dict[str, FiniteJson]
     part: Part
+
+
+def part_of(cohort: Cohort, plane: str, centers: Iterable[str]) -> Part:
+    """The scans of one plane at these centres, all categories together."""
+    home = cohort.patient_center[cohort.scans.patient]
+    there = np.isin(home, [cohort.centers.index(center) for center in centers])
+    scans: NDArray[np.bool_] = cohort.scans.of_plane(PLANES.index(plane)) & there
+    return Part(cohort, scans, np.ones(len(cohort.categories), bool))
 
 
 def groups(cohort: Cohort, by: tuple[str, ...] = ()) -> list[Named]:

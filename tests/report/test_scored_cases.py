@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinedet.report.test_evidence import gather_evidence
+from spinedet.report.scored_cases import match_again
 from spinedet.scoring import IouCriterion, ScoreSettings, choose_operating_point, score
 
 
@@ -26,14 +26,14 @@ def test_a_given_threshold_holds_for_every_plane(four) -> None:
 
 
 def test_without_a_threshold_every_finding_counts(four) -> None:
-    evidence = gather_evidence(four.manifest, four.found, score(four.manifest, four.found))
+    evidence = match_again(four.manifest, four.found, score(four.manifest, four.found))
     assert evidence.examination.reached.all()
 
 
 def test_frozen_thresholds_are_taken_from_the_scores(four) -> None:
     point = choose_operating_point(four.manifest, four.found, IouCriterion(iou=0.25))
     scores = score(four.manifest, four.found, ScoreSettings(operating_point=point))
-    evidence = gather_evidence(four.manifest, four.found, scores)
+    evidence = match_again(four.manifest, four.found, scores)
     assert evidence.limits == dict(point.values)
     assert evidence.examination.judgement.criterion == IouCriterion(iou=0.25)
 
@@ -50,4 +50,4 @@ def test_other_findings_are_refused(four, draw) -> None:
         update={"studies": tuple(s.model_copy(update={"findings": ()}) for s in four.found.studies)}
     )
     with pytest.raises(ValueError, match="must be those that its scores are of"):
-        gather_evidence(four.manifest, fewer, scores)
+        match_again(four.manifest, fewer, scores)

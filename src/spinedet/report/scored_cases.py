@@ -1,4 +1,4 @@
-"""What the page's curves, differences and cases are made of: the scored findings, judged once more as they were."""
+"""The scored findings of a test, from which pages draw curves and example cases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spinedet.core.findings import tabulate
 from spinedet.core.types import Finding, Findings, Manifest
@@ -18,14 +17,15 @@ from spinedet.scoring.matching.cohort import PLANES, Cohort
 from spinedet.scoring.matching.criteria import criterion_from
 from spinedet.scoring.metrics.froc_pr import Staircase, staircase
 from spinedet.scoring.metrics.matched_cohort import Part, above
+from spinedet.scoring.metrics.subgroups import part_of
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """An examination with the findings as they were written.
+class ScoredCases:
+    """Findings matched to the reference standard, with the findings as they are in their file.
 
     Attributes:
-        examination: judged under the criterion, threshold and replicates of the scores.
+        examination: matched under the criterion, threshold and replicates of the scores.
         findings: one for each row of the cohort's marks.
         limits: thresholds by (plane, category).
     """
@@ -46,19 +46,34 @@ class Evidence:
 
     def part(self, plane: str, centers: Iterable[str]) -> Part:
         """The scans of one plane at these centres, all categories together."""
-        cohort = self.cohort
-        home = cohort.patient_center[cohort.scans.patient]
-        there = np.isin(home, [cohort.centers.index(center) for center in centers])
-        scans: NDArray[np.bool_] = cohort.scans.of_plane(PLANES.index(plane)) & there
-        return Part(cohort, scans, np.ones(len(cohort.categories), bool))
+        return part_of(self.cohort, plane, centers)
 
     def staircase(self, part: Part) -> Staircase:
         """Hits and false positives at every score of a part."""
         return staircase(self.examination.judgement.verdicts(part))
 
 
-def gather_evidence(reference: Manifest, findings: Findings, scores: Scores) -> Evidence:
-    """Judge the findings as the scores did.
+def cases_of(examination: Examination, findings: Findings) -> ScoredCases:
+    """What an examination that was just scored says of each finding.
+
+    Args:
+        examination: matched findings. findings: those that were matched, in the order of their file.
+    """
+    cohort, settings = examination.cohort, examination.settings
+    planes = tuple(PLANES[row] for row in np.unique(cohort.scans.plane).tolist())
+    if settings.operating_point is not None:
+        limits = dict(settings.operating_point.values)
+    else:
+        value = -np.inf if settings.threshold is None else settings.threshold
+        limits = dict.fromkeys(product(planes, cohort.categories), value)
+    flat = [finding for study in findings.studies for finding in study.findings]
+    return ScoredCases(examination, tuple(flat[row] for row in cohort.marks.row.tolist()), limits)
+
+
+def match_again(reference: Manifest, findings: Findings, scores: Scores) -> ScoredCases:
+    """Match the findings of a finished test again, as its scores did.
+
+    For pages that are made from the files of several tests; a test that is being scored hands on `cases_of`.
 
     Args:
         reference: the studies that were scored, and no others.
@@ -81,7 +96,7 @@ def gather_evidence(reference: Manifest, findings: Findings, scores: Scores) -> 
     examination = replace(examination, reached=above(examination.cohort, limits))
     _refuse_others(scores, examination)
     flat = [finding for study in findings.studies for finding in study.findings]
-    return Evidence(examination, tuple(flat[row] for row in examination.cohort.marks.row.tolist()), limits)
+    return ScoredCases(examination, tuple(flat[row] for row in examination.cohort.marks.row.tolist()), limits)
 
 
 def _bootstrap(scores: Scores) -> BootstrapSettings:

@@ -9,18 +9,19 @@ from importlib.metadata import version
 from pathlib import Path
 
 from spinedet import __version__
+from spinedet.core.anatomy import Region
 from spinedet.core.files import write_text
-from spinedet.core.types import Findings, Manifest
-from spinedet.report.center_gap import Site, compare_centers
+from spinedet.core.types import Manifest
 from spinedet.report.curves import HEIGHT, WIDTH, draw_curves
 from spinedet.report.example_cases import choose_cases
 from spinedet.report.html import render
 from spinedet.report.number_format import MARKS
+from spinedet.report.scored_cases import ScoredCases
 from spinedet.report.sentences import cohort_in_words, confidence_of, plane_in_words, threshold_in_words, thresholds_of
 from spinedet.report.slice_pictures import FINDING_COLOR, REFERENCE_COLOR
 from spinedet.report.table_one import flow
-from spinedet.report.test_evidence import gather_evidence
 from spinedet.scoring import Group, Scores
+from spinedet.scoring.records import CenterGap
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,10 @@ class Page:
 
     Attributes:
         title: headline.
-        scores: the numbers.
-        reference: the studies that were scored, and no others.
-        findings: what was scored.
+        scores: the numbers. cases: the findings that they are of, matched.
+        region: of the spine.
         notes: what a reader must know before the numbers, in a banner above them.
-        cases: scans shown with pictures.
+        shown: scans shown with pictures.
         internal_centers: where the detector learned; all others are external. Empty: nothing is said of it.
         skipped: studies that could not be read.
         everyone: all studies of the manifest, whatever became of them; their flow is drawn.
@@ -42,10 +42,10 @@ class Page:
 
     title: str
     scores: Scores
-    reference: Manifest
-    findings: Findings
+    cases: ScoredCases
+    region: Region
     notes: tuple[str, ...] = ()
-    cases: int = 6
+    shown: int = 6
     internal_centers: tuple[str, ...] = ()
     skipped: int = 0
     everyone: Manifest | None = None
@@ -72,20 +72,17 @@ class PlaneView:
 
 
 def write_page(path: Path, page: Page) -> None:
-    """Write the report, one self-contained HTML file.
-
-    Raises:
-        ValueError: reference and findings are not those of the scores.
-    """
+    """Write the report, one self-contained HTML file."""
     write_text(path, render_page(page))
 
 
 def render_page(page: Page) -> str:
     """The report's HTML."""
     scores = page.scores
-    evidence = gather_evidence(page.reference, page.findings, scores)
-    sites = compare_centers(evidence, page.internal_centers)
-    planes = [_view(page, plane, sites.get(plane, ())) for plane in evidence.planes]
+    cases = page.cases
+    sites = {plane: tuple(one for one in scores.center_gaps if one.plane == plane) for plane in cases.planes}
+    sites = {plane: gaps for plane, gaps in sites.items() if gaps}
+    planes = [_view(page, plane, sites.get(plane, ())) for plane in cases.planes]
     groups = [(plane.name, plane.rows[0].group) for plane in planes]
     return render(
         "report.html",
@@ -93,8 +90,8 @@ def render_page(page: Page) -> str:
         notes=page.notes,
         scores=scores,
         confidence=confidence_of(scores),
-        region=page.reference.region.value,
-        categories=page.reference.categories,
+        region=page.region.value,
+        categories=cases.cohort.categories,
         cohort=cohort_in_words(scores, page.skipped),
         flow=flow(page.everyone) if page.everyone else (),
         skipped=page.skipped,
@@ -102,12 +99,12 @@ def render_page(page: Page) -> str:
         marks=MARKS,
         sites=sites,
         internal=page.internal_centers,
-        planes_curves=draw_curves(evidence, scores, page.internal_centers),
+        planes_curves=draw_curves(cases, scores, page.internal_centers),
         width=WIDTH,
         height=HEIGHT,
         others=[(plane, one) for plane, group in groups for one in group.secondary],
         strata=[(plane, group.strata) for plane, group in groups if group.strata],
-        cases=choose_cases(evidence, page.cases),
+        cases=choose_cases(cases, page.shown),
         reference_color=REFERENCE_COLOR,
         finding_color=FINDING_COLOR,
         threshold_words=threshold_in_words(scores),
@@ -116,7 +113,7 @@ def render_page(page: Page) -> str:
     )
 
 
-def _view(page: Page, plane: str, sites: tuple[Site, ...]) -> PlaneView:
+def _view(page: Page, plane: str, sites: tuple[CenterGap, ...]) -> PlaneView:
     return PlaneView(plane, plane_in_words(page.scores, plane, sites), tuple(_rows(page, plane)))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spinedet.report.test_page import render_page, write_page
+from spinedet.report.evaluation_page import render_page, write_page
 from spinedet.scoring import IouCriterion, ScoreSettings, choose_operating_point, score
 
 HIT = "hit: 3D IoU ≥ 0.1 with a free lesion, highest score first"
@@ -82,7 +82,7 @@ def test_every_table_and_figure_and_case_carries_its_criterion(pictured) -> None
 
 def test_the_criterion_shown_is_the_one_that_was_used(four) -> None:
     scores = score(four.manifest, four.found, ScoreSettings(criterion=IouCriterion(iou=0.3), threshold=0.5))
-    page = render_page(replace(four.page(cases=0), scores=scores))
+    page = render_page(replace(four.page(shown=0), scores=scores))
     assert page.count("hit: 3D IoU ≥ 0.3 with a free lesion") > 8
     assert page.count(HIT) == 2  # once for each plane, among the other criteria
 
@@ -159,7 +159,7 @@ def test_without_images_the_page_says_so(four) -> None:
 
 
 def test_no_cases_when_none_are_wanted(four) -> None:
-    page = render_page(four.page(cases=0))
+    page = render_page(four.page(shown=0))
     assert "<article" not in page
     assert "0 cases" not in page
 
