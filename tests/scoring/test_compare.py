@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,8 +23,10 @@ from spinedet.scoring import (
     score,
     write_comparison,
 )
+from spinedet.scoring.records import Estimate
+from spinedet.scoring.statistics.estimates import rising
 from spinedet.scoring.statistics.hypothesis_tests import holm, p_value
-from spinedet.scoring.statistics.multicenter import random_effects
+from spinedet.scoring.statistics.multicenter import _on_logit_scale, random_effects
 
 Draw = Callable[..., Any]
 SETTINGS = ScoreSettings(bootstrap=BootstrapSettings(samples=400, method="percentile"))
@@ -130,3 +134,36 @@ def test_random_effects_by_hand() -> None:
 def test_centres_that_agree_have_no_heterogeneity() -> None:
     found = random_effects(np.array([0.5, 0.5, 0.5]), np.array([0.1, 0.2, 0.3]), 0.95)
     assert (found["q"], found["i2"], found["tau"], found["p"]) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_a_centre_without_variation_stays_in_the_pool(draw: Draw) -> None:
+    rng = np.random.default_rng(3)
+    drawn = draw()
+    for center, chance in (("perfect", 1.0), ("good", 0.9), ("nearly", 0.97)):
+        for row in range(20):
+            found = [(0.0, 0.9)] if rng.uniform() < chance else []
+            drawn.study([0.0], [*found, (60.0, 0.1)], center=center, patient=f"{center}{row}")
+    scores = score(drawn.manifest, drawn.found, ScoreSettings(threshold=0.5, bootstrap=SETTINGS.bootstrap))
+    (forest,) = [one for one in scores.forests if one.metric == "recall"]
+    assert "perfect" in forest.corrected
+    assert forest.left_out == ()
+    assert 0 < forest.low < forest.pooled < forest.high < 1
+    others = [one.estimate.value for one in forest.centers if one.center != "perfect"]
+    assert forest.pooled > min(others)
+
+
+def test_a_perfect_centre_by_hand() -> None:
+    numbers = SimpleNamespace(values={"recall": 1.0}, replicates={"recall": np.ones(50)})
+    place = _on_logit_scale(numbers, "recall", patients=9)
+    # 9.5 of 10: logit ln 19, error of a binomial share 1 / sqrt(10 * .95 * .05)
+    assert place.value == pytest.approx(math.log(19))
+    assert place.error == pytest.approx((10 * 0.95 * 0.05) ** -0.5)
+    assert place.corrected
+
+
+def test_the_limits_of_a_rising_curve_rise() -> None:
+    points = [Estimate(value=v, low=a, high=b) for v, a, b in ((0.2, 0.1, 0.5), (0.4, 0.3, 0.45), (0.5, 0.25, 0.7))]
+    band = rising(points)
+    assert [one.low for one in band] == [0.1, 0.25, 0.25]
+    assert [one.high for one in band] == [0.5, 0.5, 0.7]
+    assert [one.value for one in band] == [0.2, 0.4, 0.5]

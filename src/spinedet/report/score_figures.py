@@ -191,7 +191,8 @@ def _forest_panel(axes: Axes, forest: Forest) -> None:
     middle = forest.pooled
     axes.fill([forest.low, middle, forest.high, middle], [0, 0.22, 0, -0.22], color=COLORS[2])
     axes.axvline(middle, color=COLORS[2], linewidth=0.6, linestyle="--")
-    axes.set_title(f"{forest.metric}\nI² {forest.i2:.0%}, p {forest.p:.2g}", fontsize=7)
+    pooled = len(forest.centers) - len(forest.left_out)
+    axes.set_title(f"{forest.metric}, {pooled} centres\nI² {forest.i2:.0%}, p {forest.p:.2g}", fontsize=7)
     axes.set_ylim(-0.6, len(shown) + 0.6)
     axes.tick_params(axis="y", length=0)
 

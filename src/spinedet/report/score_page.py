@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from spinedet import __version__
 from spinedet.core.files import write_text
 from spinedet.report.csv_tables import write_curves, write_matches
+from spinedet.report.html import render
+from spinedet.report.number_format import MARKS
 from spinedet.report.score_figures import (
     Line,
     forest_figure,
@@ -98,15 +99,14 @@ def _lines(scores: Scores, plane: str, curves: Sequence[tuple[dict[str, str], Se
 
 
 def _page(scores: Scores, figures: dict[str, Figure], cases: Cases) -> str:
-    environment = Environment(
-        loader=PackageLoader("spinedet.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     # matplotlib wrote these drawings and escaped the names in them.
     drawings = [_Drawing(Markup(svg(figure)), name.startswith("forest")) for name, figure in figures.items()]  # noqa: S704
-    return environment.get_template("scores.html").render(
+    return render(
+        "scores.html",
         title=f"Scores of {scores.model.get('name', 'a detector')} on {scores.name}",
         scores=scores,
         figures=drawings,
         failures=[("lesion", cases.worst_misses(_FAILURES)), ("finding", cases.surest_errors(_FAILURES))],
         version=__version__,
+        marks=MARKS,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, FiniteFloat, SerializerFunctionWrapHandler, model_serializer
 
@@ -165,8 +165,11 @@ class Forest(Record):
     """One statistic over centres: random effects, and how much the centres differ beyond chance.
 
     Attributes:
-        pooled, low, high: the random-effects mean with its interval.
+        pooled, low, high: the random-effects mean with its interval, transformed back to the statistic's own scale.
         tau: standard deviation between centres. q, p: Cochran's test. i2: share of variation not due to chance.
+        scale: on which centres were pooled, `logit` or (files of earlier versions) `linear`; tau and q are on it too.
+        corrected: centres at 0, at 1 or without variation between replicates, which enter with a continuity correction.
+        left_out: centres where the statistic is undefined.
     """
 
     by: dict[str, FiniteJson]
@@ -179,6 +182,9 @@ class Forest(Record):
     q: FiniteFloat
     p: FiniteFloat
     i2: FiniteFloat
+    scale: Literal["linear", "logit"] = "linear"
+    corrected: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class Bin(Record):

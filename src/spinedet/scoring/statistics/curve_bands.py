@@ -1,4 +1,4 @@
-"""Curves with pointwise bands, on grids that figures and spreadsheets share."""
+"""Curves with monotone bands, on grids that figures and spreadsheets share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spinedet.scoring.matching.overlaps import Floats, Ints
 from spinedet.scoring.metrics.counts import Tally
 from spinedet.scoring.metrics.froc_pr import Curve, Ledger
 from spinedet.scoring.records import Estimate
-from spinedet.scoring.statistics.estimates import Statistics
+from spinedet.scoring.statistics.estimates import Statistics, rising
 
 # Eight steps to an octave from 1/16 to 16 false positives per scan; the seven rates of the FROC are among them.
 FROC_GRID: tuple[float, ...] = tuple(2.0 ** (step / 8) for step in range(-32, 33))
@@ -53,10 +53,13 @@ def grid_curves(counted: Tally) -> GridCurves:
 def curve_points(curves: GridCurves, numbers: Statistics) -> Iterator[CurvePoint]:
     """The points with their bands and the thresholds at which they are reached."""
     curve = curves.book.curve()
-    for row, (rate, threshold) in enumerate(zip(FROC_GRID, _froc_thresholds(curves.book, curve), strict=True)):
-        yield CurvePoint("froc", rate, numbers.estimate(_name("froc", row)), threshold)
-    for row, threshold in enumerate(_recall_thresholds(curves.book, curve)):
-        yield CurvePoint("pr", row / 100, numbers.estimate(_name("pr", row)), threshold)
+    heights = rising([numbers.estimate(_name("froc", row)) for row in range(len(FROC_GRID))])
+    for rate, height, threshold in zip(FROC_GRID, heights, _froc_thresholds(curves.book, curve), strict=True):
+        yield CurvePoint("froc", rate, height, threshold)
+    thresholds = _recall_thresholds(curves.book, curve)
+    heights = rising([numbers.estimate(_name("pr", row)) for row in range(len(thresholds))][::-1])[::-1]
+    for row, (height, threshold) in enumerate(zip(heights, thresholds, strict=True)):
+        yield CurvePoint("pr", row / 100, height, threshold)
 
 
 def _name(curve: str, row: int) -> str:

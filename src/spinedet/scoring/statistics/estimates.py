@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -195,8 +195,29 @@ def counts(part: Part, lesion: Ints) -> Counts:
     )
 
 
+def rising(points: Sequence[Estimate]) -> list[Estimate]:
+    """Estimates of a curve that cannot fall, with limits that do not fall either.
+
+    Pointwise limits of a resampled curve may fall or spike where the curve itself rises. The lower limits are lowered
+    to the least of those that follow, the upper ones raised to the highest before them: the narrowest monotone band
+    that holds the pointwise one, so its pointwise coverage is at least the nominal.
+    """
+    lows = [one.low for one in points]
+    highs = [one.high for one in points]
+    for row in reversed(range(len(points) - 1)):
+        low, following = lows[row], lows[row + 1]
+        lows[row] = min(low, following) if low is not None and following is not None else low
+    for row in range(1, len(points)):
+        high, before = highs[row], highs[row - 1]
+        highs[row] = max(high, before) if high is not None and before is not None else high
+    return [
+        one.model_copy(update={"low": low, "high": high}) for one, low, high in zip(points, lows, highs, strict=True)
+    ]
+
+
 def _froc(numbers: Statistics, name: Callable[[float], str]) -> tuple[FrocPoint, ...]:
-    return tuple(FrocPoint(fp_per_scan=rate, sensitivity=numbers.estimate(name(rate))) for rate in RATES)
+    heights = rising([numbers.estimate(name(rate)) for rate in RATES])
+    return tuple(FrocPoint(fp_per_scan=rate, sensitivity=one) for rate, one in zip(RATES, heights, strict=True))
 
 
 def _best_threshold(counted: Tally) -> float | None:

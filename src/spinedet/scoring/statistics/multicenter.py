@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -84,11 +85,12 @@ def _against(internal: Named, external: dict[str, Named], numbers: Callable[[Nam
 
 
 def _forest(plane: Any, metric: str, rows: Sequence[tuple[Named, Statistics]]) -> Forest | None:
-    values = np.array([numbers.values[metric] for _, numbers in rows])
-    errors = np.array([_standard_error(numbers, metric) for _, numbers in rows])
-    usable = np.isfinite(values) & np.isfinite(errors) & (errors > 0)
-    if usable.sum() < 2:
+    defined = [(named, numbers) for named, numbers in rows if np.isfinite(numbers.values[metric])]
+    if len(defined) < 2:
         return None
+    places = [_on_logit_scale(numbers, metric, len(named.part.members)) for named, numbers in defined]
+    values, errors = (np.array([getattr(place, name) for place in places]) for name in ("value", "error"))
+    pooled = random_effects(values, errors, rows[0][1].settings.confidence)
     return Forest(
         by={"plane": plane},
         metric=metric,
@@ -100,8 +102,42 @@ def _forest(plane: Any, metric: str, rows: Sequence[tuple[Named, Statistics]]) -
             )
             for named, numbers in rows
         ),
-        **random_effects(values[usable], errors[usable], rows[0][1].settings.confidence),
+        **{**pooled, **{name: _share(pooled[name]) for name in ("pooled", "low", "high")}},
+        scale="logit",
+        corrected=tuple(
+            str(named.by["center"]) for (named, _), place in zip(defined, places, strict=True) if place.corrected
+        ),
+        left_out=tuple(str(named.by["center"]) for named, numbers in rows if not np.isfinite(numbers.values[metric])),
     )
+
+
+class _Place(NamedTuple):
+    """A centre's statistic on the logit scale, its standard error, and whether it needed a correction."""
+
+    value: float
+    error: float
+    corrected: bool
+
+
+def _on_logit_scale(numbers: Statistics, metric: str, patients: int) -> _Place:
+    """A share in [0, 1] as its logit, with the error of its replicates (delta method).
+
+    At 0, at 1, and where replicates do not vary, half a success and half a failure are added to the patients
+    (Haldane-Anscombe), and the error is that of a binomial share of so many patients: such a centre keeps its place.
+    """
+    share, error = float(numbers.values[metric]), _standard_error(numbers, metric)
+    if 0 < share < 1 and np.isfinite(error) and error > 0:
+        return _Place(_logit(share), error / (share * (1 - share)), corrected=False)
+    shrunk = (share * patients + 0.5) / (patients + 1)
+    return _Place(_logit(shrunk), ((patients + 1) * shrunk * (1 - shrunk)) ** -0.5, corrected=True)
+
+
+def _logit(share: float) -> float:
+    return math.log(share / (1 - share))
+
+
+def _share(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit))
 
 
 def _standard_error(numbers: Statistics, metric: str) -> float:
