@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -14,12 +15,23 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, validate
 from spinedet.core.findings import FindingsTable, read_findings_table, tabulate
 from spinedet.core.geometry import LPS, Array, EdgeBox, Grid
-from spinedet.core.types import Findings, Manifest
+from spinedet.core.types import Findings, Manifest, is_number
 from spinedet.formats.csv_columns import SURPLUS, read_csv
 from spinedet.formats.score_exports import CSV_HEADER, VECTOR
 
 # Columns that a table must have; a row that fills only the first says that the study was read.
 _CSV_NEEDED = ("study", "series", "category", "score")
+# What nnDetection's files hold, and its shape.
+_NNDETECTION = {
+    "pred_boxes": (-1, 6),
+    "pred_scores": (-1,),
+    "pred_labels": (-1,),
+    "itk_origin": (3,),
+    "itk_spacing": (3,),
+    "itk_direction": (3, 3),
+}
+# How many numbers an array of a shape holds, in words for messages; -1 is any length.
+_COUNTS = {1: "only", 3: "three", 6: "six (for each box)", 9: "nine", 16: "sixteen"}
 _SLIVER = 0.005  # voxels
 # Where low and high corner stand among MONAI's six numbers; the two with a size are handled apart.
 _CORNERS = {"xyzxyz": (0, 1, 2, 3, 4, 5), "xxyyzz": (0, 2, 4, 1, 3, 5), "xyxyzz": (0, 1, 4, 2, 3, 5)}
@@ -119,12 +131,14 @@ def _from_monai(path: Path, manifest: Manifest, settings: ImportSettings) -> Ite
         image = str(record.get("image", ""))
         study, series = places.of(image)
         yield study, None
-        boxes = np.asarray(record.get("box", []), dtype=float).reshape(-1, 6)
-        scores = record.get("score", record.get("label_scores", []))
-        affine = np.asarray(record["affine"], dtype=float) if "affine" in record else None
+        where = f"{path}: image {image!r}"
+        boxes = _numbers(where, "box", record.get("box", []), (-1, 6))
+        scores = _numbers(where, "score", record.get("score", record.get("label_scores", [])), (-1,))
+        affine = _numbers(where, "affine", record["affine"], (4, 4)) if "affine" in record else None
         if (settings.space == "voxel" or settings.half_voxel) and affine is None:
             raise InputError(f"{path}: image {image!r} has no affine, which space=voxel and half_voxel=true need")
-        for box, label, score in _aligned(path, image, (boxes, record.get("label", []), scores)):
+        labels = record.get("label", [])
+        for box, label, score in _aligned(path, image, (boxes, labels if isinstance(labels, list) else [], scores)):
             low, high = _corners(box, settings.mode)
             content = _world(low, high, affine, settings)
             yield study, {"series": series, "category": places.category(label), "score": float(score), "box": content}
@@ -136,6 +150,22 @@ def _records(path: Path) -> list[dict[str, Any]]:
     if len(lists) != 1 or not isinstance(lists[0], list) or any(not isinstance(one, dict) for one in lists[0]):
         raise InputError(f"{path} holds no list of records with image, box, label and score")
     return lists[0]
+
+
+def _numbers(where: str, name: str, value: Any, shape: tuple[int, ...]) -> Array:
+    """A finite array of this shape.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        array: Array = np.asarray(value, dtype=float).reshape(shape)
+        if np.isfinite(array).all():
+            return array
+    except (ArithmeticError, TypeError, ValueError):
+        pass
+    count = _COUNTS[abs(int(np.prod(shape)))]
+    raise InputError(f"{where}: {name} must have {count} numbers, all finite; write the file again")
 
 
 def _aligned(path: Path, image: str, columns: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
@@ -186,7 +216,7 @@ def _from_nndetection(path: Path, manifest: Manifest) -> Iterator[Entry]:
         yield study, None
         content = _arrays(file)
         affine = _itk_affine(file, content)
-        columns = (content["pred_boxes"].reshape(-1, 6), content["pred_labels"], content["pred_scores"])
+        columns = (content["pred_boxes"], content["pred_labels"], content["pred_scores"])
         for box, label, score in _aligned(file, study, columns):
             finding = {"series": series, "category": places.category(label), "score": float(score)}
             yield study, {**finding, "box": _on_grid(_strictly_between(box[[4, 1, 0]], box[[5, 3, 2]]), affine)}
@@ -200,24 +230,24 @@ def _strictly_between(first: Array, last: Array) -> EdgeBox:
 
 
 def _arrays(file: Path) -> dict[str, Array]:
-    needed = ("pred_boxes", "pred_scores", "pred_labels", "itk_origin", "itk_spacing", "itk_direction")
     if file.suffix == ".npz":
-        with np.load(file, allow_pickle=False) as stored:
-            raw: Mapping[str, Any] = {name: stored[name] for name in stored.files}
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                raw: Any = {name: stored[name] for name in stored.files}
+        except (EOFError, OSError, ValueError, BadZipFile) as error:
+            raise InputError(f"{file} cannot be read ({error}); write it again") from None
     else:
         raw = read_json(file)
-    missing = [name for name in needed if name not in raw]
+    missing = [name for name in _NNDETECTION if not isinstance(raw, dict) or name not in raw]
     if missing:
-        raise InputError(f"{file} has no {missing[0]}; it needs {', '.join(needed)}")
-    return {name: np.asarray(raw[name], dtype=float) for name in needed}
+        raise InputError(f"{file} has no {missing[0]}; it needs {', '.join(_NNDETECTION)}")
+    return {name: _numbers(str(file), name, raw[name], shape) for name, shape in _NNDETECTION.items()}
 
 
 def _itk_affine(file: Path, content: Mapping[str, Array]) -> Array:
     """From ITK's index order and LPS mm to a RAS affine of (x, y, z) indices."""
-    if content["itk_direction"].size != 9:
-        raise InputError(f"{file}: itk_direction must have nine numbers")
     affine = np.eye(4)
-    affine[:3, :3] = content["itk_direction"].reshape(3, 3) * content["itk_spacing"]
+    affine[:3, :3] = content["itk_direction"] * content["itk_spacing"]
     affine[:3, 3] = content["itk_origin"]
     affine[:3] *= LPS[:, None]
     return affine
@@ -250,7 +280,7 @@ class _Places:
         """The category of a label: its name, or its number from 0."""
         if isinstance(label, str):
             return label
-        if not 0 <= int(label) < len(self._categories):
+        if not is_number(label) or not 0 <= int(label) < len(self._categories):
             raise InputError(f"{self._path}: label {label} is none of the {len(self._categories)} categories from 0")
         return self._categories[int(label)]
 
