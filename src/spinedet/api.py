@@ -15,8 +15,8 @@ from spinedet.imaging.input_checks import DeclaredMetadata
 from spinedet.imaging.settings import EligibilityLimits, SelectionRules
 from spinedet.imaging.volume import Volume
 from spinedet.pipelines.image_sources import SeriesSource, StudySource, open_input
-from spinedet.pipelines.predict_archive import findings_header
 from spinedet.pipelines.predict_series import Predictor, in_region, predict_study
+from spinedet.runs.provenance import findings_header
 from spinedet.runs.run_folder import FinishedRun, open_run
 from spinedet.scoring import Scores, ScoreSettings
 from spinedet.scoring import score as _score
@@ -56,10 +56,8 @@ class LoadedModel:
         reasons = [f"{one.id}/{series}: {why}" for one in predictions for series, why in one.skipped.items()]
         if reasons and not any(one.series for one in predictions):
             raise InputError(f"no series can be used; the first: {reasons[0]}")
-        header = findings_header(predictor.run.identity, created="")
-        return header.model_copy(
-            update={"created": None, "studies": tuple(one.findings for one in predictions if one.series)}
-        )
+        found = tuple(one.findings for one in predictions if one.series)
+        return findings_header(predictor.run.identity, created=None).model_copy(update={"studies": found})
 
 
 def load(run: str | Path = "shipped", min_score: float = 0.01) -> LoadedModel:

@@ -18,7 +18,7 @@ from spinedet.core.types import Study
 from spinedet.detection.dataset import Scan
 from spinedet.detection.trainer import PlanePlan, train_plane
 from spinedet.imaging.volume import read_volume, write_volume
-from spinedet.runs.run_folder import Stopwatch
+from spinedet.runs.provenance import Stopwatch
 from spinedet.training.checkpoints import newest_checkpoint
 from spinedet.training.preemption import StopSignal
 from tests.detection.tiny import plan, settings

@@ -27,7 +27,7 @@ from spinedet.pipelines.outputs.csv_table import COLUMNS
 from spinedet.pipelines.outputs.writer import Output, OutputContext, load_outputs
 from spinedet.pipelines.predict_series import record_of
 from spinedet.pipelines.prediction import SeriesPrediction, StudyPrediction, StudyRecord
-from spinedet.runs.run_folder import ModelIdentity
+from spinedet.runs.provenance import ModelIdentity
 from spinedet.scoring.operating_point import ChosenOn, OperatingPoint, Threshold
 
 C, S = np.cos(np.radians(20)), np.sin(np.radians(20))

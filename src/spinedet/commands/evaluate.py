@@ -14,7 +14,8 @@ from spinedet.evaluate import EvaluateConfig
 from spinedet.pipelines.log_test import log_test
 from spinedet.pipelines.splits import data_hash, load_manifest, phantom_note
 from spinedet.pipelines.test_detector import TestRun, predict_part, read_parts, report_test
-from spinedet.runs.run_folder import FinishedRun, RunFolder, Stopwatch, open_run, write_config, write_record
+from spinedet.runs.provenance import RunData, RunRecord, Stopwatch, write_run_record
+from spinedet.runs.run_folder import FinishedRun, RunFolder, open_run, write_config
 from spinedet.runs.sharding import Journal, all_done, claim_archive, merging
 
 
@@ -56,15 +57,24 @@ def _report(test: Test, answers: CohortFindings, watch: Stopwatch) -> Status:
     config, finished, run, manifest, studies = test.config, test.finished, test.run, test.manifest, test.studies
     notes = (*phantom_note(manifest), *_seen(finished, studies))
     title = f"{finished.model.name}: evaluation"
-    test_run = TestRun(finished.model, finished.operating_point, title, notes, finished.internal_centers)
+    test_run = TestRun(finished.model, finished.identity, title, notes, finished.internal_centers)
     tested = report_test(test_run, manifest, answers, config.test, run)
     watch.lap("scoring")
     status = Skipped(answers.skipped).report(run.root)
     facts = {"command": "evaluate", "seed": config.seed, "split": config.split, "center": config.center}
     point = {"operating_point_sha256": finished.operating_point.sha256}
-    data = {"name": manifest.name, "sha256": data_hash(studies), "studies": [study.id for study in studies]}
-    write_record(run, watch, {**facts, **point, "data": data})
-    log_test(config.logger, run, tested, {**facts, **point, "data_sha256": data["sha256"]})
+    data = RunData(name=manifest.name, sha256=data_hash(studies), studies=tuple(study.id for study in studies))
+    record = RunRecord(
+        command="evaluate",
+        seed=config.seed,
+        split=config.split,
+        center=config.center,
+        operating_point_sha256=finished.operating_point.sha256,
+        trained_on=finished.trained_on,
+        data=data,
+    )
+    write_run_record(run.record, watch, record)
+    log_test(config.logger, run, tested, {**facts, **point, "data_sha256": data.sha256})
     show_scores(tested.scores)
     console.print(f"report: {run.report}")
     return status

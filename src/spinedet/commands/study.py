@@ -15,7 +15,8 @@ from spinedet.experiments.steps import take_steps
 from spinedet.experiments.transfer.plan import Sources, plan_study
 from spinedet.experiments.transfer.results import collect
 from spinedet.report.transfer_page import write_study
-from spinedet.runs.run_folder import Stopwatch, claim_run, refuse_other_config, write_config, write_record
+from spinedet.runs.provenance import RunRecord, Stopwatch, write_run_record
+from spinedet.runs.run_folder import claim_run, refuse_other_config, write_config
 from spinedet.simulation.cohort import draw_cohort
 from spinedet.simulation.settings import CohortConfig
 from spinedet.study import StudyConfig
@@ -38,7 +39,7 @@ def study(config: StudyConfig) -> Status:
     page = write_study(run.root, results)
     watch.lap("page")
     write_json(run.root / "steps.json", [{**asdict(one), "command": one.step.shown} for one in outcomes])
-    write_record(run, watch, {"command": "study", "seed": config.seed})
+    write_run_record(run.record, watch, RunRecord(command="study", seed=config.seed))
     console.print(f"page: {page}")
     return Status.DONE if all(one.good for one in outcomes) else Status.FAILED
 

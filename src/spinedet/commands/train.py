@@ -17,19 +17,27 @@ from spinedet.detection.model_files import Model, save_model
 from spinedet.detection.trainer import Settings, reusable_weights
 from spinedet.pipelines.launch import on_rank_zero
 from spinedet.pipelines.log_test import log_test
-from spinedet.pipelines.splits import Splits, data_hash, develop_on, load_manifest, only, phantom_note
+from spinedet.pipelines.splits import Splits, data_hash, develop_on, load_manifest, only, phantom_note, trained_on
 from spinedet.pipelines.test_detector import TestRun, as_findings, predict_cohort, report_test
 from spinedet.pipelines.train_detectors import Job, source_of, train_planes
+from spinedet.runs.provenance import (
+    InitialRun,
+    ReusedWeights,
+    RunData,
+    RunRecord,
+    SplitIds,
+    Stopwatch,
+    write_run_record,
+)
 from spinedet.runs.run_folder import (
     FinishedRun,
     RunFolder,
-    Stopwatch,
     began_with,
     claim_run,
+    identify,
     open_run,
     refuse_other_config,
     write_config,
-    write_record,
 )
 from spinedet.scoring import choose_operating_point, write_operating_point
 from spinedet.train import KEEP, TrainConfig
@@ -57,9 +65,10 @@ def train(config: TrainConfig) -> Status:
     common = (config.criterion, config.logger, config.seed, config.processes, config.shared)
     job = Job(settings, run, manifest, splits, initial.model if initial else None, *common)
     trained = train_planes(job, [Plane(plane) for plane in config.planes])
-    model = Model(config.name, manifest.region, {plane: part.detector for plane, part in trained.items()})
+    detectors = {plane: part.detector for plane, part in trained.items()}
+    model = Model(config.name, manifest.region, detectors, trained_on=trained_on(splits, initial))
     save_model(run.model, model)
-    takeover = {} if initial is None else _takeover(initial, model)
+    taken_over = None if initial is None else _taken_over(initial, model)
     watch.lap("training")
 
     tuned = predict_cohort(model, splits.tune, config.test.min_score, config.processes)
@@ -73,14 +82,15 @@ def train(config: TrainConfig) -> Status:
     watch.lap("tuning")
 
     tested = predict_cohort(model, splits.test, config.test.min_score, config.processes) if splits.test else tuned
-    test_run = TestRun(model, point, f"{config.name}: test", _notes(manifest, splits), splits.centers)
+    identity = identify(model, run.model, point)
+    test_run = TestRun(model, identity, f"{config.name}: test", _notes(manifest, splits), splits.centers)
     test = report_test(test_run, manifest, tested, config.test, run)
     watch.lap("testing")
 
     skipped = {study: why for part in trained.values() for study, why in part.skipped.items()}
     status = Skipped(skipped | tuned.skipped | tested.skipped).report(run.root)
     log_test(config.logger, run, test, _settings(config, splits))
-    write_record(run, watch, {**_facts(config, manifest, splits), **takeover})
+    write_run_record(run.record, watch, _record(config, manifest, splits, taken_over, model))
     shutil.rmtree(run.cache, ignore_errors=True)
     show_scores(test.scores)
     console.print(f"report: {run.report}")
@@ -101,7 +111,7 @@ def _notes(manifest: Manifest, splits: Splits) -> tuple[str, ...]:
     return (*phantom_note(manifest), untested)
 
 
-def _takeover(initial: FinishedRun, model: Model) -> dict[str, Any]:
+def _taken_over(initial: FinishedRun, model: Model) -> InitialRun:
     """Which weights of the initial run the detectors began with."""
     planes = {}
     for plane, detector in model.detectors.items():
@@ -111,9 +121,11 @@ def _takeover(initial: FinishedRun, model: Model) -> dict[str, Any]:
             f"{plane.value}: began with {len(reuse.reused)} of {len(reuse.reused) + len(reuse.fresh)} tensors "
             f"({reuse.share:.1%} of all numbers) of {initial.model.name}"
         )
-        planes[plane.value] = {"reused": len(reuse.reused), "share": round(reuse.share, 4), "new": list(reuse.fresh)}
+        planes[plane.value] = ReusedWeights(
+            reused=len(reuse.reused), share=round(reuse.share, 4), new=tuple(reuse.fresh)
+        )
     point = initial.operating_point.sha256
-    return {"init": {"model": initial.model.name, "operating_point_sha256": point, "planes": planes}}
+    return InitialRun(model=initial.model.name, operating_point_sha256=point, planes=planes)
 
 
 def _settings(config: TrainConfig, splits: Splits) -> dict[str, Any]:
@@ -131,12 +143,20 @@ def _settings(config: TrainConfig, splits: Splits) -> dict[str, Any]:
     return {**parts, **chosen, "studies": counts, "data_sha256": data_hash(splits.labelled)}
 
 
-def _facts(config: TrainConfig, manifest: Manifest, splits: Splits) -> dict[str, Any]:
-    return {
-        "command": "train",
-        "seed": config.seed,
-        "data": {"name": manifest.name, "sha256": data_hash(splits.labelled)},
-        "splits": splits.record,
-        "internal_centers": list(splits.centers),
-        "excluded": {s.id: s.excluded for s in manifest.studies if s.excluded is not None},
-    }
+def _record(
+    config: TrainConfig, manifest: Manifest, splits: Splits, initial: InitialRun | None, model: Model
+) -> RunRecord:
+    return RunRecord(
+        command="train",
+        seed=config.seed,
+        data=RunData(name=manifest.name, sha256=data_hash(splits.labelled)),
+        splits=SplitIds(
+            train=tuple(study.id for study in splits.train),
+            tune=tuple(study.id for study in splits.tune),
+            test=tuple(study.id for study in splits.test),
+        ),
+        internal_centers=splits.centers,
+        excluded={s.id: s.excluded for s in manifest.studies if s.excluded is not None},
+        init=initial,
+        trained_on=model.trained_on,
+    )

@@ -14,12 +14,12 @@ from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, write_json
 from spinedet.core.findings import stream_findings
-from spinedet.core.types import Findings, StudyFindings
+from spinedet.core.types import StudyFindings
 from spinedet.pipelines.image_sources import ImageInput
 from spinedet.pipelines.outputs.writer import Output, OutputContext
 from spinedet.pipelines.predict_series import Predictor, predict_study, record_of
 from spinedet.pipelines.prediction import SeriesRecord, StudyRecord
-from spinedet.runs.run_folder import ModelIdentity
+from spinedet.runs.provenance import findings_header
 from spinedet.runs.sharding import (
     DESCRIPTION,
     Journal,
@@ -135,17 +135,6 @@ def _merge(job: PredictionJob, count: Callable[[Counts], None]) -> Status:
 
 def _records(job: PredictionJob) -> Iterator[StudyRecord]:
     return map(StudyRecord.model_validate_json, record_lines(job.folder, job.shard.count))
-
-
-def findings_header(model: ModelIdentity, created: str) -> Findings:
-    """`findings.json` but for its studies."""
-    return Findings(
-        model=model.record,
-        operating_point=model.thresholds,
-        trained_on=model.trained_on,
-        created=created,
-        studies=(),
-    )
 
 
 def _show(job: PredictionJob, rows: list[tuple[str, SeriesRecord]], counts: Counts) -> None:

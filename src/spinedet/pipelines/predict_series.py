@@ -55,8 +55,13 @@ def predict_study(predictor: Predictor, source: StudySource) -> StudyPrediction:
             predictions.append(predict_series(predictor, source.id, series))
         except InputError as error:
             skipped[series.id] = str(error)
-    study = StudyPrediction(source.id, predictor.run.identity, tuple(predictions), skipped, source.attributes)
-    return predictor.assign_levels(study) if predictions else study
+    identity, attributes = predictor.run.identity, source.attributes
+    study = StudyPrediction(source.id, identity, tuple(predictions), skipped, attributes)
+    try:
+        return predictor.assign_levels(study) if predictions else study
+    except InputError as error:  # a point for L5 or C2 that lies elsewhere
+        skipped |= {series.series: str(error) for series in predictions}
+        return StudyPrediction(source.id, identity, (), skipped, attributes)
 
 
 def predict_series(predictor: Predictor, study: str, source: SeriesSource) -> SeriesPrediction:

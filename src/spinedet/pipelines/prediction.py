@@ -14,7 +14,7 @@ from spinedet.core.types import Finding, FiniteJson, Name, Record, StudyFindings
 from spinedet.detection.cross_plane_fusion import SeriesFindings, fuse
 from spinedet.imaging.input_checks import InputCheck, as_record
 from spinedet.imaging.volume import Volume
-from spinedet.runs.run_folder import ModelIdentity
+from spinedet.runs.provenance import ModelIdentity
 
 
 @dataclass(frozen=True, eq=False)

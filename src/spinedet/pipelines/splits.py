@@ -16,8 +16,9 @@ from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
 from spinedet.core.files import refuse_repeats
 from spinedet.core.manifest import read_manifests, refuse_leakage
-from spinedet.core.types import Manifest, Origin, Split, Study
+from spinedet.core.types import Manifest, Origin, Split, Study, TrainedOn
 from spinedet.pipelines.settings import DataConfig, DevelopmentConfig
+from spinedet.runs.run_folder import FinishedRun
 from spinedet.simulation.cohort import draw_cohort
 
 
@@ -184,6 +185,26 @@ def _carve(studies: list[Study], fraction: float, seed: int) -> set[str]:
         count = min(max(1, round(fraction * len(patients))), len(patients) - 1)
         chosen.update(rng.permutation(patients)[:count].tolist())
     return chosen
+
+
+def trained_on(splits: Splits, initial: FinishedRun | None) -> TrainedOn | None:
+    """What a model of these splits is trained on, tuning included, with what its initial run was trained on.
+
+    A centre whose lesions are those of phantoms is one of phantoms. Patients that both trainings share count twice.
+    None when the initial run does not tell.
+    """
+    earlier = TrainedOn(kind="patients") if initial is None else initial.trained_on
+    if earlier is None:
+        return None
+    studies = (*splits.train, *splits.tune)
+    drawn = {study.center for study in studies for lesion in study.lesions if lesion.origin is Origin.PHANTOM}
+    phantoms = len({study.patient for study in studies if study.center in drawn}) + earlier.phantoms
+    patients = len({study.patient for study in studies if study.center not in drawn}) + earlier.patients
+    return TrainedOn(
+        kind="both" if phantoms and patients else "phantoms" if phantoms else "patients",
+        phantoms=phantoms,
+        patients=patients,
+    )
 
 
 def phantom_note(manifest: Manifest) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from spinedet.cli.progress import progress_bar
@@ -17,6 +18,7 @@ from spinedet.pipelines.settings import TestConfig
 from spinedet.pipelines.splits import only
 from spinedet.report.evaluation_page import Page, write_page
 from spinedet.report.scored_cases import ScoredCases, cases_of
+from spinedet.runs.provenance import ModelIdentity, findings_header
 from spinedet.runs.run_folder import RunFolder
 from spinedet.runs.sharding import Journal, records
 from spinedet.scoring import OperatingPoint, Scores, ScoreSettings, Selection, examine, report, write_scores
@@ -27,12 +29,12 @@ class TestRun:
     """A model with its frozen thresholds, about to be tested.
 
     Attributes:
-        title: of the report. notes: what a reader must know before the numbers.
+        identity: with the operating point. title: of the report. notes: what a reader must know before the numbers.
         internal_centers: where the model was trained.
     """
 
     model: Model
-    point: OperatingPoint
+    identity: ModelIdentity
     title: str
     notes: tuple[str, ...] = ()
     internal_centers: tuple[str, ...] = ()
@@ -113,12 +115,14 @@ def report_test(
     """Score the findings once, and write them, the scores and the report; studies that were not read are left out."""
     read = {study.id for study in answers.studies}
     reference = only(manifest, (study for study in manifest.studies if study.id in read))
-    findings = mark_operating_point(as_findings(test.model, answers), test.point, reference)
+    point = test.identity.operating_point
+    header = findings_header(test.identity, f"{date.today():%Y-%m-%d}")
+    findings = mark_operating_point(header.model_copy(update={"studies": answers.studies}), point, reference)
     write_findings(run.findings, findings)
     planes = tuple(plane.value for plane in test.model.detectors)
     settings = ScoreSettings(
         selection=Selection(planes=planes),
-        operating_point=test.point,
+        operating_point=point,
         bootstrap=config.bootstrap,
         internal_centers=test.internal_centers,
     )

@@ -1,30 +1,22 @@
-"""A run's folder: what it holds, what made it, and how a finished one is opened again."""
+"""A run's folder: what it holds, and how a finished one is opened again."""
 
 from __future__ import annotations
 
-import os
-import platform
-import resource
-import subprocess
-import sys
-import time
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, fields, is_dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import OmegaConf
 
 from spinedet import __version__
 from spinedet.cli.console import console
-from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
-from spinedet.core.files import check_writable, claim_folder, lock_folder, read_json, sha256, write_json, write_text
-from spinedet.core.types import FiniteJson, TrainedOn
+from spinedet.core.files import check_writable, claim_folder, lock_folder, sha256, write_text
+from spinedet.core.types import TrainedOn
 from spinedet.detection.model_files import DESCRIPTION, WEIGHTS, Model, load_model
 from spinedet.levels.parameters import LevelParameters, read_levels
+from spinedet.runs.provenance import ModelIdentity, RunRecord, SplitIds, read_run_record
 from spinedet.scoring import OperatingPoint, read_operating_point
 
 # Free disk that a training run asks for before it starts: checkpoints, prepared scans and phantoms of a small cohort.
@@ -37,7 +29,6 @@ MAY_CHANGE = frozenset(
         for name in ("max_epochs", "max_time", "accelerator", "devices", "num_nodes", "checkpoint_minutes")
     }
 )
-LIBRARIES = ("torch", "monai", "pytorch-lightning", "hydra-core", "numpy", "scipy", "nibabel", "SimpleITK", "pydicom")
 
 
 @dataclass(frozen=True)
@@ -93,41 +84,6 @@ class RunFolder:
 
 
 @dataclass(frozen=True)
-class ModelIdentity:
-    """Which detector made findings, without the detector.
-
-    Attributes:
-        version: of spinedet. weights_sha256: of the weights file; of every run of an ensemble, its own first.
-        trained_on: None when the run does not tell.
-    """
-
-    name: str
-    region: Region
-    version: str
-    weights_sha256: tuple[str, ...]
-    operating_point: OperatingPoint
-    trained_on: TrainedOn | None = None
-
-    @property
-    def record(self) -> dict[str, FiniteJson]:
-        """The `model` of a findings file."""
-        own, *others = self.weights_sha256
-        known: dict[str, FiniteJson] = {"name": self.name, "version": self.version, "weights_sha256": own}
-        if others:
-            known["ensemble_weights_sha256"] = list(others)
-        return {**known, "operating_point_sha256": self.operating_point.sha256}
-
-    @property
-    def thresholds(self) -> dict[str, FiniteJson]:
-        """The `operating_point` of a findings file."""
-        values: list[FiniteJson] = [
-            {"plane": one.plane, "category": one.category, "value": one.value}
-            for one in self.operating_point.thresholds
-        ]
-        return {"sha256": self.operating_point.sha256, "rule": self.operating_point.rule, "thresholds": values}
-
-
-@dataclass(frozen=True)
 class FinishedRun:
     """A trained model with the operating point that was fixed for it.
 
@@ -158,6 +114,12 @@ class FinishedRun:
         return study in self.developed or self.operating_point.chosen_on.holds(study)
 
 
+def identify(model: Model, folder: Path, point: OperatingPoint) -> ModelIdentity:
+    """The identity of a model that was saved in `folder`."""
+    digest = sha256(folder / WEIGHTS)
+    return ModelIdentity(model.name, model.region, __version__, (digest,), point, model.trained_on)
+
+
 # `run=shipped` names the weights that come with spinedet; how they were made stands beside them.
 SHIPPED = "shipped"
 _WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -179,14 +141,16 @@ def open_run(path: str) -> FinishedRun:
     if frozen is None:
         raise InputError(f"run={path} has no operating_point.json; copy it from the run beside the model")
     # A copied model folder has no record; its operating point still knows the tuning studies.
-    record = read_json(root / "run.json") if (root / "run.json").is_file() else {}
-    splits = record.get("splits", {})
-    developed = frozenset((*splits.get("train", ()), *splits.get("tune", ())))
-    internal = tuple(record.get("internal_centers", ()))
+    kept = RunFolder(root).record
+    record = read_run_record(kept) if kept.is_file() else RunRecord()
+    splits = record.splits or SplitIds()
+    developed = frozenset((*splits.train, *splits.tune))
     model = load_model(folder)
     digest = sha256(folder / WEIGHTS)
     point = read_operating_point(frozen)
-    return FinishedRun(model, point, developed, internal, (digest,), model.trained_on, read_levels(folder))
+    return FinishedRun(
+        model, point, developed, record.internal_centers, (digest,), model.trained_on, read_levels(folder)
+    )
 
 
 def claim_run(folder: Path, resume: bool) -> RunFolder:
@@ -260,64 +224,3 @@ def write_config(run: RunFolder, config: Any) -> None:
 
 def _as_yaml(config: Any) -> str:
     return OmegaConf.to_yaml(OmegaConf.structured(config))
-
-
-class Stopwatch:
-    """Wall time of a run and of its stages."""
-
-    def __init__(self) -> None:
-        self.start = self.last = time.perf_counter()
-        self.stages: dict[str, float] = {}
-
-    def lap(self, stage: str) -> None:
-        """Book the time since the last lap on `stage`."""
-        now = time.perf_counter()
-        self.stages[stage] = round(now - self.last, 2)
-        self.last = now
-
-    @property
-    def total(self) -> float:
-        """Seconds since the start."""
-        return round(time.perf_counter() - self.start, 2)
-
-
-def write_record(run: RunFolder, watch: Stopwatch, facts: dict[str, Any]) -> None:
-    """`run.json`: versions, commit, device, time and memory, with the command's own facts."""
-    content = {"format": "spinedet-run", "version": 1, **facts, **_environment()}
-    content |= {"wall_seconds": watch.total, "stage_seconds": watch.stages, "peak_memory_mib": _peak_memory_mib()}
-    write_json(run.record, content)
-
-
-def _environment() -> dict[str, Any]:
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {
-        "versions": {"spinedet": __version__, "python": platform.python_version(), **_library_versions()},
-        "commit": _commit(),
-        "device": {"gpu": gpu, "machine": platform.machine(), "cores": os.cpu_count(), "system": platform.system()},
-    }
-
-
-def _library_versions() -> dict[str, str]:
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _commit() -> str | None:
-    """The checkout's commit, if this is one; `+` when files differ from it."""
-    here = Path(__file__).parent
-    command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603  # fixed words
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
-
-
-def _peak_memory_mib() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak >> (20 if sys.platform == "darwin" else 10)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from spinedet.core.files import read_json, sha256
+from spinedet.core.files import sha256
 from spinedet.core.findings import read_findings, read_findings_table
 from spinedet.core.manifest import read_manifest
 from spinedet.core.types import Manifest
@@ -14,6 +13,7 @@ from spinedet.experiments.steps import Outcome
 from spinedet.experiments.transfer.plan import SOURCE, ZERO_SHOT, Plan, Sources
 from spinedet.pipelines.splits import only, phantom_note
 from spinedet.report.transfer_page import Kept, StepLine, StudyResults, Tested, Transferred
+from spinedet.runs.provenance import read_run_record
 from spinedet.runs.run_folder import RunFolder
 from spinedet.scoring import (
     BootstrapSettings,
@@ -78,18 +78,14 @@ def _tested(steps: Path, name: str, run: str, manifest: Manifest) -> Tested:
         findings=findings,
         frozen=sha256(RunFolder(steps / run).operating_point),
         point=read_operating_point(RunFolder(steps / run).operating_point),
-        internal=tuple(_record(steps / run).get("internal_centers", ())),
+        internal=read_run_record(RunFolder(steps / run).record).internal_centers,
     )
-
-
-def _record(folder: Path) -> dict[str, Any]:
-    return dict(read_json(RunFolder(folder).record))
 
 
 def _share(folder: Path) -> dict[str, float]:
     """Share of each plane's numbers that began with the source's; nothing from scratch."""
-    planes = _record(folder).get("init", {}).get("planes", {})
-    return {plane: float(part["share"]) for plane, part in planes.items()}
+    initial = read_run_record(RunFolder(folder).record).init
+    return {} if initial is None else {plane: part.share for plane, part in initial.planes.items()}
 
 
 def _against(manifest: Manifest, first: Tested | None, second: Tested) -> Comparison | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spinedet.pipelines.outputs import OUTPUTS
 from spinedet.pipelines.prediction import StudyPrediction, StudyRecord
-from spinedet.runs.run_folder import ModelIdentity
+from spinedet.runs.provenance import ModelIdentity
 
 
 @dataclass(frozen=True)
