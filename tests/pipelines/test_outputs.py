@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import runpy
 import sys
 from collections.abc import Iterator
@@ -200,3 +201,12 @@ def test_the_script_opens_images_and_boxes_in_slicer(
     (context.folder / "slicer/A-1").rename(moved)
     runpy.run_path(str(moved / "open_in_slicer.py"))
     assert opened == ["sag.nii.gz", "sag.below.mrk.json", "sag.findings.mrk.json", "views"]
+
+
+def test_the_documented_output_works(context: OutputContext) -> None:
+    text = (Path(__file__).parents[2] / "docs/predict.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(\"\"\"`worklist.+?)```", text, re.DOTALL)
+    module: dict[str, Any] = {}
+    exec(code, module)  # noqa: S102  # our own documentation
+    write(module["OUTPUT"], context, study(context), study(context, "B"))
+    assert (context.folder / "worklist.txt").read_text() == "0.910 A-1\n0.910 B\n"
