@@ -19,7 +19,7 @@ import numpy as np
 
 from spinedet.imaging.planes import SAGITTAL, orient
 from spinedet.imaging.volume import read_volume
-from spinedet.simulation.anatomy.degeneration import Wear
+from spinedet.simulation.anatomy.degeneration import DegenerationSettings
 from spinedet.simulation.anatomy.lumbar_patient import draw_lumbar
 
 LEVELS = ("L5/S1", "L4/L5", "L3/L4", "L2/L3", "L1/L2", "T12/L1", "T11/T12")
@@ -52,7 +52,9 @@ def drawn(patients: int) -> Table:
     """The same measures of phantoms without transitional vertebrae."""
     table: Table = defaultdict(list)
     for seed in range(patients):
-        discs = {disc.level: disc for disc in draw_lumbar(Wear(), np.random.default_rng(seed)).spine.discs}
+        discs = {
+            disc.level: disc for disc in draw_lumbar(DegenerationSettings(), np.random.default_rng(seed)).spine.discs
+        }
         if "L5/S1" not in discs or discs["L5/S1"].stub:
             continue
         for level in LEVELS:

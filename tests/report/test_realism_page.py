@@ -12,7 +12,7 @@ from spinedet.core.geometry import Grid
 from spinedet.imaging.volume import Volume
 from spinedet.report.realism_page import Exhibit, compare, write_realism
 from spinedet.simulation.gradings import Marginal
-from spinedet.simulation.realism import Look
+from spinedet.simulation.realism import ScanMeasures
 
 
 def exhibit(group: str, ratio: float, *, real: bool, plane: Plane = Plane.SAGITTAL) -> Exhibit:
@@ -20,7 +20,7 @@ def exhibit(group: str, ratio: float, *, real: bool, plane: Plane = Plane.SAGITT
     shape = {Plane.SAGITTAL: (6, 40, 40), Plane.AXIAL: (40, 40, 6)}[plane]
     array = np.random.default_rng(0).random(shape, dtype=np.float32)
     volume = Volume(array, Grid(shape, np.diag([*steps, 1.0])))
-    look = Look({"marrow/csf": ratio}, 0.02, 0.4, (0.5, 0.5))
+    look = ScanMeasures({"marrow/csf": ratio}, 0.02, 0.4, (0.5, 0.5))
     return Exhibit(group, f"{group} 1", plane, volume, (12.0, 20.0, 20.0), look, real)
 
 

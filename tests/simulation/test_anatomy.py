@@ -10,12 +10,12 @@ import pytest
 from spinedet.simulation.anatomy.lumbar import Variant, draw_spine, levels_of
 from spinedet.simulation.anatomy.spine import (
     UPRIGHT,
-    Foot,
     Patient,
     Posture,
     Segment,
+    SegmentChange,
+    Support,
     Vertebra,
-    Wearing,
     stack,
     upright_along,
 )
@@ -49,8 +49,8 @@ def test_bodies_rest_on_discs() -> None:
             return 0.0
 
     segments = (Segment("L5", 25, 18, 28, 0, 10, 0), Segment("L4", 25, 18, 26, 0, 12, 0))
-    wearing = {"L5/S1": Wearing(0.5), "L4/L5": Wearing(1.0, slip=4.0)}
-    foot = Foot("S1", UPRIGHT, 25, 18)
+    wearing = {"L5/S1": SegmentChange(0.5), "L4/L5": SegmentChange(1.0, slip=4.0)}
+    foot = Support("S1", UPRIGHT, 25, 18)
     bodies, discs = stack(foot, segments, Posture(1.0), wearing, ADULT, Average(np.random.PCG64(0)))
     assert [disc.level for disc in discs] == ["L5/S1", "L4/L5"]
     # Half a disc of 5 mm, body of 28 mm, disc of 12 mm, body of 26 mm that has slipped 4 mm forwards.

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spinedet.simulation.anatomy.degeneration import DiscState, Herniation, Wear, draw_states
+from spinedet.simulation.anatomy.degeneration import DegenerationSettings, DiscState, Herniation, draw_states
 from spinedet.simulation.anatomy.lumbar import LEVELS
 from spinedet.simulation.prevalence import Findings, fitted
 
 
-def states(wear: Wear, patients: int = 60) -> list[DiscState]:
+def states(wear: DegenerationSettings, patients: int = 60) -> list[DiscState]:
     drawn = [draw_states(fitted(), 60, LEVELS, wear, np.random.default_rng(seed)) for seed in range(patients)]
     return [state for patient in drawn for state in patient.values()]
 
@@ -70,30 +70,32 @@ def test_a_smaller_spine_is_judged_by_its_size() -> None:
 
 
 def test_spared_patients_have_no_lesion() -> None:
-    assert not any(state.is_lesion for state in states(Wear(healthy=1.0)))
+    assert not any(state.is_lesion for state in states(DegenerationSettings(healthy=1.0)))
 
 
 def test_look_alikes_are_dark_but_high_and_contained() -> None:
     dark = [
-        s for s in states(Wear(healthy=1.0, dark=1.0, equivocal=0.0)) if s.findings.grade == 3 and s.darkness < 0.44
+        s
+        for s in states(DegenerationSettings(healthy=1.0, dark=1.0, equivocal=0.0))
+        if s.findings.grade == 3 and s.darkness < 0.44
     ]
     assert dark
     assert all(not s.is_lesion and s.height > 0.85 and s.bulge < 1.0 for s in dark)
 
 
 def test_borderline_bulges_are_equivocal_and_never_lesions() -> None:
-    drawn = states(Wear(equivocal=1.0, dark=0.0))
+    drawn = states(DegenerationSettings(equivocal=1.0, dark=0.0))
     assert all(state.equivocal != state.is_lesion for state in drawn)
 
 
 def test_clearing_removes_faint_bulges() -> None:
-    faint = [s for s in states(Wear(clear=1.0)) if s.findings.grade <= 2 and s.findings.bulging]
+    faint = [s for s in states(DegenerationSettings(clear=1.0)) if s.findings.grade <= 2 and s.findings.bulging]
     assert all(s.findings.herniation for s in faint)
-    assert any(s.findings.grade <= 2 and s.findings.bulging for s in states(Wear(clear=0.0)))
+    assert any(s.findings.grade <= 2 and s.findings.bulging for s in states(DegenerationSettings(clear=0.0)))
 
 
 def test_worse_grades_are_darker_and_narrowed_discs_lower() -> None:
-    drawn = states(Wear(dark=0.0), patients=150)
+    drawn = states(DegenerationSettings(dark=0.0), patients=150)
     darkness = [np.mean([s.darkness for s in drawn if s.findings.grade == grade]) for grade in (1, 2, 3, 4, 5)]
     assert darkness == sorted(darkness, reverse=True)
     assert max(s.height for s in drawn if s.findings.narrowing) < min(
@@ -102,7 +104,7 @@ def test_worse_grades_are_darker_and_narrowed_discs_lower() -> None:
 
 
 def test_shifting_wears_more() -> None:
-    shares = [np.mean([s.is_lesion for s in states(Wear(shift=shift))]) for shift in (-1.0, 0.0, 1.0)]
+    shares = [np.mean([s.is_lesion for s in states(DegenerationSettings(shift=shift))]) for shift in (-1.0, 0.0, 1.0)]
     assert shares == sorted(shares)
     assert shares[2] - shares[0] > 0.3
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spinedet.simulation.anatomy.degeneration import DiscState, Herniation
-from spinedet.simulation.anatomy.discs import Pad
+from spinedet.simulation.anatomy.discs import PaintedDisc
 from spinedet.simulation.anatomy.spine import UPRIGHT, Disc
 from spinedet.simulation.painting.canvas import Canvas, Palette, Raster
 from spinedet.simulation.painting.texture import draw_texture
@@ -27,7 +27,7 @@ STATES = {
 }
 
 
-def painted(pad: Pad) -> np.ndarray:
+def painted(pad: PaintedDisc) -> np.ndarray:
     """Bounds (2, 3) of what is painted beyond the bodies' outline or within the disc's height, in mm."""
     found = []
     for x in np.arange(-36, 36.5, 1.0):
@@ -42,7 +42,7 @@ def painted(pad: Pad) -> np.ndarray:
 
 @pytest.mark.parametrize("name", STATES)
 def test_the_surface_bounds_what_is_painted_aside_and_behind(name: str) -> None:
-    pad = Pad(DISC, STATES[name], 0.0, GRAIN)
+    pad = PaintedDisc(DISC, STATES[name], 0.0, GRAIN)
     surface, seen = pad.surface(), painted(pad)
     for axis in (0, 1):  # the slab's faces are painted too thick, for the bodies cut them
         assert surface[:, axis].min() == pytest.approx(seen[0, axis], abs=1.3)
@@ -50,7 +50,7 @@ def test_the_surface_bounds_what_is_painted_aside_and_behind(name: str) -> None:
 
 
 def test_a_plain_disc_by_hand() -> None:
-    surface = Pad(DISC, DiscState(bulge=2.0), 0.0, GRAIN).surface()
+    surface = PaintedDisc(DISC, DiscState(bulge=2.0), 0.0, GRAIN).surface()
     low, high = surface.min(axis=0), surface.max(axis=0)
     assert (low[1], high[1]) == pytest.approx((-20, 20), abs=0.1)
     assert (low[2], high[2]) == pytest.approx((-5, 5))
@@ -59,19 +59,19 @@ def test_a_plain_disc_by_hand() -> None:
 
 
 def test_a_hollow_makes_the_middle_higher() -> None:
-    surface = Pad(DISC, DiscState(), 2.0, GRAIN).surface()
+    surface = PaintedDisc(DISC, DiscState(), 2.0, GRAIN).surface()
     # At half the reach the hollow is 2 (1 - 1/4) mm deep.
     assert surface[:, 2].max() == pytest.approx(6.5)
 
 
 def test_an_extrusion_reaches_where_it_has_moved() -> None:
-    surface = Pad(DISC, STATES["extruded"], 0.0, GRAIN).surface()
+    surface = PaintedDisc(DISC, STATES["extruded"], 0.0, GRAIN).surface()
     # Its middle is 4.5 mm down and it is 2 * (4.5 + 2) mm high.
     assert surface[:, 2].min() == pytest.approx(-11)
 
 
 def test_the_focus_is_behind_the_bodies_and_smaller_than_the_disc() -> None:
-    pad = Pad(DISC, STATES["protruded"], 0.0, GRAIN)
+    pad = PaintedDisc(DISC, STATES["protruded"], 0.0, GRAIN)
     focus, whole = pad.focus(), pad.surface()
     assert focus[:, 1].max() == pytest.approx(-17)
     assert focus[:, 1].min() == pytest.approx(-18 - 6.5)
@@ -80,7 +80,7 @@ def test_the_focus_is_behind_the_bodies_and_smaller_than_the_disc() -> None:
 
 
 def test_a_narrowed_canal_belongs_to_the_focus() -> None:
-    pad = Pad(DISC, replace(STATES["bulging"], stenosis=0.5), 0.0, GRAIN)
+    pad = PaintedDisc(DISC, replace(STATES["bulging"], stenosis=0.5), 0.0, GRAIN)
     assert pad.focus()[:, 1].min() == pytest.approx(-18 - 15)
 
 
@@ -88,7 +88,7 @@ def test_worn_discs_are_darker() -> None:
     def middle(darkness: float) -> float:
         raster = Raster((0.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1, 1))
         page = Canvas.blank(raster, Palette(Sequence(1.5, 3500, 100)))
-        Pad(DISC, DiscState(darkness=darkness), 0.0, GRAIN).paint(page)
+        PaintedDisc(DISC, DiscState(darkness=darkness), 0.0, GRAIN).paint(page)
         return float(page.layers[0, 0, 0])
 
     assert middle(1.0) > 2.5 * middle(0.4) > 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spinedet.core.geometry import iou
-from spinedet.simulation.annotators import Habits
+from spinedet.simulation.annotators import AnnotationHabits
 from spinedet.simulation.centers import CENTERS
 from spinedet.simulation.painting.canvas import Canvas, Field, Window
 from spinedet.simulation.painting.tissue import Tissue
@@ -39,7 +39,7 @@ def test_images_are_whole_and_not_saturated(study: DrawnStudy) -> None:
 
 
 def test_readers_change_boxes_but_no_pixels(study: DrawnStudy) -> None:
-    generous = replace(CENTERS["A"], habits=Habits(margin=3.0))
+    generous = replace(CENTERS["A"], habits=AnnotationHabits(margin=3.0))
     other = draw_study(generous, 2, sampling=TINY)
     assert all((one == two).all() for one, two in zip(study.images, other.images, strict=True))
     before, after = study.lesions[0].box, other.lesions[0].box

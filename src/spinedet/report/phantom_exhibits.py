@@ -12,7 +12,7 @@ from spinedet.imaging.planes import plane_of
 from spinedet.imaging.volume import Volume, read_volume
 from spinedet.report.realism_page import Exhibit
 from spinedet.simulation.centers import CENTERS
-from spinedet.simulation.realism import Look, Probes, look_at, probes_of, real_probes
+from spinedet.simulation.realism import Probes, ScanMeasures, measure_scan, probes_of, real_probes
 from spinedet.simulation.study import draw_study
 
 
@@ -45,8 +45,8 @@ def real_exhibits(root: Path, region: Region) -> Iterator[Exhibit]:
         )
 
 
-def _look(volume: Volume, places: Probes) -> Look | None:
+def _look(volume: Volume, places: Probes) -> ScanMeasures | None:
     try:
-        return look_at(volume.array, volume.grid, places)
+        return measure_scan(volume.array, volume.grid, places)
     except ValueError:
         return None

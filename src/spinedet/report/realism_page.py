@@ -20,7 +20,7 @@ from spinedet.imaging.volume import Volume
 from spinedet.report.html import render
 from spinedet.simulation.anatomy.spine import Vector
 from spinedet.simulation.gradings import Marginal
-from spinedet.simulation.realism import Look
+from spinedet.simulation.realism import ScanMeasures
 
 _PER_ROW = 4
 _TILE = 3.1  # inches
@@ -44,7 +44,7 @@ class Exhibit:
     plane: Plane
     volume: Volume
     place: Vector
-    look: Look | None
+    look: ScanMeasures | None
     real: bool
 
 
@@ -120,7 +120,7 @@ def compare(exhibits: Sequence[Exhibit]) -> Iterator[Line]:
                 yield Line(measure, group, min(values), float(np.median(values)), max(values), *limits)
 
 
-def _value(look: Look, measure: str) -> float | None:
+def _value(look: ScanMeasures, measure: str) -> float | None:
     value = {"noise": look.noise, "sharpness": look.sharpness}.get(measure, look.ratios.get(measure))
     return value if value is not None and np.isfinite(value) else None
 

@@ -1,4 +1,4 @@
-"""How the readers of a centre annotate: how generously, how exactly, and what they overlook."""
+"""Annotation by the annotators of a centre: margin, jitter, omissions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spinedet.core.geometry import EdgeBox, Grid
 
 
 @dataclass
-class Habits:
+class AnnotationHabits:
     """Annotation habits of a centre.
 
     Attributes:
@@ -27,25 +27,27 @@ class Habits:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mark:
-    """What the readers agreed on: the drawn box, and whether they disagreed that there is a lesion."""
+class Annotation:
+    """The box that the annotators agreed on, and whether they disagreed that there is a lesion."""
 
     box: EdgeBox
     disputed: bool
 
 
-def read(truth: EdgeBox, grid: Grid, severity: int, habits: Habits, rng: np.random.Generator) -> Mark | None:
-    """One lesion as the centre's readers draw it, edges in voxels; None when all of them overlook it."""
+def annotate(
+    truth: EdgeBox, grid: Grid, severity: int, habits: AnnotationHabits, rng: np.random.Generator
+) -> Annotation | None:
+    """One lesion as the centre's annotators draw it, edges in voxels; None when all of them overlook it."""
     rate = habits.misses * (1.0 if severity <= 1 else 0.6 if severity == 2 else 1 / 3)
     drawn = [_drawn(truth, grid, habits, rng) for _ in range(habits.raters) if rng.random() >= rate]
     if not drawn:
         return None
     low, high = (np.mean([getattr(box, side) for box in drawn], axis=0) for side in ("low", "high"))
-    return Mark(_on_slices(EdgeBox(low, high), grid), disputed=len(drawn) < habits.raters)
+    return Annotation(_on_slices(EdgeBox(low, high), grid), disputed=len(drawn) < habits.raters)
 
 
-def _drawn(truth: EdgeBox, grid: Grid, habits: Habits, rng: np.random.Generator) -> EdgeBox:
-    """One reader's box: its sides in the slice plane moved by margin and jitter."""
+def _drawn(truth: EdgeBox, grid: Grid, habits: AnnotationHabits, rng: np.random.Generator) -> EdgeBox:
+    """One annotator's box: its sides in the slice plane moved by margin and jitter."""
     shift = np.zeros((2, 3))
     shift[:, :2] = (habits.margin + habits.jitter * rng.standard_normal((2, 2))) / grid.spacing[:2]
     # No hand draws a box of less than two pixels.
@@ -58,7 +60,7 @@ def _drawn(truth: EdgeBox, grid: Grid, habits: Habits, rng: np.random.Generator)
 
 
 def _on_slices(box: EdgeBox, grid: Grid) -> EdgeBox:
-    """Whole slices across the stack: a reader draws on slices, and takes those that the lesion fills at least half.
+    """Whole slices across the stack: an annotator draws on slices, and takes those that the lesion fills at least half.
 
     Only where slices are thick; on nearly isotropic voxels nobody draws slice by slice.
     """

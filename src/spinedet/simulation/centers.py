@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from spinedet.core.anatomy import Region
-from spinedet.simulation.anatomy.degeneration import Wear
-from spinedet.simulation.annotators import Habits
+from spinedet.simulation.anatomy.degeneration import DegenerationSettings
+from spinedet.simulation.annotators import AnnotationHabits
 
 Range: TypeAlias = tuple[float, float]
 
@@ -101,17 +101,17 @@ class CenterConfig:
     imaging: ImagingConfig = field(default_factory=ImagingConfig)
     sagittal: StackConfig = field(default_factory=StackConfig)
     axial: StackConfig = field(default_factory=_axial)
-    wear: Wear = field(default_factory=Wear)
-    habits: Habits = field(default_factory=Habits)
+    wear: DegenerationSettings = field(default_factory=DegenerationSettings)
+    habits: AnnotationHabits = field(default_factory=AnnotationHabits)
 
 
 def _center_a() -> CenterConfig:
-    """1.5 T, well kept; as SPIDER's largest contributor."""
-    return CenterConfig(wear=Wear(healthy=0.2, clear=1.0, faintest=2.2))
+    """1.5 T, well maintained; as SPIDER's largest contributor."""
+    return CenterConfig(wear=DegenerationSettings(healthy=0.2, clear=1.0, faintest=2.2))
 
 
 def _center_b() -> CenterConfig:
-    """3 T: thin slices, noisy, strong fall-off of an uncorrected coil, worn patients."""
+    """3 T: thin slices, noisy, strong fall-off of an uncorrected coil, degenerated patients."""
     return CenterConfig(
         name="B",
         imaging=ImagingConfig(
@@ -136,8 +136,8 @@ def _center_b() -> CenterConfig:
             acquired=(1.3, 1.8),
             oblique=5.0,
         ),
-        wear=Wear(healthy=0.15, shift=0.1, clear=0.6, faintest=1.6),
-        habits=Habits(margin=1.0, jitter=1.0),
+        wear=DegenerationSettings(healthy=0.15, shift=0.1, clear=0.6, faintest=1.6),
+        habits=AnnotationHabits(margin=1.0, jitter=1.0),
     )
 
 
@@ -173,8 +173,8 @@ def _center_c() -> CenterConfig:
             oblique=6.0,
             angled=0.0,
         ),
-        wear=Wear(healthy=0.3, shift=-0.2, clear=0.6, faintest=1.6),
-        habits=Habits(margin=0.5, jitter=0.8),
+        wear=DegenerationSettings(healthy=0.3, shift=-0.2, clear=0.6, faintest=1.6),
+        habits=AnnotationHabits(margin=0.5, jitter=0.8),
     )
 
 
@@ -205,7 +205,7 @@ def _center_d() -> CenterConfig:
             swap=0.7,
             oblique=4.0,
         ),
-        wear=Wear(healthy=0.2, clear=0.6, faintest=1.8),
+        wear=DegenerationSettings(healthy=0.2, clear=0.6, faintest=1.8),
     )
 
 
@@ -245,13 +245,13 @@ def _randomised() -> CenterConfig:
             pixel=(0.4, 1.0), field_of_view=(150.0, 260.0), slices=(12, 30), pitch=(3.0, 6.0), acquired=(1.0, 2.2),
             swap=0.5, oblique=10.0,
         ),
-        wear=Wear(healthy=0.15, dark=0.1, clear=0.2, faintest=1.2),
+        wear=DegenerationSettings(healthy=0.15, dark=0.1, clear=0.2, faintest=1.2),
     )  # fmt: skip
 
 
-def _hospital(name: str, like: CenterConfig, habits: Habits) -> CenterConfig:
-    """A centre with the scanner of another, unselected patients as worn as those of SPIDER, and its own readers."""
-    return replace(like, name=name, wear=Wear(shift=like.wear.shift), habits=habits)
+def _hospital(name: str, like: CenterConfig, habits: AnnotationHabits) -> CenterConfig:
+    """A centre with the scanner of another, patients as degenerated as SPIDER's, and its own annotators."""
+    return replace(like, name=name, wear=DegenerationSettings(shift=like.wear.shift), habits=habits)
 
 
 # A to D are plain enough for a demonstration in minutes; I to IV are as hard as hospitals are; R is for training only.
@@ -262,10 +262,10 @@ CENTERS: dict[str, CenterConfig] = {
         _center_b(),
         _center_c(),
         _center_d(),
-        _hospital("I", _center_a(), Habits(jitter=0.6, misses=0.02, raters=2)),
-        _hospital("II", _center_b(), Habits(margin=1.0, jitter=1.0, misses=0.05)),
-        _hospital("III", _center_c(), Habits(margin=-0.5, jitter=0.8, misses=0.05)),
-        _hospital("IV", _center_d(), Habits(jitter=0.6, misses=0.02, raters=2)),
+        _hospital("I", _center_a(), AnnotationHabits(jitter=0.6, misses=0.02, raters=2)),
+        _hospital("II", _center_b(), AnnotationHabits(margin=1.0, jitter=1.0, misses=0.05)),
+        _hospital("III", _center_c(), AnnotationHabits(margin=-0.5, jitter=0.8, misses=0.05)),
+        _hospital("IV", _center_d(), AnnotationHabits(jitter=0.6, misses=0.02, raters=2)),
         _randomised(),
     )
 }

@@ -1,4 +1,4 @@
-"""The real table of gradings that the prevalence model is fitted to, and how near its draws come to it."""
+"""The real table of gradings that the prevalence model is fitted to, and how close its draws come to it."""
 
 from __future__ import annotations
 

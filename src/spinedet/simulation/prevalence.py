@@ -39,7 +39,7 @@ FINDINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a reader would write about one disc: Pfirrmann grade 1 to 5, Modic type 0 to 3, the rest 0 or 1."""
+    """A radiologist's grades of one disc: Pfirrmann grade 1 to 5, Modic type 0 to 3, the rest 0 or 1."""
 
     grade: int
     narrowing: int = 0
@@ -103,7 +103,7 @@ def draw_findings(
     rng: np.random.Generator,
     shift: float = 0.0,
 ) -> dict[str, Findings]:
-    """Findings at every level of one patient; `shift` wears all discs more (+) or less (-), in deviations."""
+    """Findings at every level of one patient; `shift` degenerates all discs more (+) or less (-), in deviations."""
     years = (age - model.age_mean) / model.age_deviation
     own = model.age_correlation * years + math.sqrt(1 - model.age_correlation**2) * rng.standard_normal()
     found = {}

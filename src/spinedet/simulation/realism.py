@@ -1,4 +1,4 @@
-"""Contrast, noise and sharpness of a scan at known places, measured alike on phantoms and on real patients."""
+"""Contrast, noise and sharpness of a scan at known places, measured alike on phantoms and real patients."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _MIDDLE = ("L2", "L3", "L4", "C4", "C5", "C6")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How one scan looks.
+class ScanMeasures:
+    """Measures of one scan.
 
     Attributes:
         ratios: brightness of one tissue relative to another, by `tissue/tissue`.
@@ -80,7 +80,7 @@ def _cord(scene: Scene) -> list[int]:
     return full[:: max(len(full) // 4, 1)].tolist()
 
 
-def look_at(image: NDArray[np.floating], grid: Grid, probes: Probes) -> Look:
+def measure_scan(image: NDArray[np.floating], grid: Grid, probes: Probes) -> ScanMeasures:
     """Measure a scan (i, j, k) at known places; what lies outside the image is left out.
 
     Raises:
@@ -101,7 +101,7 @@ def look_at(image: NDArray[np.floating], grid: Grid, probes: Probes) -> Look:
     around = _around(image, grid, probes["csf"]) / levels["csf"]
     steep = np.concatenate([np.abs(np.diff(around, axis=axis)).ravel() / float(grid.spacing[axis]) for axis in (0, 1)])
     counts = np.histogram(around, bins=np.arange(0, 1.55, 0.1))[0]
-    return Look(
+    return ScanMeasures(
         ratios,
         round(float(np.median(grain)) / levels["csf"], 4) if grain else float("nan"),
         round(float(np.percentile(steep, 99)), 3),

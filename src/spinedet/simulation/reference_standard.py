@@ -11,10 +11,10 @@ import numpy as np
 from spinedet.core.geometry import EdgeBox, Grid
 from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Origin
 from spinedet.simulation.anatomy.degeneration import NARROW, DiscState
-from spinedet.simulation.anatomy.discs import CANAL_DEPTH, Pad
+from spinedet.simulation.anatomy.discs import CANAL_DEPTH, PaintedDisc
 from spinedet.simulation.anatomy.patient import Scene
 from spinedet.simulation.anatomy.spine import Array
-from spinedet.simulation.annotators import Habits, read
+from spinedet.simulation.annotators import AnnotationHabits, annotate
 from spinedet.simulation.scanner.protocol import Stack
 
 STYLES = ("disc", "focal")
@@ -24,19 +24,19 @@ CLASSES = ("one", "types")
 COVERED = 0.7
 
 
-Extent: TypeAlias = Callable[[Pad], Array]
+Extent: TypeAlias = Callable[[PaintedDisc], Array]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A type of finding: whether a disc shows it, and points (n, 3) around what a reader would box."""
+    """A type of finding: whether a disc shows it, and points (n, 3) around what an annotator would box."""
 
     category: str
     shows: Callable[[DiscState], bool]
     extent: Extent
 
 
-def _plates(pad: Pad) -> Array:
+def _plates(pad: PaintedDisc) -> Array:
     """Around the marrow changes above and below a disc."""
     up, down = (pad.disc.height / 2 + plate.band + 1 for plate in (pad.state.upper, pad.state.lower))
     return pad.corners(
@@ -46,7 +46,7 @@ def _plates(pad: Pad) -> Array:
     )
 
 
-def _node(pad: Pad) -> Array:
+def _node(pad: PaintedDisc) -> Array:
     """Around the deeper Schmorl's node."""
     upper = pad.state.upper.node >= pad.state.lower.node
     plate, sign = (pad.state.upper, 1.0) if upper else (pad.state.lower, -1.0)
@@ -56,7 +56,7 @@ def _node(pad: Pad) -> Array:
     return pad.corners((x - reach, x + reach), (a - reach, a + reach), (low, high))
 
 
-def _foramina(pad: Pad) -> Array:
+def _foramina(pad: PaintedDisc) -> Array:
     """Around the narrowed foramina."""
     sides = [side for side, extra in zip((-1.0, 1.0), pad.state.facets, strict=True) if extra >= NARROW]
     rear, k = -pad.disc.half_depth, pad.state.size
@@ -64,28 +64,28 @@ def _foramina(pad: Pad) -> Array:
     return pad.corners((min(reach), max(reach)), (rear - 11 * k, rear + 2), (-7 * k, 11 * k))
 
 
-def _canal(pad: Pad) -> Array:
+def _canal(pad: PaintedDisc) -> Array:
     """Around the narrowed part of the canal."""
     rear, half = -pad.disc.half_depth, max(7 * pad.state.size, 4.5)
     return pad.corners((-11, 11), (rear - CANAL_DEPTH, rear + 1), (-half, half))
 
 
-# From the most to the least telling: in style `disc` a disc carries the first that it shows.
+# From the most to the least specific: in style `disc` a disc carries the first that it shows.
 KINDS = (
     Kind(
         "extrusion",
         lambda s: s.herniation is not None and s.herniation.is_extrusion,
-        Pad.focus,
+        PaintedDisc.focus,
     ),
     Kind(
         "protrusion",
         lambda s: s.herniation is not None and not s.herniation.is_extrusion,
-        Pad.focus,
+        PaintedDisc.focus,
     ),
     Kind("central_stenosis", lambda s: s.stenosis >= NARROW, _canal),
-    Kind("spondylolisthesis", lambda s: s.slipped, Pad.surface),
+    Kind("spondylolisthesis", lambda s: s.slipped, PaintedDisc.surface),
     Kind("foraminal_stenosis", lambda s: max(s.facets) >= NARROW, _foramina),
-    Kind("bulge", lambda s: bool(s.findings.bulging) and s.herniation is None, Pad.focus),
+    Kind("bulge", lambda s: bool(s.findings.bulging) and s.herniation is None, PaintedDisc.focus),
     Kind("modic", lambda s: max(s.upper.band, s.lower.band) > 0, _plates),
     Kind("schmorl", lambda s: max(s.upper.node, s.lower.node) > 0, _node),
 )
@@ -110,8 +110,8 @@ class Convention:
         """The manifest's categories."""
         return ("degeneration",) if self.classes == "one" else ("degeneration", *(kind.category for kind in KINDS))
 
-    def boxed(self, pad: Pad) -> list[tuple[str, Array]]:
-        """What a reader boxes at one disc: category and points (n, 3) RAS mm."""
+    def boxed(self, pad: PaintedDisc) -> list[tuple[str, Array]]:
+        """What an annotator boxes at one disc: category and points (n, 3) RAS mm."""
         shown = [kind for kind in KINDS if kind.shows(pad.state)]
         if self.style == "disc":
             if not (pad.state.is_lesion or pad.state.equivocal):
@@ -128,10 +128,10 @@ def lesions_of(
     scene: Scene,
     stack: Stack,
     convention: Convention,
-    habits: Habits,
+    habits: AnnotationHabits,
     rng: np.random.Generator,
 ) -> Iterator[Lesion]:
-    """What the readers of a centre mark on one series.
+    """The lesions that the annotators of a centre mark on one series.
 
     Lesions whose centre lies outside the stack are not marked; those that it covers by less than `COVERED`, the
     equivocal and the disputed are marked `ignore`.
@@ -139,7 +139,7 @@ def lesions_of(
     number = 0
     for pad in scene.pads:
         for category, points in () if pad.disc.stub else convention.boxed(pad):
-            mark = read(
+            mark = annotate(
                 bounds_on(points, stack.grid),
                 stack.grid,
                 pad.state.severity,

@@ -1,4 +1,4 @@
-"""One patient's visit: both series in memory with what a reader marked on them."""
+"""A phantom study: both series in memory with their annotations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class DrawnStudy:
 
     @property
     def attributes(self) -> dict[str, FiniteJson]:
-        """What a manifest tells about the patient and the scanner."""
+        """The manifest's attributes of the patient and the scanner."""
         patient, sequence = self.scene.spine.patient, self.stacks[0].scan.sequence
         return {
             "sex": patient.sex,
@@ -45,7 +45,7 @@ class DrawnStudy:
 _PATIENTS = {Region.LUMBAR: draw_lumbar, Region.CERVICAL: draw_cervical}
 
 
-def stream(seed: int, center: str, index: int) -> np.random.Generator:
+def random_stream(seed: int, center: str, index: int) -> np.random.Generator:
     """The random numbers of one study: its own, whatever else is drawn before or beside it."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index, *center.encode()])))
 
@@ -67,8 +67,8 @@ def draw_study(
         convention: what boxes mean; the whole degenerated disc by default.
         sampling: how coarse the pictures are; a hospital's own pixels by default.
     """
-    # The readers and the noise have streams of their own: changing a habit leaves the pictures as they are.
-    body, visit, noise, reading = stream(seed, center.name, index).spawn(4)
+    # The annotators and the noise have streams of their own: changing a habit leaves the pictures as they are.
+    body, visit, noise, reading = random_stream(seed, center.name, index).spawn(4)
     scene = _PATIENTS[center.region](center.wear, body)
     stacks = draw_stacks(center, scene.spine, sampling or Sampling(), visit)
     images = tuple(acquire(scene, stack.grid, stack.scan, noise) for stack in stacks)

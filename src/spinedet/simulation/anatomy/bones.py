@@ -56,7 +56,7 @@ class Body:
 
     @cached_property
     def block(self) -> Block:
-        """What holds all of it."""
+        """The block that bounds it."""
         bone = self.bone
         spare, grown = 1.5 + max(self.lips), 1 + 2 * abs(bone.taper)
         up = bone.height / 2 + 0.5 * abs(bone.wedge) * bone.half_depth
@@ -149,7 +149,7 @@ class Body:
 
 
 @dataclass(frozen=True)
-class Piece:
+class ArchPiece:
     """A part of an arch or wing: a rounded box, or an ellipsoid when `radius` is None, of marrow in cortex."""
 
     frame: Frame
@@ -161,7 +161,7 @@ class Piece:
 
     @cached_property
     def block(self) -> Block:
-        """What holds all of it."""
+        """The block that bounds it."""
         right, anterior, up = (h + 2.5 * self.warp for h in self.half)
         return Block(self.frame, (right, anterior, up))
 
@@ -179,7 +179,7 @@ class Piece:
         canvas.paint(window, canvas.cover(distance + self.cortex), self.marrow.tissue)
 
 
-def arch(bone: Vertebra, canal_depth: float, overgrowth: tuple[float, float], marrow: Marrow) -> tuple[Piece, ...]:
+def arch(bone: Vertebra, canal_depth: float, overgrowth: tuple[float, float], marrow: Marrow) -> tuple[ArchPiece, ...]:
     """Pedicles, laminae, articular and transverse processes and the spinous process of a lumbar vertebra.
 
     `overgrowth` enlarges the facets on the left and on the right (0 is none, 1 doubles them).
@@ -190,36 +190,36 @@ def arch(bone: Vertebra, canal_depth: float, overgrowth: tuple[float, float], ma
     high = {"L5": 8.0, "L6": 8.0}.get(bone.name, 12.0) * k
     at = bone.frame.moved
     spinous = at(0, rear - 5 * k - tip, -6.5 * k).pitched(0.12)
-    pieces = [Piece(spinous, (3.8 * k, tip, high), 3.2 * k, marrow, warp=0.9)]
+    pieces = [ArchPiece(spinous, (3.8 * k, tip, high), 3.2 * k, marrow, warp=0.9)]
     for side, extra in zip((-1.0, 1.0), overgrowth, strict=True):
         swell = 1 + 0.6 * extra
         inner = 16.0 * k - 2.5 * extra
         pieces += [
-            Piece(
+            ArchPiece(
                 at(side * 14.5 * k, -bone.half_depth - 5 * k, 4.5 * k),
                 (4.2 * k, 9 * k, 6.4 * k),
                 3.6 * k,
                 marrow,
             ),
-            Piece(
+            ArchPiece(
                 at(side * 8.5 * k, rear - 3.2 * k, -5 * k).pitched(0.3),
                 (8.5 * k, 3.2 * k, 10 * k),
                 None,
                 marrow,
             ),
-            Piece(
+            ArchPiece(
                 at(side * (inner + 2.5 * k), rear + 2.5 * k, 13 * k),
                 (7.5 * k * swell, 6.0 * k * swell, 11 * k),
                 None,
                 marrow,
             ),
-            Piece(
+            ArchPiece(
                 at(side * inner, rear - 5 * k, -15 * k),
                 (7.8 * k * swell, 6.6 * k * swell, 11 * k),
                 None,
                 marrow,
             ),
-            Piece(
+            ArchPiece(
                 at(side * 29 * k, rear + 5 * k, 4 * k),
                 (13 * k, 3.0 * k, 5 * k),
                 2.8 * k,
@@ -229,7 +229,7 @@ def arch(bone: Vertebra, canal_depth: float, overgrowth: tuple[float, float], ma
     return tuple(pieces)
 
 
-def wings(bone: Vertebra, marrow: Marrow) -> tuple[Piece, ...]:
+def wings(bone: Vertebra, marrow: Marrow) -> tuple[ArchPiece, ...]:
     """The lateral masses of a sacral vertebra, its median crest and, beside the upper ones, the iliac bones."""
     width, depth, half = bone.half_width, bone.half_depth, bone.height / 2
     reach = {"L5": 26.0, "S1": 30.0, "S2": 26.0, "S3": 18.0}.get(bone.name, 9.0)
@@ -237,7 +237,7 @@ def wings(bone: Vertebra, marrow: Marrow) -> tuple[Piece, ...]:
     for side in (-1.0, 1.0):
         masses = bone.frame.moved(side * (width + 0.42 * reach), -0.6 * depth - 2, -0.1 * half)
         pieces.append(
-            Piece(
+            ArchPiece(
                 masses,
                 (0.62 * reach, depth + 5, half + 2),
                 6.0 if reach > 10 else 3.0,
@@ -247,10 +247,10 @@ def wings(bone: Vertebra, marrow: Marrow) -> tuple[Piece, ...]:
         )
         if bone.name in ("S1", "S2"):
             ilium = bone.frame.moved(side * (width + 1.1 * reach + 9), -depth - 6, 4).turned(-side * 0.5)
-            pieces.append(Piece(ilium, (6.0, 30.0, half + 8), 5.5, marrow, warp=2.0))
+            pieces.append(ArchPiece(ilium, (6.0, 30.0, half + 8), 5.5, marrow, warp=2.0))
     crest = {"S1": 14.5, "S2": 10.5, "S3": 7.5}.get(bone.name, 5.5)
     pieces.append(
-        Piece(
+        ArchPiece(
             bone.frame.moved(0, -depth - crest - 4.5, 0),
             (7.0, 3.4, half - 2),
             2.8,

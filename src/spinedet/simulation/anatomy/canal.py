@@ -8,7 +8,7 @@ import numpy as np
 
 from spinedet.simulation.anatomy.degeneration import DiscState
 from spinedet.simulation.anatomy.spine import Array, Spine, along
-from spinedet.simulation.anatomy.spine_coordinates import Lane
+from spinedet.simulation.anatomy.spine_coordinates import SpineCoordinates
 from spinedet.simulation.painting.canvas import Canvas, Field
 from spinedet.simulation.painting.shapes import ellipse
 from spinedet.simulation.painting.texture import Texture
@@ -49,7 +49,7 @@ class Canal:
     strands: Array
     flow: tuple[Texture, float]
 
-    def paint(self, canvas: Canvas, lane: Lane) -> None:
+    def paint(self, canvas: Canvas, lane: SpineCoordinates) -> None:
         """Everything in the canal, from the outside in."""
         aside, behind = lane.aside, lane.behind
         wide = np.abs(aside)
@@ -76,7 +76,7 @@ class Canal:
     def _paint_sac(
         self,
         canvas: Canvas,
-        lane: Lane,
+        lane: SpineCoordinates,
         place: tuple[Field, Field],
         size: tuple[Field, Field],
     ) -> None:
@@ -103,7 +103,7 @@ class Canal:
 
 
 @dataclass(frozen=True, slots=True)
-class Fluid:
+class CanalSettings:
     """What a region's canal is made from: table, extra depth between the laminae, room beside the sac, contents."""
 
     table: Table
@@ -114,7 +114,7 @@ class Fluid:
     flow: tuple[Texture, float]
 
 
-def build_canal(spine: Spine, states: dict[str, DiscState], fluid: Fluid, rng: np.random.Generator) -> Canal:
+def build_canal(spine: Spine, states: dict[str, DiscState], fluid: CanalSettings, rng: np.random.Generator) -> Canal:
     """The canal of one patient, narrowed where the states say so."""
     z = spine.curve.z
     own = spine.patient.scale * float(np.clip(rng.normal(1, 0.06), 0.86, 1.15))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from spinedet.simulation.anatomy.canal import Canal, Fluid, Table, build_canal, ripple
+from spinedet.simulation.anatomy.canal import Canal, CanalSettings, Table, build_canal, ripple
 from spinedet.simulation.anatomy.degeneration import DiscState
 from spinedet.simulation.anatomy.spine import Array, Spine
 from spinedet.simulation.painting.texture import draw_texture
@@ -39,7 +39,7 @@ def draw_canal(spine: Spine, states: dict[str, DiscState], rng: np.random.Genera
     cord = np.stack([3.7 * taper, 4.6 * taper]) * spine.patient.scale
     end = spine.bone("S2").frame.center[2] + float(rng.normal(0, 9))
     flow = (draw_texture(1.0, (2.5, 2.5, 7.0), rng), float(rng.uniform(0.0, 0.25)))
-    canal = build_canal(spine, states, Fluid(_TABLE, 5.5, 3.0, cord, _strands(z, tip, rng), flow), rng)
+    canal = build_canal(spine, states, CanalSettings(_TABLE, 5.5, 3.0, cord, _strands(z, tip, rng), flow), rng)
     closed = np.sqrt(np.clip((z - end) / 14, 0, 1))
     return replace(canal, sac_depth=canal.sac_depth * closed)
 

@@ -9,14 +9,14 @@ import numpy as np
 
 from spinedet.simulation.anatomy.spine import (
     UPRIGHT,
-    Aim,
-    Foot,
     Patient,
     Posture,
     Segment,
+    SegmentChange,
+    SlicePlacement,
     Spine,
+    Support,
     Vertebra,
-    Wearing,
     rear_curve,
     stack,
     upright_along,
@@ -47,7 +47,7 @@ LEVELS = (
 )
 
 
-def draw_spine(patient: Patient, wearing: dict[str, Wearing], rng: np.random.Generator) -> Spine:
+def draw_spine(patient: Patient, wearing: dict[str, SegmentChange], rng: np.random.Generator) -> Spine:
     """T4 to C2, the neck's lordosis on the slope of the upper thorax."""
     slope = math.radians(float(np.clip(rng.normal(15, 6), 2, 28)))
     lordosis = float(np.clip(rng.normal(1.0, 0.45), -0.3, 1.8))
@@ -68,12 +68,12 @@ def draw_spine(patient: Patient, wearing: dict[str, Wearing], rng: np.random.Gen
         19.0 * scale,
         0.0,
     )
-    foot = Foot("T4", top, 12.8 * scale, 9.8 * scale)
+    foot = Support("T4", top, 12.8 * scale, 9.8 * scale)
     bodies, discs = stack(foot, SEGMENTS, posture, wearing, patient, rng)
     vertebrae = (lowest, *bodies)
     by_level = {disc.level: disc for disc in discs}
     by_name = {bone.name: bone for bone in bodies}
-    aim = Aim(
+    aim = SlicePlacement(
         sagittal=upright_along(by_name["T1"], by_name["C3"]).moved(0, -4, 6),
         axial=replace(UPRIGHT, center=by_level["C7/T1"].frame.center).pitched(0.6 * slope).moved(0, -14, -4),
         blocks=tuple(by_level[level] for level in ("C6/C7", "C5/C6", "C4/C5")),

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from spinedet.simulation.anatomy.bones import Body, Marrow, Piece, marrow_of
+from spinedet.simulation.anatomy.bones import ArchPiece, Body, Marrow, marrow_of
 from spinedet.simulation.anatomy.canal import Canal
 from spinedet.simulation.anatomy.cervical import LEVELS, draw_spine
 from spinedet.simulation.anatomy.cervical_soft_tissue import draw_neck
-from spinedet.simulation.anatomy.degeneration import DiscState, Plate, Wear, draw_states
-from spinedet.simulation.anatomy.discs import Pad
+from spinedet.simulation.anatomy.degeneration import DegenerationSettings, DiscState, Plate, draw_states
+from spinedet.simulation.anatomy.discs import PaintedDisc
 from spinedet.simulation.anatomy.foramina import Foramen
 from spinedet.simulation.anatomy.patient import Part, Scene
 from spinedet.simulation.anatomy.spinal_cord import draw_canal
-from spinedet.simulation.anatomy.spine import Patient, Spine, Vertebra, Wearing
+from spinedet.simulation.anatomy.spine import Patient, SegmentChange, Spine, Vertebra
 from spinedet.simulation.painting.texture import draw_texture
 from spinedet.simulation.prevalence import fitted
 
@@ -23,7 +23,7 @@ from spinedet.simulation.prevalence import fitted
 SIZE = 0.55
 
 
-def draw_cervical(wear: Wear, rng: np.random.Generator) -> Scene:
+def draw_cervical(wear: DegenerationSettings, rng: np.random.Generator) -> Scene:
     """A patient from a stream of random numbers."""
     sex = "F" if rng.random() < 0.58 else "M"
     scale = (0.95 if sex == "F" else 1.05) * (1 + 0.035 * rng.standard_normal())
@@ -36,7 +36,7 @@ def draw_cervical(wear: Wear, rng: np.random.Generator) -> Scene:
     )
     worn = draw_states(fitted(), patient.age, LEVELS, wear, rng)
     states = {level: replace(state.scaled(SIZE), darkness=0.75 * state.darkness) for level, state in worn.items()}
-    spine = draw_spine(patient, {level: Wearing(s.height, s.slip) for level, s in states.items()}, rng)
+    spine = draw_spine(patient, {level: SegmentChange(s.height, s.slip) for level, s in states.items()}, rng)
     marrow = Marrow(
         marrow_of(patient.age, rng.standard_normal() - 1.4),
         draw_texture(0.9, (0.9, 0.9, 1.3), rng),
@@ -53,7 +53,7 @@ def draw_cervical(wear: Wear, rng: np.random.Generator) -> Scene:
         under=_arches(spine, canal, states, marrow),
         canal=canal,
         pads=tuple(
-            Pad(
+            PaintedDisc(
                 disc,
                 states[disc.level],
                 hollow * states[disc.level].height,
@@ -87,20 +87,20 @@ def _body(bone: Vertebra, states: dict[str, DiscState], marrow: Marrow, hollow: 
     )
 
 
-def _atlas(axis: Vertebra, marrow: Marrow) -> tuple[Piece, ...]:
+def _atlas(axis: Vertebra, marrow: Marrow) -> tuple[ArchPiece, ...]:
     """The dens of C2 and the ring of C1 around it."""
     k, at, up = axis.half_depth / 7.7, axis.frame.moved, axis.height / 2
     dens = at(0, 1.0 * k, up + 7 * k).pitched(-0.1)
     pieces = [
-        Piece(dens, (4.8 * k, 4.9 * k, 10.5 * k), 4.6 * k, marrow, warp=0.5),
-        Piece(
+        ArchPiece(dens, (4.8 * k, 4.9 * k, 10.5 * k), 4.6 * k, marrow, warp=0.5),
+        ArchPiece(
             at(0, 9.5 * k, up + 9 * k),
             (9 * k, 2.8 * k, 5.5 * k),
             2.6 * k,
             marrow,
             warp=0.5,
         ),
-        Piece(
+        ArchPiece(
             at(0, -27 * k, up + 8 * k),
             (14 * k, 3.2 * k, 4.5 * k),
             3.0 * k,
@@ -110,7 +110,7 @@ def _atlas(axis: Vertebra, marrow: Marrow) -> tuple[Piece, ...]:
     ]
     for side in (-1.0, 1.0):
         pieces.append(
-            Piece(
+            ArchPiece(
                 at(side * 16 * k, -1 * k, up + 7 * k),
                 (7 * k, 8 * k, 8 * k),
                 None,
@@ -145,21 +145,21 @@ _SPINOUS = {
 }
 
 
-def _arch(bone: Vertebra, canal_depth: float, overgrowth: tuple[float, float], marrow: Marrow) -> list[Piece]:
+def _arch(bone: Vertebra, canal_depth: float, overgrowth: tuple[float, float], marrow: Marrow) -> list[ArchPiece]:
     """Pedicles, articular pillars, laminae and the slender spinous process."""
     k = bone.half_depth / 8.0
     rear = -(bone.half_depth + canal_depth)
     half, slope = _SPINOUS.get(bone.name, (16.5, 0.5))
     at = bone.frame.moved
     spinous = at(0, rear - 2.5 * k - half * k, -3 * k - 0.5 * half * slope).pitched(slope)
-    pieces = [Piece(spinous, (2.4 * k, half * k, 4.6 * k), 2.2 * k, marrow, cortex=0.7, warp=0.8)]
+    pieces = [ArchPiece(spinous, (2.4 * k, half * k, 4.6 * k), 2.2 * k, marrow, cortex=0.7, warp=0.8)]
     for side, extra in zip((-1.0, 1.0), overgrowth, strict=True):
         swell = 1 + 0.4 * extra
         pillar = at(side * 19.5 * k, -bone.half_depth - 6.5 * k, -1.5 * k).pitched(0.6)
         lamina = at(side * 8.5 * k, rear - 0.5 * k, -2 * k).turned(-side * 0.5)
         pedicle = at(side * 13 * k, -bone.half_depth - 1.5 * k, 1.5 * k).turned(side * 0.6)
         pieces += [
-            Piece(
+            ArchPiece(
                 pedicle,
                 (3.6 * k, 4.5 * k, 3.4 * k),
                 2.5 * k,
@@ -167,7 +167,7 @@ def _arch(bone: Vertebra, canal_depth: float, overgrowth: tuple[float, float], m
                 cortex=0.7,
                 warp=0.5,
             ),
-            Piece(
+            ArchPiece(
                 pillar,
                 (7.5 * k * swell, 5.6 * k * swell, 8.5 * k),
                 3.0 * k,
@@ -175,7 +175,7 @@ def _arch(bone: Vertebra, canal_depth: float, overgrowth: tuple[float, float], m
                 cortex=0.7,
                 warp=0.6,
             ),
-            Piece(
+            ArchPiece(
                 lamina,
                 (8.5 * k, 2.1 * k, 6.2 * k),
                 1.8 * k,
@@ -183,7 +183,7 @@ def _arch(bone: Vertebra, canal_depth: float, overgrowth: tuple[float, float], m
                 cortex=0.7,
                 warp=0.5,
             ),
-            Piece(
+            ArchPiece(
                 at(side * 17.5 * k, 0, 0),
                 (5.0 * k, 2.2 * k, 2.8 * k),
                 1.8 * k,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinedet.simulation.anatomy.spine import Array, Curve, Spine, Vector, along
-from spinedet.simulation.anatomy.spine_coordinates import Lane
+from spinedet.simulation.anatomy.spine_coordinates import SpineCoordinates
 from spinedet.simulation.painting.canvas import Canvas, Field
 from spinedet.simulation.painting.shapes import ellipse
 from spinedet.simulation.painting.texture import Texture, draw_texture
@@ -62,7 +62,7 @@ class Neck:
     streaks: Texture
     coarse: Texture
 
-    def paint(self, canvas: Canvas, lane: Lane) -> None:
+    def paint(self, canvas: Canvas, lane: SpineCoordinates) -> None:
         """From the skin inwards."""
         skin = self._skin(canvas, lane)
         fine = self.fine.over(canvas, lane.window)
@@ -90,7 +90,7 @@ class Neck:
         """0 below a height, 1 from `over` mm above it."""
         return np.clip((self.z - start) / over, 0, 1)
 
-    def _skin(self, canvas: Canvas, lane: Lane) -> Field:
+    def _skin(self, canvas: Canvas, lane: SpineCoordinates) -> Field:
         """Distance to the skin: an oval neck, flat shoulders."""
         tip, cover, fat, half_width, front = (lane.take(row) for row in self.measures)
         depth = tip + cover + fat
@@ -101,7 +101,7 @@ class Neck:
         warp = canvas.warp[0, lane.window.rows, lane.window.columns]
         return (reach - 1) * np.minimum(half, half_width) + furrow + 0.4 * warp
 
-    def _paint_muscles(self, canvas: Canvas, lane: Lane, skin: Field) -> None:
+    def _paint_muscles(self, canvas: Canvas, lane: SpineCoordinates, skin: Field) -> None:
         """Layers of the nape and of the sides parted by fat, and the muscles before the bodies."""
         warp = canvas.warp[1, lane.window.rows, lane.window.columns]
         streaks = self.streaks.over(canvas, lane.window, lean=-0.2)
@@ -132,7 +132,7 @@ class Neck:
         canvas.paint(lane.window, canvas.cover(long - 0.8), FAT)
         canvas.paint(lane.window, canvas.cover(long), MUSCLE)
 
-    def _paint_throat(self, canvas: Canvas, lane: Lane, skin: Field) -> None:
+    def _paint_throat(self, canvas: Canvas, lane: SpineCoordinates, skin: Field) -> None:
         """Gullet, windpipe and, above the larynx, pharynx, tongue and jaw; the lungs' tips below."""
         rows, columns = lane.window.rows, lane.window.columns
         warp, loops = (
@@ -179,7 +179,7 @@ class Neck:
         lungs = ellipse(wide - 48, before - 12, 26, 32) + 60 * lane.take(self._above(self.skull - 165, 25))
         canvas.paint(lane.window, canvas.cover(np.maximum(lungs + 2 * warp, skin + 20)), AIR)
 
-    def _paint_vessels(self, canvas: Canvas, lane: Lane) -> None:
+    def _paint_vessels(self, canvas: Canvas, lane: SpineCoordinates) -> None:
         """Carotid arteries, jugular veins, and the vertebral arteries beside the bodies."""
         warp = canvas.warp[1, lane.window.rows, lane.window.columns]
         before, wide = -lane.behind, np.abs(lane.aside)
@@ -192,7 +192,7 @@ class Neck:
             canvas.paint(lane.window, canvas.cover(lumen - 0.8), LIGAMENT)
             canvas.paint(lane.window, canvas.cover(lumen), BLOOD)
 
-    def _paint_head(self, canvas: Canvas, lane: Lane) -> None:
+    def _paint_head(self, canvas: Canvas, lane: SpineCoordinates) -> None:
         """Occiput, cerebellum and the cisterns around the brain stem, clivus."""
         rows, columns = lane.window.rows, lane.window.columns
         warp, fine = canvas.warp[0, rows, columns], self.fine.over(canvas, lane.window)

@@ -1,4 +1,4 @@
-"""From what a reader would write about a disc to its measures: how dark, how low, how far it reaches, how narrow."""
+"""From a radiologist's grades of a disc to its measures: signal, height, reach, narrowing."""
 
 from __future__ import annotations
 
@@ -143,14 +143,14 @@ class DiscState:
         return min(max(points), 3)
 
 
-# Loss of diameter from which a reader calls a canal or foramen narrowed, and slip (mm) that counts.
+# Loss of diameter from which a canal or foramen is called narrowed, and slip (mm) that counts.
 NARROW = 0.3
 SLIPPED = 3.0
 
 
 @dataclass
-class Wear:
-    """How worn the patients of a centre are.
+class DegenerationSettings:
+    """How degenerated the patients of a centre are.
 
     Attributes:
         healthy: share of patients without any lesion.
@@ -174,7 +174,7 @@ def draw_states(
     model: Prevalence,
     age: int,
     levels: Sequence[str],
-    wear: Wear,
+    wear: DegenerationSettings,
     rng: np.random.Generator,
 ) -> dict[str, DiscState]:
     """One state per level."""
@@ -193,7 +193,7 @@ def _spared(found: Findings) -> Findings:
     )
 
 
-def _state(found: Findings, age: int, wear: Wear, rng: np.random.Generator) -> DiscState:
+def _state(found: Findings, age: int, wear: DegenerationSettings, rng: np.random.Generator) -> DiscState:
     plain = rng.random() < wear.clear
     if plain and found.grade <= 2 and not found.herniation:
         found = replace(found, bulging=0)
@@ -232,7 +232,7 @@ def _plain(state: DiscState, rng: np.random.Generator) -> DiscState:
     )
 
 
-# T2 of the nucleus relative to a young one and distinctness by Pfirrmann grade (ranges overlap, as readers' grades do).
+# T2 of the nucleus relative to a young one and distinctness by Pfirrmann grade (ranges overlap, as grades do).
 _DARKNESS = {1: (0.8, 1.25), 2: (0.6, 1.0), 3: (0.44, 0.74), 4: (0.36, 0.58), 5: (0.28, 0.48)}
 _DISTINCT = {1: (0.9, 1.0), 2: (0.75, 1.0), 3: (0.4, 0.8), 4: (0.1, 0.4), 5: (0.0, 0.2)}
 _NARROWED = {
@@ -244,7 +244,7 @@ _NARROWED = {
 }
 
 
-def _measures(found: Findings, wear: Wear, rng: np.random.Generator) -> DiscState:
+def _measures(found: Findings, wear: DegenerationSettings, rng: np.random.Generator) -> DiscState:
     grade = found.grade
     span = _NARROWED[grade] if found.narrowing else (0.9, 1.08)
     bulge = wear.faintest + min(float(rng.gamma(2.0, 0.6)), 3.5) if found.bulging else rng.uniform(0.0, 0.9)
@@ -300,7 +300,7 @@ def _plates(found: Findings, rng: np.random.Generator) -> tuple[Plate, Plate]:
 
 
 def _narrowed(state: DiscState, age: int, rng: np.random.Generator) -> DiscState:
-    """Ligament and facets grow beside worn discs.
+    """Ligament and facets grow beside degenerated discs.
 
     Of the five lumbar levels about one in eight canals and one in five foramina are narrowed, as among the labels of
     the RSNA 2024 lumbar spine challenge; more with age, grade and slip.

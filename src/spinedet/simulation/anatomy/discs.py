@@ -28,7 +28,7 @@ CANAL_DEPTH = 15.0  # mm behind the bodies that a box around a narrowed canal ta
 
 
 @dataclass(frozen=True)
-class Pad:
+class PaintedDisc:
     """One disc as it is painted; `hollow` is how far it swells into each body's face, mm."""
 
     disc: Disc
@@ -38,7 +38,7 @@ class Pad:
 
     @cached_property
     def block(self) -> Block:
-        """What holds all of it, a migrated fragment too."""
+        """The block that bounds it, with a migrated fragment."""
         moved = abs(self.state.herniation.migration) if self.state.herniation else 0.0
         slab = self._slab()
         return Block(slab.frame, (slab.half[0], slab.half[1], max(slab.half[2], moved + 4)))

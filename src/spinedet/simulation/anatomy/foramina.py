@@ -22,7 +22,7 @@ class Foramen:
 
     @cached_property
     def block(self) -> Block:
-        """What holds all of it."""
+        """The block that bounds it."""
         k = self.bone.half_depth / 18.5
         return Block(self._middle, (9 * k + 2, 6 * k + 2, self._high + 3))
 

@@ -9,16 +9,16 @@ import numpy as np
 
 from spinedet.simulation.anatomy.spine import (
     UPRIGHT,
-    Aim,
     Disc,
-    Foot,
     Frame,
     Patient,
     Posture,
     Segment,
+    SegmentChange,
+    SlicePlacement,
     Spine,
+    Support,
     Vertebra,
-    Wearing,
     rear_curve,
     stack,
     upright_along,
@@ -54,7 +54,7 @@ LEVELS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class _SacralPiece:
     """A piece of the sacrum: half width, half depths of upper and lower face, height, tilt against S1's upper face."""
 
     name: str
@@ -66,11 +66,11 @@ class _Piece:
 
 
 _SACRUM = (
-    _Piece("S1", 25.0, 17.8, 12.2, 29.0, 4.0),
-    _Piece("S2", 19.0, 11.0, 8.2, 25.0, 9.0),
-    _Piece("S3", 15.0, 8.0, 6.2, 21.0, -2.0),
-    _Piece("S4", 13.0, 6.1, 5.0, 18.0, -22.0),
-    _Piece("S5", 11.0, 5.0, 4.0, 15.0, -45.0),
+    _SacralPiece("S1", 25.0, 17.8, 12.2, 29.0, 4.0),
+    _SacralPiece("S2", 19.0, 11.0, 8.2, 25.0, 9.0),
+    _SacralPiece("S3", 15.0, 8.0, 6.2, 21.0, -2.0),
+    _SacralPiece("S4", 13.0, 6.1, 5.0, 18.0, -22.0),
+    _SacralPiece("S5", 11.0, 5.0, 4.0, 15.0, -45.0),
 )
 # Room between the pieces: fused, with what is left of a disc between S1 and S2.
 _SEAMS = {"S1": 3.6, "S2": 1.8, "S3": 1.2, "S4": 1.0, "S5": 0.0}
@@ -100,7 +100,7 @@ def levels_of(variant: Variant) -> tuple[str, ...]:
 def draw_spine(
     patient: Patient,
     variant: Variant,
-    wearing: dict[str, Wearing],
+    wearing: dict[str, SegmentChange],
     rng: np.random.Generator,
 ) -> Spine:
     """A lumbar spine standing on its sacrum."""
@@ -116,8 +116,8 @@ def draw_spine(
     top = UPRIGHT.pitched(slope).rolled(math.radians(rng.normal(0, 1.5))).turned(math.radians(rng.normal(0, 2.0)))
     sacrum, stubs = _sacrum(top, patient, float(rng.normal(1.0, 0.2)))
     if variant.sacralised:
-        wearing = {**wearing, "L5/S1": Wearing(0.42)}
-    foot = Foot("S1", top, 25.0 * patient.scale, 17.8 * patient.scale)
+        wearing = {**wearing, "L5/S1": SegmentChange(0.42)}
+    foot = Support("S1", top, 25.0 * patient.scale, 17.8 * patient.scale)
     bodies, discs = stack(foot, _segments(variant), posture, wearing, patient, rng)
     if variant.sacralised:
         rudiment = replace(
@@ -128,7 +128,7 @@ def draw_spine(
         discs = (replace(rudiment, stub=True), *discs[1:])
     vertebrae = (*reversed(sacrum), *bodies)
     by_name = {bone.name: bone for bone in bodies}
-    aim = Aim(
+    aim = SlicePlacement(
         sagittal=upright_along(by_name["L5"], by_name["L1"]).moved(0, 14, -14),
         axial=replace(UPRIGHT, center=top.center).pitched(math.radians(4)).moved(0, -18, -14),
         blocks=tuple(disc for disc in discs if not disc.stub)[:3],

@@ -1,4 +1,4 @@
-"""A patient for lumbar MRI, from a seed: who, how worn, with which variants and look-alikes."""
+"""A patient for lumbar MRI, from a seed: demographics, degeneration, variants and mimics."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 from spinedet.simulation.anatomy.bones import Body, Marrow, arch, marrow_of, wings
 from spinedet.simulation.anatomy.canal import Canal
 from spinedet.simulation.anatomy.cauda_equina import draw_canal
-from spinedet.simulation.anatomy.degeneration import DiscState, Plate, Wear, draw_states
-from spinedet.simulation.anatomy.discs import Pad
+from spinedet.simulation.anatomy.degeneration import DegenerationSettings, DiscState, Plate, draw_states
+from spinedet.simulation.anatomy.discs import PaintedDisc
 from spinedet.simulation.anatomy.foramina import Foramen
 from spinedet.simulation.anatomy.lumbar import draw_spine, draw_variant, levels_of
 from spinedet.simulation.anatomy.lumbar_soft_tissue import draw_trunk
 from spinedet.simulation.anatomy.mimics import draw_cysts
 from spinedet.simulation.anatomy.patient import Part, Scene
-from spinedet.simulation.anatomy.spine import Disc, Patient, Spine, Vertebra, Wearing
+from spinedet.simulation.anatomy.spine import Disc, Patient, SegmentChange, Spine, Vertebra
 from spinedet.simulation.painting.texture import draw_texture
 from spinedet.simulation.prevalence import Findings, fitted
 
@@ -28,11 +28,11 @@ def draw_patient(rng: np.random.Generator) -> Patient:
     return Patient(sex, age, round(float(np.clip(scale, 0.84, 1.16)), 6), round(fat, 6))
 
 
-def draw_lumbar(wear: Wear, rng: np.random.Generator) -> Scene:
+def draw_lumbar(wear: DegenerationSettings, rng: np.random.Generator) -> Scene:
     """A patient from a stream of random numbers."""
     patient, variant = draw_patient(rng), draw_variant(rng)
     states = draw_states(fitted(), patient.age, levels_of(variant), wear, rng)
-    wearing = {level: Wearing(state.height, state.slip) for level, state in states.items()}
+    wearing = {level: SegmentChange(state.height, state.slip) for level, state in states.items()}
     spine = draw_spine(patient, variant, wearing, rng)
     marrow = Marrow(
         marrow_of(patient.age, rng.standard_normal()),
@@ -59,9 +59,9 @@ def draw_lumbar(wear: Wear, rng: np.random.Generator) -> Scene:
 _STUB = DiscState(Findings(3), darkness=0.7, distinct=0.5)
 
 
-def _pad(disc: Disc, states: dict[str, DiscState], hollow: float, marrow: Marrow) -> Pad:
+def _pad(disc: Disc, states: dict[str, DiscState], hollow: float, marrow: Marrow) -> PaintedDisc:
     state = _STUB if disc.stub else states[disc.level]
-    return Pad(disc, state, 0.2 if disc.stub else hollow * min(state.height, 1.0), marrow.grain)
+    return PaintedDisc(disc, state, 0.2 if disc.stub else hollow * min(state.height, 1.0), marrow.grain)
 
 
 def _body(

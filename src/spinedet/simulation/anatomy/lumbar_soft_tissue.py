@@ -8,7 +8,7 @@ import numpy as np
 
 from spinedet.simulation.anatomy.canal import bump
 from spinedet.simulation.anatomy.spine import Array, Curve, Spine, Vector, along
-from spinedet.simulation.anatomy.spine_coordinates import Lane
+from spinedet.simulation.anatomy.spine_coordinates import SpineCoordinates
 from spinedet.simulation.painting.canvas import Canvas, Field
 from spinedet.simulation.painting.shapes import ellipse, smooth_max
 from spinedet.simulation.painting.texture import Texture, draw_texture
@@ -44,7 +44,7 @@ _BACK: dict[str, tuple[float, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Grains:
+class SoftTissueTextures:
     """Textures of bowel, fat and muscle."""
 
     coarse: Texture
@@ -53,7 +53,7 @@ class Grains:
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
+class BodyHabitus:
     """Build of the patient; lengths in mm.
 
     Attributes:
@@ -82,14 +82,14 @@ class Trunk:
         belly: how far forward the belly's skin lies, as y.
     """
 
-    habit: Habit
-    grains: Grains
+    habit: BodyHabitus
+    grains: SoftTissueTextures
     z: Array
     tip: Array
     fat: Array
     belly: Array
 
-    def paint(self, canvas: Canvas, lane: Lane) -> None:
+    def paint(self, canvas: Canvas, lane: SpineCoordinates) -> None:
         """From the skin inwards."""
         skin = self._skin(canvas, lane)
         fine = self.grains.fine.over(canvas, lane.window)
@@ -112,7 +112,7 @@ class Trunk:
         ]
         return {"fat": fat, "muscle": muscle}
 
-    def _skin(self, canvas: Canvas, lane: Lane) -> Field:
+    def _skin(self, canvas: Canvas, lane: SpineCoordinates) -> Field:
         """Distance to the skin."""
         wide = np.abs(lane.aside)
         flank = np.maximum(wide - 55, 0)
@@ -122,7 +122,7 @@ class Trunk:
         warp = canvas.warp[0, lane.window.rows, lane.window.columns]
         return np.maximum(np.maximum(back, front), wide - self.habit.half_width) + 0.4 * warp
 
-    def _paint_back(self, canvas: Canvas, lane: Lane, streaks: Field) -> None:
+    def _paint_back(self, canvas: Canvas, lane: SpineCoordinates, streaks: Field) -> None:
         """Erector spinae and multifidus under their fascia, streaked with fat; ligaments in the midline."""
         near = lane.within(95, (-2, 75))
         if near is None:
@@ -148,7 +148,7 @@ class Trunk:
         string = np.maximum(wide - 4, np.abs(lane.behind - tip - 2) - 1.3)
         canvas.paint(lane.window, canvas.cover(string), LIGAMENT)
 
-    def _paint_belly(self, canvas: Canvas, lane: Lane, fields: tuple[Field, Field]) -> None:
+    def _paint_belly(self, canvas: Canvas, lane: SpineCoordinates, fields: tuple[Field, Field]) -> None:
         """Muscular wall, fat behind the peritoneum, loops of bowel with gas, kidneys."""
         near = lane.within(self.habit.half_width, (-400, 60))
         if near is None:
@@ -178,7 +178,7 @@ class Trunk:
         kidney = ellipse(wide - 66, before + 2, 26, 22) + 40 * (1 - lane.take(bump(self.z, self.habit.fork + 75, 75)))
         canvas.paint(lane.window, canvas.cover(kidney + 2 * warp), KIDNEY, 1 + 0.08 * fine)
 
-    def _paint_psoas(self, canvas: Canvas, lane: Lane, fine: Field) -> None:
+    def _paint_psoas(self, canvas: Canvas, lane: SpineCoordinates, fine: Field) -> None:
         """Psoas grows downwards from L1 beside the bodies; quadratus lumborum lies behind it."""
         near = lane.within(95, (-62, 16))
         if near is None:
@@ -196,7 +196,7 @@ class Trunk:
         square = ellipse(wide - 62, lane.behind + 1, 19 * bulk, 9 * bulk) + warp
         canvas.paint(lane.window, canvas.cover(square), MUSCLE, gain)
 
-    def _paint_vessels(self, canvas: Canvas, lane: Lane) -> None:
+    def _paint_vessels(self, canvas: Canvas, lane: SpineCoordinates) -> None:
         """Aorta to the left and vena cava to the right, parting into the iliacs below the fork."""
         near = lane.within(70, (-72, 0))
         if near is None:
@@ -229,7 +229,7 @@ def draw_trunk(spine: Spine, rng: np.random.Generator) -> Trunk:
     z, patient = spine.curve.z, spine.patient
     fork = spine.bone("L4").frame.center[2] - float(rng.normal(5, 9))
     worn = 0.16 + 0.007 * (patient.age - 40)
-    habit = Habit(
+    habit = BodyHabitus(
         half_width=float(140 + patient.fat + rng.normal(0, 8)),
         wasting=float(np.clip(rng.normal(worn, 0.15), 0.02, 0.8)),
         bulk=float(np.clip(rng.normal(1.0, 0.08), 0.8, 1.2)) * patient.scale,
@@ -248,7 +248,7 @@ def draw_trunk(spine: Spine, rng: np.random.Generator) -> Trunk:
         ),
         gas=float(rng.uniform(-0.3, 0.6)),
     )
-    grains = Grains(
+    grains = SoftTissueTextures(
         draw_texture(2.0, (8, 8, 8), rng),
         draw_texture(1.0, (1.3, 1.3, 1.3), rng),
         draw_texture(0.8, (1.2, 1.1, 7.0), rng),

@@ -1,4 +1,4 @@
-"""Bright or dark things beside the discs that are no degeneration."""
+"""Mimics: bright or dark structures beside the discs that are not degeneration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Cyst:
 
     @cached_property
     def block(self) -> Block:
-        """What holds all of it."""
+        """The block that bounds it."""
         right, anterior, up = (r + 2 for r in self.radii)
         return Block(self.frame, (right, anterior, up))
 

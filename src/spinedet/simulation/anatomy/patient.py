@@ -7,9 +7,9 @@ from typing import Protocol, TypeVar
 
 from spinedet.simulation.anatomy.canal import ASIDE, BEHIND, Canal
 from spinedet.simulation.anatomy.degeneration import DiscState
-from spinedet.simulation.anatomy.discs import Pad
+from spinedet.simulation.anatomy.discs import PaintedDisc
 from spinedet.simulation.anatomy.spine import Curve, Spine, Vector
-from spinedet.simulation.anatomy.spine_coordinates import Lane, lane_of
+from spinedet.simulation.anatomy.spine_coordinates import SpineCoordinates, lane_of
 from spinedet.simulation.painting.canvas import Block, Canvas, Raster, Window, dot
 from spinedet.simulation.painting.texture import Texture
 
@@ -19,7 +19,7 @@ class Part(Protocol):
 
     @property
     def block(self) -> Block:
-        """What holds all of it."""
+        """The block that bounds it."""
 
     def paint(self, canvas: Canvas) -> None:
         """Paint what the canvas's plane cuts."""
@@ -31,7 +31,7 @@ P = TypeVar("P", bound=Part)
 class Surroundings(Protocol):
     """What lies around a spine."""
 
-    def paint(self, canvas: Canvas, lane: Lane) -> None:
+    def paint(self, canvas: Canvas, lane: SpineCoordinates) -> None:
         """Paint it where the canvas's plane cuts it."""
 
     def probes(self, curve: Curve) -> dict[str, list[Vector]]:
@@ -40,7 +40,7 @@ class Surroundings(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """One patient: what is painted, and the truth about the discs.
+    """One patient: what is painted, and the true state of the discs.
 
     Attributes:
         states: of every disc that a reader judges.
@@ -57,7 +57,7 @@ class Scene:
     around: Surroundings
     under: tuple[Part, ...]
     canal: Canal
-    pads: tuple[Pad, ...]
+    pads: tuple[PaintedDisc, ...]
     over: tuple[Part, ...]
     canal_window: Window | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spinedet.simulation.anatomy.canal import Canal, Fluid, Table, build_canal
+from spinedet.simulation.anatomy.canal import Canal, CanalSettings, Table, build_canal
 from spinedet.simulation.anatomy.degeneration import DiscState
 from spinedet.simulation.anatomy.spine import Spine, along
 from spinedet.simulation.painting.texture import draw_texture
@@ -43,4 +43,4 @@ def draw_canal(spine: Spine, states: dict[str, DiscState], rng: np.random.Genera
     rise = np.clip((z - spine.bone("C2").frame.center[2] - 18) / 30, 0, 1)
     cord = np.stack([own * (along(spine, _CORD, column) + extra * rise) for column, extra in ((0, 4.5), (1, 5.0))])
     flow = (draw_texture(0.8, (2.0, 2.0, 9.0), rng), float(rng.uniform(0.1, 0.5)))
-    return build_canal(spine, states, Fluid(_TABLE, 1.2, 0.6, cord, np.empty((0, 2, len(z))), flow), rng)
+    return build_canal(spine, states, CanalSettings(_TABLE, 1.2, 0.6, cord, np.empty((0, 2, len(z))), flow), rng)

@@ -151,8 +151,8 @@ class Patient:
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
-    """Where a radiographer puts the slices: the middle of a sagittal stack, the lowest slice of an axial one (it goes
+class SlicePlacement:
+    """Where a technologist places the slices: the middle of a sagittal stack, the lowest slice of an axial one (it goes
     up from there), and the discs that get blocks of their own."""
 
     sagittal: Frame
@@ -168,7 +168,7 @@ class Spine:
     vertebrae: tuple[Vertebra, ...]
     discs: tuple[Disc, ...]
     curve: Curve
-    aim: Aim
+    aim: SlicePlacement
 
     def bone(self, name: str) -> Vertebra:
         """The vertebra of that name."""
@@ -209,8 +209,8 @@ class Posture:
 
 
 @dataclass(frozen=True, slots=True)
-class Foot:
-    """What a stack of vertebrae rests on: the upper face of the bone below."""
+class Support:
+    """What the vertebrae rest on: the upper face of the bone below."""
 
     name: str
     face: Frame
@@ -219,18 +219,18 @@ class Foot:
 
 
 @dataclass(frozen=True, slots=True)
-class Wearing:
-    """What wear does to a motion segment: disc height relative to a young one, forward slip of the bone above, mm."""
+class SegmentChange:
+    """What degeneration does to a motion segment: disc height relative to a young one, slip of the bone above, mm."""
 
     height: float = 1.0
     slip: float = 0.0
 
 
 def stack(
-    foot: Foot,
+    foot: Support,
     segments: tuple[Segment, ...],
     posture: Posture,
-    wearing: dict[str, Wearing],
+    wearing: dict[str, SegmentChange],
     patient: Patient,
     rng: np.random.Generator,
 ) -> tuple[tuple[Vertebra, ...], tuple[Disc, ...]]:
@@ -240,7 +240,7 @@ def stack(
     here, below = foot.face, (foot.name, foot.half_width, foot.half_depth)
     for number, part in enumerate(segments):
         level = f"{part.name}/{below[0]}"
-        worn = wearing.get(level, Wearing())
+        worn = wearing.get(level, SegmentChange())
         size = patient.scale * (1 + 0.02 * rng.standard_normal())
         width, depth = (
             part.half_width * size,

@@ -13,7 +13,7 @@ from spinedet.simulation.painting.canvas import Canvas, Field, Window
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lane:
+class SpineCoordinates:
     """The pixels of a window as seen from the curve of a spine.
 
     Attributes:
@@ -42,14 +42,14 @@ class Lane:
         line = self.entry[middle] if downwards >= sideways else self.entry[rows // 2 : rows // 2 + 1]
         return table.astype(np.float32)[line]
 
-    def within(self, aside: float, behind: tuple[float, float]) -> Lane | None:
+    def within(self, aside: float, behind: tuple[float, float]) -> SpineCoordinates | None:
         """The smallest window that holds all pixels no farther aside and no farther before or behind than given."""
         inside = (np.abs(self.aside) <= aside) & (self.behind >= behind[0]) & (self.behind <= behind[1])
         rows, columns = (_span(inside, axis, count) for axis, count in ((1, self._size(0)), (0, self._size(1))))
         if rows is None or columns is None:
             return None
         window = Window(_shifted(rows, self.window.rows), _shifted(columns, self.window.columns))
-        return Lane(
+        return SpineCoordinates(
             window,
             *(_cut(part, rows, columns) for part in (self.aside, self.behind, self.entry, self.y)),
         )
@@ -80,7 +80,7 @@ def _cut(part: Any, rows: slice, columns: slice) -> Any:
     ]
 
 
-def lane_of(canvas: Canvas, window: Window, curve: Curve) -> Lane:
+def lane_of(canvas: Canvas, window: Window, curve: Curve) -> SpineCoordinates:
     """Spine coordinates of a window."""
     origin = (0.0, 0.0, curve.bottom)
     height = canvas.coordinate(window, origin, (0.0, 0.0, 1.0))
@@ -89,4 +89,4 @@ def lane_of(canvas: Canvas, window: Window, curve: Curve) -> Lane:
     y = canvas.coordinate(window, origin, (0.0, 1.0, 0.0))
     aside = x - curve.x.astype(np.float32)[entry]
     behind = (curve.y.astype(np.float32)[entry] - y) * curve.slant.astype(np.float32)[entry]
-    return Lane(window, aside, behind, entry, y)
+    return SpineCoordinates(window, aside, behind, entry, y)

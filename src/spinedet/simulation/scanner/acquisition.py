@@ -15,7 +15,7 @@ from spinedet.core.types import RAS_AXES
 from spinedet.simulation.anatomy.canal import ripple
 from spinedet.simulation.anatomy.patient import Scene
 from spinedet.simulation.anatomy.spine import Curve, Vector
-from spinedet.simulation.anatomy.spine_coordinates import Lane, lane_of
+from spinedet.simulation.anatomy.spine_coordinates import SpineCoordinates, lane_of
 from spinedet.simulation.painting.canvas import Canvas, Field, Palette, Raster, doubled
 from spinedet.simulation.painting.tissue import CSF, Sequence
 from spinedet.simulation.scanner.artefacts import (
@@ -124,7 +124,7 @@ def _received(scene: Scene, raster: Raster, grid: Grid, scan: Scan, palette: Pal
     return folded(clean, beyond, axis), gain[inner] if axis == 0 else gain[:, inner]
 
 
-def _flowing(water: Field, palette: Palette, lane: Lane, raster: Raster) -> Field:
+def _flowing(water: Field, palette: Palette, lane: SpineCoordinates, raster: Raster) -> Field:
     """1 where fluid pulsates: bright water in the canal."""
     canal = (np.abs(lane.aside) < 12) & (lane.behind > -3) & (lane.behind < 20)
     return _doubled_mask(canal, raster.coarser(), raster) * (water > 0.6 * palette[CSF].water)
