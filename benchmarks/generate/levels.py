@@ -39,6 +39,8 @@ ANCHOR, MIN_SCORE, FOLDS, SEED = "L5/S1", 0.001, 5, 0
 SAME_MM = 14.0
 # Phantoms count this much of a real patient: more of it named fewer real ones (out of fold).
 PHANTOM_IMPORTANCE = 0.05
+# And the views from which a box was taken away, this much of a whole one.
+DROPPED_IMPORTANCE = 0.3
 WHOLE, CUT, DROPPED = "whole", "cut above {}", "without the box of {}"
 LEAST_NAMED, DEFAULT_THRESHOLD = 60, 0.95
 
@@ -58,6 +60,12 @@ class View:
     outcome: int | None
     lowest_box: bool
     phantom: bool
+
+    @property
+    def importance(self) -> float:
+        """In a fit."""
+        dropped = DROPPED_IMPORTANCE if self.kind.startswith(DROPPED.format("")) else 1.0
+        return dropped * (PHANTOM_IMPORTANCE if self.phantom else 1.0)
 
 
 def views_of(model: Model, study: Study, threshold: float) -> Iterator[View]:
@@ -124,7 +132,7 @@ def fitted(views: Sequence[View]) -> Array:
     used = [view for view in views if view.chain is not None]
     designs = [design(view.chain) for view in used if view.chain is not None]
     chosen = [len(d) - 1 if v.outcome in (None, NOT_SHOWN) else v.outcome for d, v in zip(designs, used, strict=True)]
-    return fit(designs, chosen, [PHANTOM_IMPORTANCE if view.phantom else 1.0 for view in used])
+    return fit(designs, chosen, [view.importance for view in used])
 
 
 def judged(view: View, weights: Array) -> tuple[int | None, float]:

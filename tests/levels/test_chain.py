@@ -74,3 +74,10 @@ def test_categories_at_one_place_are_one_candidate() -> None:
     disc = finding((0, 0, 0), score=0.2)
     other = disc.model_copy(update={"category": "modic", "score": 0.6})
     assert candidates_of([disc, other]).score.tolist() == [0.6]
+
+
+def test_a_curved_spine_is_one_chain() -> None:
+    curved = [
+        finding((18.0 * np.sin(row), *f.box.center[1:]), f.box.size, f.score) for row, f in enumerate(spine_findings())
+    ]
+    assert chain_of(curved) == centers(curved)

@@ -18,6 +18,7 @@ MOST_CANDIDATES = 40
 _LEAST_SCORE = 1e-3
 # A chain this far in front of another, in disc depths, and of this share of its gain, is the discs' chain.
 _IN_FRONT, _IN_FRONT_GAIN = 0.6, 0.5
+_MOST_ASIDE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class ChainRules:
         step: distance of two centres; shortest, longest: outside of which two discs are no neighbours.
         turn: of the chain between two links, positive where the lower end goes backwards. ratio: log length ratio of
             two links.
-        aside: how far two neighbours may lie apart along R.
+        aside: how far neighbours lie apart along R, its standard deviation; three of them are the most.
     """
 
     gain: float = 5.0
@@ -42,13 +43,13 @@ class ChainRules:
     longest: float = 50.0
     turn: tuple[float, float] = (6.0, 15.0)
     ratio: tuple[float, float] = (0.0, 0.25)
-    aside: float = 12.0
+    aside: float = 8.0
 
 
 RULES = {
     Region.LUMBAR: ChainRules(),
     Region.CERVICAL: ChainRules(
-        height=(7.8, 3.1), depth=(21.3, 3.1), step=(17.5, 4.0), shortest=10.0, longest=28.0, aside=6.2
+        height=(7.8, 3.1), depth=(21.3, 3.1), step=(17.5, 4.0), shortest=10.0, longest=28.0, aside=4.2
     ),
 }
 
@@ -88,14 +89,15 @@ def candidates_of(findings: Sequence[Finding]) -> Candidates:
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """Two neighbours, `upper` and `lower`, rows of the candidates: length in mm, angle in degrees from straight down,
-    positive backwards.
+    """Two neighbours, `upper` and `lower`, rows of the candidates: length and step to the right in mm, angle in degrees
+    from straight down, positive backwards.
     """
 
     upper: int
     lower: int
     length: float
     angle: float
+    right: float
 
 
 def find_chain(candidates: Candidates, rules: ChainRules) -> tuple[int, ...]:
@@ -131,9 +133,10 @@ def _best_chain(candidates: Candidates, rules: ChainRules, rows: Sequence[int]) 
     total = np.full(len(links), -math.inf)
     before = np.full(len(links), -1)
     for row, link in enumerate(links):
-        total[row] = gains[link.upper] + gains[link.lower] - _half_square(link.length, rules.step)
+        aside = _half_square(link.right, (0.0, rules.aside))
+        total[row] = gains[link.upper] + gains[link.lower] - _half_square(link.length, rules.step) - aside
         for previous in ends_in.get(link.upper, ()):
-            value = total[previous] + gains[link.lower] - _bend(links[previous], link, rules)
+            value = total[previous] + gains[link.lower] - _bend(links[previous], link, rules) - aside
             if value > total[row]:
                 total[row], before[row] = value, previous
         ends_in.setdefault(link.lower, []).append(row)
@@ -163,10 +166,10 @@ def _links(candidates: Candidates, rules: ChainRules, rows: Sequence[int]) -> li
         if (
             up < 0
             and rules.shortest <= length <= rules.longest
-            and abs(right) < rules.aside
+            and abs(right) < _MOST_ASIDE * rules.aside
             and abs(front) < 0.75 * length + 4
         ):
-            found.append(_Link(upper, lower, length, math.degrees(math.atan2(-front, -up))))
+            found.append(_Link(upper, lower, length, math.degrees(math.atan2(-front, -up)), right))
     return found
 
 
