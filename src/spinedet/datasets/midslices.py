@@ -18,7 +18,7 @@ from spinedet.core.geometry import EdgeBox, Grid
 from spinedet.core.types import Box, Effect, FiniteJson, Lesion, Negative, Origin, Series, Study
 from spinedet.datasets.spider import GRADES, SpiderConfig
 from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, reading_of
-from spinedet.formats.csv_columns import Row, number, read_table
+from spinedet.formats.csv_tables import Row, number, read_table
 from spinedet.imaging.volume import Volume, write_volume
 
 _EDGES = ("px_top", "px_bottom", "px_left", "px_right")

@@ -15,7 +15,7 @@ from spinedet.core.geometry import Array
 from spinedet.core.types import Box, Effect, FiniteJson, Lesion, Negative, Origin, Series, Split, Study
 from spinedet.datasets.rsna2024_faults import SWAPPED_SIDES, UNRELIABLE_SERIES, UNRELIABLE_STUDIES
 from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, reading_of, separate
-from spinedet.formats.csv_columns import Row, number, read_table
+from spinedet.formats.csv_tables import Row, number, read_table
 from spinedet.formats.dicom_slices import Stack, folder_of, point_box, read_stacks
 
 # Condition without its side, as the tables write it, and the category it becomes.

@@ -12,7 +12,7 @@ from spinedet.core.anatomy import DISCS, Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.types import Box, Effect, FiniteJson, Lesion, Negative, Origin, Series, Split, Study
 from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, reading_of
-from spinedet.formats.csv_columns import Row, number, read_table
+from spinedet.formats.csv_tables import Row, number, read_table
 from spinedet.formats.mask_boxes import label_boxes, read_mask, refuse_other_grid
 from spinedet.imaging.planes import plane_of
 from spinedet.imaging.volume import read_volume

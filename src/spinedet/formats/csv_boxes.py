@@ -23,7 +23,7 @@ from spinedet.formats.annotated_images import (
     stem_of,
 )
 from spinedet.formats.box_frames import box_from, known_frame
-from spinedet.formats.csv_columns import SURPLUS, Row, number, read_rows
+from spinedet.formats.csv_tables import SURPLUS, Row, number, read_rows
 
 _PLACE = ("x", "y", "z")
 _SIZE = ("width", "height", "depth")

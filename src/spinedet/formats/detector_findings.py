@@ -16,7 +16,7 @@ from spinedet.core.files import read_json, validate
 from spinedet.core.findings import FindingsTable, read_findings_table, tabulate
 from spinedet.core.geometry import LPS, Array, EdgeBox, Grid
 from spinedet.core.types import Findings, Manifest, is_number
-from spinedet.formats.csv_columns import SURPLUS, read_csv
+from spinedet.formats.csv_tables import SURPLUS, read_csv
 from spinedet.formats.score_exports import CSV_HEADER, VECTOR
 
 # Columns that a table must have; a row that fills only the first says that the study was read.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from spinedet.formats.annotated_dataset import Unused
-from spinedet.formats.coco_export import write_coco
+from spinedet.formats.coco import write_coco
 from spinedet.formats.manifest_export import Outgoing
 from spinedet.formats.monai_export import write_monai
 from spinedet.formats.nndetection_export import write_nndetection
-from spinedet.formats.slicer_export import write_slicer
+from spinedet.formats.slicer import write_slicer
 
 DESTINATIONS: dict[str, Callable[[Outgoing], tuple[Unused, ...]]] = {
     "coco": write_coco,

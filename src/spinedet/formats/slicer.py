@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,16 +13,18 @@ import numpy as np
 
 from spinedet.core.anatomy import LEVELS
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_json
+from spinedet.core.files import file_name_of, read_json, write_json
 from spinedet.core.folder_walk import list_files
-from spinedet.core.types import ORTHONORMAL_TOLERANCE, Effect, Origin
+from spinedet.core.geometry import LPS
+from spinedet.core.types import ORTHONORMAL_TOLERANCE, Box, Effect, Lesion, Origin
 from spinedet.formats.annotated_dataset import Dataset, Unused, separate
 from spinedet.formats.annotated_images import AnnotatedImage, Annotation, cases_of, categories_in, known_region, stem_of
 from spinedet.formats.box_frames import centered
+from spinedet.formats.manifest_export import Outgoing, link_image
 from spinedet.imaging.image_files import SUFFIXES
 
 ENDING = ".mrk.json"
-# Slicer names new boxes R, R_1, R_2 or ROI: names that say nothing.
+# Slicer names new boxes R, R_1, R_2 or ROI: names that give no category.
 _UNNAMED = ("", "R", "ROI")
 IGNORE = "ignore"
 _NUMBERED = re.compile(r"[_-]\d+$")
@@ -159,3 +162,57 @@ def _words(name: str) -> list[str]:
     """The words of a name such as `bulge L4-L5 0.83` but for its score, levels as `L4/L5`, `bulge_2` without number."""
     words = _NUMBERED.sub("", _SCORED.sub("", name)).split()
     return [slashed if (slashed := word.replace("-", "/")) in LEVELS else word for word in words]
+
+
+# --- manifests out ---
+
+# The name by which Slicer tells the format; it is an identifier, no address.
+SCHEMA = (
+    "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
+    "markups-schema-v1.0.3.json#"
+)
+_NO_FILE_NAME = re.compile(r"[/\\\x00-\x1f]")
+_LONGEST_LABEL = 60
+
+
+def write_slicer(out: Outgoing) -> tuple[Unused, ...]:
+    """Write `<study>/<series>.<category> <level>.mrk.json`, one file per box, beside a link to the image.
+
+    An image without lesions gets a markups file without markups: it says that the image was annotated.
+    """
+    for scan in out.scans:
+        folder, image = out.folder / file_name_of(scan.study.id), file_name_of(scan.series.id)
+        link_image(scan, folder, image)
+        names: Counter[str] = Counter()
+        for lesion in scan.lesions:
+            label = _NO_FILE_NAME.sub("-", _label(lesion))[:_LONGEST_LABEL]
+            names[label] += 1
+            unique = label if names[label] == 1 else f"{label}_{names[label]}"
+            content = {"@schema": SCHEMA, "markups": [roi(lesion.box, unique)]}
+            write_json(folder / f"{image}.{unique}{ENDING}", content)
+        if not scan.lesions:
+            write_json(folder / f"{image}.none{ENDING}", {"@schema": SCHEMA, "markups": []})
+    return ()
+
+
+def _label(lesion: Lesion) -> str:
+    """The label that Slicer shows, which `convert source=slicer` reads again: `bulge L4-L5`."""
+    words = [lesion.category, (lesion.level or "").replace("/", "-"), IGNORE if lesion.ignore else ""]
+    return " ".join(word for word in words if word)
+
+
+def roi(box: Box, label: str) -> dict[str, Any]:
+    """Slicer's ROI in LPS: `orientation` holds the axes as columns, row by row."""
+    columns = (np.asarray(box.axes) * LPS).T
+    center = (np.asarray(box.center) * LPS).tolist()
+    return {
+        "type": "ROI",
+        "coordinateSystem": "LPS",
+        "coordinateUnits": "mm",
+        "roiType": "Box",
+        "center": center,
+        "orientation": columns.ravel().tolist(),
+        "size": list(box.size),
+        "insideOut": False,
+        "controlPoints": [{"id": "1", "label": label, "position": center}],
+    }

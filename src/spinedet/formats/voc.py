@@ -19,7 +19,7 @@ from spinedet.core.geometry import Array, EdgeBox, pairwise_iou
 from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Origin, Series, Study
 from spinedet.formats.annotated_dataset import Case, Dataset, Reading, Unused, reading_of, separate
 from spinedet.formats.annotated_images import known_region
-from spinedet.formats.csv_columns import number
+from spinedet.formats.csv_tables import number
 from spinedet.formats.dicom_slices import Stack, folder_of, read_stacks
 
 _LEVEL = re.compile(r"(?<![A-Z0-9])([CTL]\d{1,2})[-_/ ]?([TLS]\d{1,2}|\d)(?![0-9])", re.IGNORECASE)

@@ -7,8 +7,7 @@ from typing import Any
 from spinedet.core.file_names import file_name
 from spinedet.core.files import write_json, write_text
 from spinedet.core.types import Finding
-from spinedet.formats.slicer import ENDING, IGNORE
-from spinedet.formats.slicer_export import SCHEMA, roi
+from spinedet.formats.slicer import ENDING, IGNORE, SCHEMA, roi
 from spinedet.imaging.volume import write_volume
 from spinedet.pipelines.outputs.writer import Output, OutputContext
 from spinedet.pipelines.prediction import StudyPrediction
