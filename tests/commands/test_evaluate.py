@@ -151,3 +151,13 @@ def test_an_unfinished_run_says_how_to_finish_it(run: Run, tmp_path: Path, capsy
     (tmp_path / "half/config.yaml").write_text("seed: 0\n")
     assert run("evaluate", f"run={tmp_path / 'half'}", "data=smoke", f"out={tmp_path / 'out'}") == 2
     assert "resume=true" in capsys.readouterr().err
+
+
+def test_categories_of_another_name_are_mapped(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
+    other = cohort.with_name("other-names.json")
+    other.write_text(cohort.read_text().replace('"degeneration"', '"degenerated"'))
+    words = (f"run={smoke_run}", f"data.manifests=[{other}]", "test.cases=0", "test.bootstrap.samples=20")
+    assert run("evaluate", *words, f"out={tmp_path / 'refused'}") == 2
+    assert run("evaluate", *words, "categories={degenerated: degeneration}", f"out={tmp_path / 'out'}") == 0
+    other.unlink()
+    assert read_scores(tmp_path / "out/scores.json").group().n.lesions > 0

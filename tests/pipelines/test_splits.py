@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,16 @@ from spinedet.core.errors import InputError
 from spinedet.core.manifest import write_manifest
 from spinedet.core.types import Box, Lesion, Manifest, Origin, Series, Split, Study
 from spinedet.pipelines.settings import DevelopmentConfig
-from spinedet.pipelines.splits import Splits, data_hash, develop_on, phantom_note, split_studies
+from spinedet.pipelines.splits import (
+    Splits,
+    data_hash,
+    develop_on,
+    phantom_note,
+    rename_categories,
+    split_studies,
+    trained_on,
+)
+from spinedet.runs.run_folder import SHIPPED, open_run
 
 
 def study(
@@ -151,3 +161,38 @@ def test_a_source_that_shares_a_patient_or_has_categories_of_its_own_is_refused(
     write_manifest(tmp_path / "other.json", other)
     with pytest.raises(InputError, match="category 'e' of its own"):
         develop_on(manifest(study(0), study(1)), DevelopmentConfig(mix=[str(tmp_path / "other.json")]), seed=0)
+
+
+def lesion(category: str = "d", origin: Origin = Origin.MANUAL) -> Lesion:
+    return Lesion(id="1", series="sag", category=category, box=Box(center=(0, 0, 0), size=(1, 1, 1)), origin=origin)
+
+
+def test_categories_get_other_names() -> None:
+    named = manifest(study(0, lesions=(lesion("worn"),)), study(1)).model_copy(update={"categories": ("worn", "modic")})
+    renamed = rename_categories(named, {"worn": "degeneration"})
+    assert renamed.categories == ("degeneration", "modic")
+    assert [one.category for one in renamed.studies[0].lesions] == ["degeneration"]
+    assert rename_categories(named, {"worn": "modic"}).categories == ("modic",)
+    with pytest.raises(InputError, match="has the categories worn, modic"):
+        rename_categories(named, {"torn": "degeneration"})
+
+
+def test_what_a_model_is_trained_on_is_counted_by_patient_and_centre() -> None:
+    drawn = [study(n, patient=f"f{n}", center="P", lesions=(lesion(origin=Origin.PHANTOM),)) for n in range(3)]
+    empty = study(3, patient="f3", center="P")
+    real = [study(n, patient=f"p{n // 2}", center="H", lesions=(lesion(),)) for n in range(4, 8)]
+    known = trained_on(Splits((*drawn, *real), (empty,), (study(9, center="T"),)), None)
+    assert known is not None
+    assert (known.kind, known.phantoms, known.patients) == ("both", 4, 2)
+    only_real = trained_on(Splits(tuple(real), (), ()), None)
+    assert only_real is not None
+    assert only_real.sentence == "Trained on images of 2 patients."
+
+
+def test_what_the_initial_run_was_trained_on_is_counted_too() -> None:
+    splits = Splits((study(0, lesions=(lesion(),)),), (), ())
+    initial = open_run(SHIPPED)
+    known = trained_on(splits, initial)
+    assert known is not None
+    assert (known.kind, known.phantoms, known.patients) == ("both", 440, 1)
+    assert trained_on(splits, replace(initial, trained_on=None)) is None

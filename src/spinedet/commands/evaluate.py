@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from spinedet.cli.console import console
 from spinedet.cli.exit_status import Skipped, Status
@@ -12,7 +13,7 @@ from spinedet.core.types import Manifest, Split, Study
 from spinedet.detection.inference import CohortFindings
 from spinedet.evaluate import EvaluateConfig
 from spinedet.pipelines.log_test import log_test
-from spinedet.pipelines.splits import data_hash, load_manifest, phantom_note
+from spinedet.pipelines.splits import data_hash, load_manifest, phantom_note, rename_categories
 from spinedet.pipelines.test_detector import TestRun, predict_part, read_parts, report_test
 from spinedet.runs.provenance import RunData, RunRecord, Stopwatch, write_run_record
 from spinedet.runs.run_folder import FinishedRun, RunFolder, open_run, write_config
@@ -25,11 +26,13 @@ def evaluate(config: EvaluateConfig) -> Status:
     finished = in_plane(open_run(config.run), config.plane)
     facts = {"operating_point_sha256": finished.operating_point.sha256, "manifests": list(config.data.manifests)}
     part = {"split": config.split, "center": config.center, "plane": config.plane}
-    settings = {**part, "min_score": config.test.min_score}
+    settings: dict[str, Any] = {**part, "min_score": config.test.min_score}
+    if config.categories:
+        settings["categories"] = dict(config.categories)
     folder, shard = claim_archive(config, "evaluate", {**facts, **settings})
     run = RunFolder(folder)
     write_config(run, config)
-    manifest = load_manifest(config.data, run.root, config.processes)
+    manifest = rename_categories(load_manifest(config.data, run.root, config.processes), config.categories or {})
     refuse_other_data(finished, manifest)
     studies = chosen(manifest, config.split, config.center)
     predict_part(finished.model, studies, Journal(folder, shard), config.test, config.processes)
@@ -121,7 +124,8 @@ def refuse_other_data(finished: FinishedRun, manifest: Manifest) -> None:
     if missing:
         raise InputError(
             f"the run finds {missing}, which manifest {manifest.name!r} does not list among its categories "
-            f"{list(manifest.categories)}; add them there or take another run"
+            f"{list(manifest.categories)}; name them with categories={{{manifest.categories[0]}: {missing[0]}}}, "
+            "or take another run"
         )
 
 

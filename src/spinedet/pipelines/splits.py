@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -213,6 +213,27 @@ def phantom_note(manifest: Manifest) -> tuple[str, ...]:
     if not any(lesion.origin is Origin.PHANTOM for lesion in lesions):
         return ()
     return ("These are phantoms drawn by software, not patients: nothing here is a clinical result.",)
+
+
+def rename_categories(manifest: Manifest, names: Mapping[str, str]) -> Manifest:
+    """The manifest with its categories under other names; two may become one.
+
+    Raises:
+        InputError: it has no category of that name.
+    """
+    unknown = sorted(set(names) - set(manifest.categories))
+    if unknown:
+        raise InputError(
+            f"categories={{{unknown[0]}: {names[unknown[0]]}}}: manifest {manifest.name!r} has the categories "
+            f"{', '.join(manifest.categories)}"
+        )
+
+    def renamed(study: Study) -> Study:
+        lesions = (one.model_copy(update={"category": names.get(one.category, one.category)}) for one in study.lesions)
+        return study.model_copy(update={"lesions": tuple(lesions)})
+
+    categories = tuple(dict.fromkeys(names.get(name, name) for name in manifest.categories))
+    return manifest.model_copy(update={"categories": categories, "studies": tuple(map(renamed, manifest.studies))})
 
 
 def only(manifest: Manifest, studies: Iterable[Study]) -> Manifest:
