@@ -127,6 +127,10 @@ def named_t1(root: Path, studies: list[Json]) -> None:
     next(s for s in studies[0]["series"] if s["id"] == "ax")["path"] = f"{path.parent.name}/t1_ax.nii.gz"
 
 
+def mask_for_image(root: Path, studies: list[Json]) -> None:
+    change(root, studies[0], "sag", lambda array, affine: ((array > np.median(array)) * np.int16(3), affine))
+
+
 def clipped(root: Path, studies: list[Json]) -> None:
     change(root, studies[0], "ax", lambda array, affine: (np.minimum(array, np.percentile(array, 80)), affine))
 
@@ -226,6 +230,7 @@ FAULTS = {
     wrong_plane: ("plane", 2),
     odd_spacing: ("odd_spacing", 0),
     named_t1: ("weighting", 0),
+    mask_for_image: ("weighting", 2),
     clipped: ("saturated", 0),
     half_empty: ("empty_slices", 0),
     hounsfield: ("not_mr", 2),
@@ -245,6 +250,7 @@ FAULTS = {
 # What must follow from a fault besides its own name.
 FOLLOWING: dict[Callable[..., None], set[str]] = {
     odd_spacing: {"coarse", "apart", "box_outside", "box_in_air", "tilt"},
+    mask_for_image: {"saturated", "box_in_air"},
     outside: {"level_order"},
     in_centimetres: {"box_size"},
     wrong_plane: {"odd_spacing", "odd_size"},

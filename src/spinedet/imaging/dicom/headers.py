@@ -128,7 +128,10 @@ class HeaderReader:
             return None
 
     def _header(self, file: Path, header: Dataset) -> Header | None:
-        if not (_whole(header, "Rows") and _whole(header, "Columns")):
+        size = _whole(header, "Rows"), _whole(header, "Columns")
+        if min(size) < 0:
+            raise ValueError(f"a matrix of {size}")
+        if 0 in size:
             return None
         patient, study, series = (str(header.get(tag) or "") for tag in _HASHED_TAGS)
         return Header(
