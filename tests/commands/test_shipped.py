@@ -1,4 +1,4 @@
-"""The weights that come with spinedet, trained on phantoms alone."""
+"""The weights that come with spinedet: sagittal from phantoms and patients, axial from phantoms alone."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from pathlib import Path
 
 import pytest
 
+import spinedet
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.findings import read_findings
 from spinedet.core.geometry import iou
+from spinedet.core.grades import SCALES
 from spinedet.formats.mask_boxes import label_boxes
 from spinedet.imaging.volume import read_volume
 from spinedet.runs.run_folder import SHIPPED, open_run
 
 from .conftest import Run
 
+WEIGHTS = Path(spinedet.__file__).parent / "weights"
 REAL = os.environ.get("SPINEDET_REAL_DATA")
 needs_real_data = pytest.mark.skipif(REAL is None, reason="SPINEDET_REAL_DATA does not say where real scans are")
 
@@ -28,9 +31,16 @@ def test_they_open_and_know_both_planes() -> None:
     assert {plane for plane, _ in run.operating_point.values} == {plane.value for plane in Plane}
 
 
-def test_they_were_not_developed_on_a_study_of_ours(cohort: Path) -> None:
+def test_they_know_what_they_were_developed_on(cohort: Path) -> None:
     assert not open_run(SHIPPED).developed_on("A-0001")
-    assert open_run(SHIPPED).developed_on("R-0401")
+    # A phantom that tuned the axial detector, and two series of one patient.
+    assert all(open_run(SHIPPED).developed_on(study) for study in ("R-0401", "SPIDER-127", "SPIDER-127-middle"))
+
+
+def test_they_are_small_and_grade_sagittal_scans() -> None:
+    assert sum(path.stat().st_size for path in WEIGHTS.rglob("*") if path.is_file()) < 12e6
+    card = open_run(SHIPPED).model.detectors[Plane.SAGITTAL].card
+    assert set(card.grades) == set(SCALES)
 
 
 def test_a_folder_of_that_name_is_reached_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +52,7 @@ def test_a_folder_of_that_name_is_reached_by_its_path(tmp_path: Path, monkeypatc
 
 @needs_real_data
 def test_they_find_discs_in_a_real_scan(run: Run, tmp_path: Path) -> None:
-    """Nearly all of what they show on a patient of SPIDER lies on a disc, though they never saw a patient."""
+    """What they show on a patient of SPIDER (one that they have seen) lies on discs, and is graded."""
     spider, out = Path(str(REAL)) / "spider", tmp_path / "out"
     image = spider / "images" / "127_t2_SPACE.mha"
     assert run("predict", f"run={SHIPPED}", f"input={image}", f"out={out}", "pictures=false") == 0
@@ -50,6 +60,8 @@ def test_they_find_discs_in_a_real_scan(run: Run, tmp_path: Path) -> None:
     discs = [box for label, box in label_boxes(read_volume(spider / "masks" / image.name)).items() if label > 200]
     overlaps = iou([finding.box for finding in study.findings], discs)
     assert (overlaps.max(axis=0) >= 0.1).mean() >= 0.8
+    assert all(set(finding.grades or {}) == set(SCALES) for finding in study.findings)
+    assert all(1 <= finding.grades["pfirrmann"] <= 5 for finding in study.findings if finding.grades)
     shown = [bool(finding.above_operating_point) for finding in study.findings]
     assert sum(shown) >= 2
     assert (overlaps[shown].max(axis=1) >= 0.1).mean() >= 0.8
