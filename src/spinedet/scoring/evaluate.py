@@ -17,6 +17,7 @@ from spinedet.scoring.matching.cohort import Cohort, Selection, as_table, gather
 from spinedet.scoring.matching.criteria import Criterion, IouCriterion, criterion_from, criterion_record
 from spinedet.scoring.metrics.coco_ap import coco_average_precision, coco_judgement
 from spinedet.scoring.metrics.counts import Tally, tally
+from spinedet.scoring.metrics.level_naming import named_levels
 from spinedet.scoring.metrics.matched_cohort import Judgement, above, judge, judge_overlaps
 from spinedet.scoring.metrics.strata import Labels, stratify, usual_strata
 from spinedet.scoring.metrics.subgroups import Named, groups
@@ -29,6 +30,7 @@ from spinedet.scoring.statistics.estimates import (
     Countable,
     Statistics,
     counts,
+    level_naming,
     over_categories,
     patient_level,
     performance,
@@ -244,6 +246,7 @@ def _content(examination: Examination, named: Named, counted: Tally, numbers: St
         "secondary": tuple(examination.beside(named)),
         "strata": strata_scores(counted, numbers),
         "severity": severity_agreement(counted, numbers),
+        "levels": level_naming(named_levels(judgement, named.part, examination.reached)),
     }
 
 

@@ -123,6 +123,25 @@ class SeverityAgreement(Record):
     mae: Estimate
 
 
+class LevelNaming(Record):
+    """Are the levels that hits name those of the lesions they hit, at the frozen threshold?
+
+    Attributes:
+        right, wrong, unresolved: hits whose lesion has a level.
+        patients: with such hits; named: with a named one; wrong_patients: with one that is named wrongly.
+        error: share of wrong among named patients; coverage: share of named ones. Intervals are exact binomial.
+    """
+
+    right: int
+    wrong: int
+    unresolved: int
+    patients: int
+    named: int
+    wrong_patients: int
+    error: Estimate
+    coverage: Estimate
+
+
 class StratumScore(Record):
     """Sensitivity for one kind of lesion, at the thresholds that are common to all kinds."""
 
@@ -140,7 +159,7 @@ class Group(Performance):
         interval: `percentile`, `bca`, or `none`.
         secondary: the same under other criteria.
         strata: kinds of lesions; given for everything and for every plane.
-        severity: absent from the file where no finding tells a grade.
+        severity: absent from the file where no finding tells a grade. levels: where none names a level.
     """
 
     by: dict[str, FiniteJson]
@@ -151,6 +170,7 @@ class Group(Performance):
     secondary: tuple[Performance, ...] = ()
     strata: tuple[StratumScore, ...] = ()
     severity: SeverityAgreement | None = Field(default=None, exclude_if=is_none)
+    levels: LevelNaming | None = Field(default=None, exclude_if=is_none)
 
 
 class CenterEstimate(Record):

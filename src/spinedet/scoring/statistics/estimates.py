@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 import numpy as np
@@ -14,12 +14,14 @@ from spinedet.scoring.matching.greedy import ABSORBED
 from spinedet.scoring.matching.overlaps import Floats, Ints
 from spinedet.scoring.metrics.counts import MACRO, Tally, froc_name, lesion_free
 from spinedet.scoring.metrics.froc_pr import RATES
+from spinedet.scoring.metrics.level_naming import NamedLevels, exact_interval
 from spinedet.scoring.metrics.matched_cohort import Judgement, Part
 from spinedet.scoring.records import (
     BestF1,
     Counts,
     Estimate,
     FrocPoint,
+    LevelNaming,
     MacroMicro,
     PatientLevel,
     Performance,
@@ -154,6 +156,24 @@ def over_categories(counted: Tally, numbers: Statistics) -> MacroMicro | None:
         return None
     macro = {f"macro_{name}": numbers.estimate(f"macro {name}") for name in MACRO}
     return MacroMicro(**macro, micro_ap=numbers.estimate("micro ap"))
+
+
+def level_naming(counted: NamedLevels | None) -> LevelNaming | None:
+    """How levels are named, with exact intervals over patients."""
+    if counted is None:
+        return None
+    return LevelNaming(
+        **asdict(counted),
+        error=_share(counted.wrong_patients, counted.named, "no named hit"),
+        coverage=_share(counted.named, counted.patients, "no hit on a lesion with a level"),
+    )
+
+
+def _share(hits: int, count: int, reason: str) -> Estimate:
+    if not count:
+        return Estimate(reason=reason)
+    low, high = exact_interval(hits, count)
+    return Estimate(value=hits / count, low=low, high=high)
 
 
 def severity_agreement(counted: Tally, numbers: Statistics) -> SeverityAgreement | None:

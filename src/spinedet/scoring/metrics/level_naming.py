@@ -1,0 +1,73 @@
+"""Whether findings that hit name the level of the lesion that they hit; names never decide on a hit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaincinv
+
+from spinedet.scoring.matching.overlaps import Ints
+from spinedet.scoring.metrics.matched_cohort import Judgement, Part
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class NamedLevels:
+    """Hits at the frozen threshold whose lesion has a level, and their patients.
+
+    Attributes:
+        right, wrong, unresolved: of the hits.
+        patients: with such hits; named: those with a named hit; wrong_patients: with one that is named wrongly. One
+            anchor names all discs of a scan, so that the patient is the unit of inference.
+    """
+
+    right: int
+    wrong: int
+    unresolved: int
+    patients: int
+    named: int
+    wrong_patients: int
+
+
+def named_levels(judgement: Judgement, part: Part, above: NDArray[np.bool_]) -> NamedLevels | None:
+    """How the hits of a part are named; None where no finding names a level, or no lesion's is known."""
+    cohort, lesion = judgement.cohort, judgement.matches.lesion
+    told, known = _levels(judgement)
+    if not any(told) or not any(known):
+        return None
+    hits = np.flatnonzero(part.marks & above & (lesion >= 0))
+    hits = np.array([row for row in hits if known[lesion[row]]], dtype=np.int64)
+    patient = part.scan_member[cohort.marks.scan[hits]]
+    named = np.array([bool(told[row]) for row in hits], dtype=bool)
+    right = np.array([told[row] == known[lesion[row]] for row in hits], dtype=bool)
+    wrong = named & ~right
+    return NamedLevels(
+        right=int(right.sum()),
+        wrong=int(wrong.sum()),
+        unresolved=int((~named).sum()),
+        patients=_count(patient),
+        named=_count(patient[named]),
+        wrong_patients=_count(patient[wrong]),
+    )
+
+
+def _levels(judgement: Judgement) -> tuple[list[str], list[str]]:
+    """Of every finding and every lesion of the cohort; an unknown one is empty."""
+    cohort, table = judgement.cohort, judgement.cohort.table
+    names = (*table.level_names, "")  # no level is -1
+    return [names[row] for row in table.level[cohort.marks.row]], [one.level or "" for one in cohort.lesions.records]
+
+
+def _count(patients: Ints) -> int:
+    return len(np.unique(patients))
+
+
+def exact_interval(hits: int, count: int) -> tuple[float, float]:
+    """Interval of a share (Clopper and Pearson, Biometrika 1934;26:404); all of it where there is nothing to count."""
+    tail = (1 - CONFIDENCE) / 2
+    low = 0.0 if hits == 0 else float(betaincinv(hits, count - hits + 1, tail))
+    high = 1.0 if hits == count else float(betaincinv(hits + 1, count - hits, 1 - tail))
+    return low, high
