@@ -73,10 +73,10 @@ def manual_of(settings: Mapping[str, FiniteJson], where: str) -> ManualAnchor | 
     Raises:
         InputError: both are named, or it is no point.
     """
-    told = {name: settings[name] for name in MANUAL if settings.get(name) is not None}
-    if len(told) > 1:
+    named = {name: settings[name] for name in MANUAL if settings.get(name) is not None}
+    if len(named) > 1:
         raise InputError(f"{where}: l5 and c2 are both set; one names all levels, leave the other out")
-    for name, value in told.items():
+    for name, value in named.items():
         return ManualAnchor(MANUAL[name], _point(value, f"{where}: {name}={value}"))
     return None
 

@@ -103,8 +103,8 @@ def group_folds(studies: Sequence[Study], attribute: str, count: int, seed: int)
     lacking = sorted(patient for patient, value in values.items() if value is None)
     groups = sorted({str(value) for value in values.values()})
     if lacking or len(groups) < 2:
-        told = f"patient {lacking[0]!r} has none" if lacking else f"all have {groups[0]!r}"
-        raise InputError(f"by={attribute}: studies need this attribute with at least two values, and {told}")
+        reason = f"patient {lacking[0]!r} has none" if lacking else f"all have {groups[0]!r}"
+        raise InputError(f"by={attribute}: studies need this attribute with at least two values, and {reason}")
     tested, inner = [], {}
     for group in groups:
         test = frozenset(patient for patient, value in values.items() if str(value) == group)
@@ -153,9 +153,9 @@ def run_folds(task: CrossValidation, prepared: Prepared, seed: int) -> Iterator[
             detector = _train(task, prepared, fold, seed)
             model = Model("cross-validation", task.manifest.region, {task.plane: detector})
             studies = [study for study in task.manifest.studies if study.patient in fold.test]
-            answers = detect_studies(model, studies, 0.01, task.workers)
-            write_findings(folder / "findings.json", _findings(task, answers.studies))
-            write_json(folder / "fold.json", {"train": len(fold.train), "test": len(fold.test), **answers.skipped})
+            predictions = detect_studies(model, studies, 0.01, task.workers)
+            write_findings(folder / "findings.json", _findings(task, predictions.studies))
+            write_json(folder / "fold.json", {"train": len(fold.train), "test": len(fold.test), **predictions.skipped})
         yield fold.name
 
 

@@ -31,7 +31,7 @@ class SeriesSource:
     """One series that can be read.
 
     Attributes:
-        files: that hold it, DICOM slices in the order of the volume. plane: None to tell it from the geometry.
+        files: that hold it, DICOM slices in the order of the volume. plane: None to infer it from the geometry.
         declared: what accompanies the image says of it. known_sha256: of the image, where a manifest names it.
     """
 
@@ -70,7 +70,7 @@ class ImageInput:
     Attributes:
         studies: gives them one at a time, anew at each call. count: how many they are.
         identity: a digest by which a job that goes on knows its input again.
-        region: of the spine, where a manifest tells it.
+        region: of the spine, where a manifest names it.
         choices: how series were selected from DICOM. left_out: path below the input and reason of what is not read.
     """
 

@@ -56,7 +56,7 @@ class Splits:
 
     @property
     def labelled(self) -> tuple[Study, ...]:
-        """Every study, its split said by the study itself."""
+        """Every study that takes part, with its split in the record."""
         parts = ((Split.TRAIN, self.train), (Split.TUNE, self.tune), (Split.TEST, self.test))
         return tuple(study.model_copy(update={"split": split}) for split, part in parts for study in part)
 
@@ -144,7 +144,9 @@ def mixed(splits: Splits, categories: Sequence[str], config: DevelopmentConfig, 
     for source in sources:
         strange = sorted(set(source.categories) - set(categories))
         if strange:
-            raise InputError(f"data.mix: manifest {source.name!r} has the category {strange[0]!r} of its own; drop it")
+            raise InputError(
+                f"data.mix: manifest {source.name!r} has the category {strange[0]!r} of its own; remove it"
+            )
     extra = tuple(study for source in sources for study in source.studies if _trains(study))
     whole = replace(splits, train=(*splits.train, *extra))
     refuse_repeats((study.id for study in whole.all), "data.mix", "study")
@@ -191,7 +193,7 @@ def trained_on(splits: Splits, initial: FinishedRun | None) -> TrainedOn | None:
     """What a model of these splits is trained on, tuning included, with what its initial run was trained on.
 
     A centre whose lesions are those of phantoms is one of phantoms. Patients that both trainings share count twice.
-    None when the initial run does not tell.
+    None when that is unknown of the initial run.
     """
     earlier = TrainedOn(kind="patients") if initial is None else initial.trained_on
     if earlier is None:

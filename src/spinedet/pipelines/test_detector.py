@@ -55,11 +55,11 @@ def predict_cohort(model: Model, studies: Sequence[Study], min_score: float, wor
         InputError: there is none.
     """
     with progress_bar("predicting") as progress:
-        answers = detect_studies(model, studies, min_score, workers, progress)
-    if not answers.studies:
-        reason = next(iter(answers.skipped.values()), "there is no study to read")
+        predictions = detect_studies(model, studies, min_score, workers, progress)
+    if not predictions.studies:
+        reason = next(iter(predictions.skipped.values()), "there is no study to read")
         raise InputError(f"none of {len(studies)} studies could be read; the first: {reason}")
-    return answers
+    return predictions
 
 
 def predict_part(model: Model, studies: Sequence[Study], journal: Journal, config: TestConfig, workers: int) -> None:
@@ -67,8 +67,12 @@ def predict_part(model: Model, studies: Sequence[Study], journal: Journal, confi
     mine = studies[journal.shard.index :: journal.shard.count]
     with journal.open() as (done, write), progress_bar("predicting") as progress:
         each = detect_each(model, mine[done:], config.min_score, workers)
-        for number, (study, answer) in enumerate(each, start=done + 1):
-            write({"id": study.id, "skipped": answer} if isinstance(answer, str) else answer.model_dump(mode="json"))
+        for number, (study, prediction) in enumerate(each, start=done + 1):
+            write(
+                {"id": study.id, "skipped": prediction}
+                if isinstance(prediction, str)
+                else prediction.model_dump(mode="json")
+            )
             progress(number, len(mine))
 
 
@@ -78,22 +82,22 @@ def read_parts(folder: Path, parts: int) -> CohortFindings:
     Raises:
         InputError: no study could be read.
     """
-    answered: list[StudyFindings] = []
+    found: list[StudyFindings] = []
     skipped: dict[str, str] = {}
     for record in records(folder, parts):
         if "skipped" in record:
             skipped[record["id"]] = record["skipped"]
         else:
-            answered.append(StudyFindings.model_validate_json(json.dumps(record)))
-    if not answered:
+            found.append(StudyFindings.model_validate_json(json.dumps(record)))
+    if not found:
         raise InputError(f"none of {len(skipped)} studies could be read; the first: {next(iter(skipped.values()))}")
-    return CohortFindings(tuple(answered), skipped)
+    return CohortFindings(tuple(found), skipped)
 
 
-def as_findings(model: Model, answers: CohortFindings) -> Findings:
+def as_findings(model: Model, predictions: CohortFindings) -> Findings:
     """What `findings.json` holds, before an operating point is known."""
     described: dict[str, FiniteJson] = {"name": model.name, "planes": [plane.value for plane in model.detectors]}
-    return Findings(model=described, studies=answers.studies)
+    return Findings(model=described, studies=predictions.studies)
 
 
 def mark_operating_point(findings: Findings, point: OperatingPoint, manifest: Manifest) -> Findings:
@@ -110,14 +114,14 @@ def mark_operating_point(findings: Findings, point: OperatingPoint, manifest: Ma
 
 
 def report_test(
-    test: TestRun, manifest: Manifest, answers: CohortFindings, config: TestConfig, run: RunFolder
+    test: TestRun, manifest: Manifest, predictions: CohortFindings, config: TestConfig, run: RunFolder
 ) -> ScoredTest:
     """Score the findings once, and write them, the scores and the report; studies that were not read are left out."""
-    read = {study.id for study in answers.studies}
+    read = {study.id for study in predictions.studies}
     reference = only(manifest, (study for study in manifest.studies if study.id in read))
     point = test.identity.operating_point
     header = findings_header(test.identity, f"{date.today():%Y-%m-%d}")
-    findings = mark_operating_point(header.model_copy(update={"studies": answers.studies}), point, reference)
+    findings = mark_operating_point(header.model_copy(update={"studies": predictions.studies}), point, reference)
     write_findings(run.findings, findings)
     planes = tuple(plane.value for plane in test.model.detectors)
     settings = ScoreSettings(
@@ -138,7 +142,7 @@ def report_test(
         notes=test.notes,
         shown=config.cases,
         internal_centers=test.internal_centers,
-        skipped=len(answers.skipped),
+        skipped=len(predictions.skipped),
         everyone=manifest,
     )
     write_page(run.report, page)

@@ -46,11 +46,11 @@ from spinedet.training.distributed import end_with_parent, world_size
 from spinedet.training.preemption import StopSignal, listening_for_signals
 from spinedet.training.settings import TrainerConfig
 
-# What a training tells while it runs: a sentence, or how far it is.
+# An event of a running training: a sentence, or its progress.
 Event: TypeAlias = str | TrainingProgress
-Tell: TypeAlias = Callable[[Event], None]
+SendEvent: TypeAlias = Callable[[Event], None]
 # Events of all trainings on their way to the command's process, each with its training's name.
-Told: TypeAlias = "multiprocessing.queues.Queue[tuple[str, Event]]"
+EventQueue: TypeAlias = "multiprocessing.queues.Queue[tuple[str, Event]]"
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def train_planes(job: Job, planes: Sequence[Plane]) -> dict[Plane, Trained]:
 
     Raises:
         InputError: a plane has nothing to learn from.
-        Preempted: the run was asked to leave; every plane has left a checkpoint.
+        Preempted: the run was asked to stop; every plane has left a checkpoint.
     """
     together = [tuple(planes)] if job.shared else [(plane,) for plane in planes]
     with training_bars([job.training(first) for first, *_ in together]) as bars, listening_for_signals() as stop:
@@ -111,7 +111,7 @@ def _on_cpu(trainer: TrainerConfig) -> bool:
     )
 
 
-def train_one(job: Job, planes: Sequence[Plane], tell: Tell, stop: StopSignal) -> dict[Plane, Trained]:
+def train_one(job: Job, planes: Sequence[Plane], send: SendEvent, stop: StopSignal) -> dict[Plane, Trained]:
     """Train the network of these planes, in this process and those that help it, or go on from its last checkpoint."""
     name, studies = job.training(planes[0]), (*job.splits.train, *job.splits.tune)
     prepared = {
@@ -119,22 +119,22 @@ def train_one(job: Job, planes: Sequence[Plane], tell: Tell, stop: StopSignal) -
     }
     start = newest_checkpoint(job.run.checkpoints / name)
     for plane, each in prepared.items():
-        tell(f"{plane.value}: {len(each.scans)} scans, {len(each.skipped)} studies skipped")
+        send(f"{plane.value}: {len(each.scans)} scans, {len(each.skipped)} studies skipped")
     if start:
-        _tell_start(name, start, tell)
+        _report_start(name, start, send)
     call_helpers(partial(_help_train, job, prepared, start))
-    plans = [_plan(job, plane, each, start, tell, stop) for plane, each in prepared.items()]
+    plans = [_plan(job, plane, each, start, send, stop) for plane, each in prepared.items()]
     with tracking.open_loggers(job.logger, job.run.root, name) as loggers:
         detectors = train_network([replace(plan, loggers=loggers) for plan in plans], job.settings)
     done = zip(prepared.items(), detectors, strict=True)
     return {plane: Trained(detector, each.skipped) for (plane, each), detector in done}
 
 
-def _tell_start(name: str, start: Saved, tell: Tell) -> None:
+def _report_start(name: str, start: Saved, send: SendEvent) -> None:
     for path in start.damaged:
-        tell(f"[yellow]{name}: {path.name} is damaged[/]; going on from the one before, {start.path.name}")
+        send(f"[yellow]{name}: {path.name} is damaged[/]; going on from the one before, {start.path.name}")
     at = start.position
-    tell(f"{name}: goes on after epoch {at.epoch}" + (f" and {at.steps} steps" if at.steps else ""))
+    send(f"{name}: goes on after epoch {at.epoch}" + (f" and {at.steps} steps" if at.steps else ""))
 
 
 def _help_train(job: Job, prepared: dict[Plane, Prepared], start: Saved | None) -> None:
@@ -147,7 +147,9 @@ def _say_nothing(event: Event) -> None:
     """The first process speaks for all."""
 
 
-def _plan(job: Job, plane: Plane, prepared: Prepared, start: Saved | None, tell: Tell, stop: StopSignal) -> PlanePlan:
+def _plan(
+    job: Job, plane: Plane, prepared: Prepared, start: Saved | None, send: SendEvent, stop: StopSignal
+) -> PlanePlan:
     tuning = {study.id for study in job.splits.tune}
     tune = [scan for scan in prepared.scans if scan.study in tuning]
     return PlanePlan(
@@ -161,7 +163,7 @@ def _plan(job: Job, plane: Plane, prepared: Prepared, start: Saved | None, tell:
         start=start,
         stop=stop,
         initial=None if job.initial is None else source_of(job.initial, plane),
-        on_progress=tell,
+        on_progress=send,
     )
 
 
@@ -188,26 +190,28 @@ def _tuning_score(job: Job, plane: Plane, scans: Sequence[Scan]) -> Callable[[li
     return score
 
 
-def _side_by_side(job: Job, planes: Sequence[Plane], bars: dict[str, Tell], stop: StopSignal) -> dict[Plane, Trained]:
+def _side_by_side(
+    job: Job, planes: Sequence[Plane], bars: dict[str, SendEvent], stop: StopSignal
+) -> dict[Plane, Trained]:
     context = multiprocessing.get_context("spawn")
     threads = max(1, job.workers // len(planes))
-    told: Told = context.Queue()
+    events: EventQueue = context.Queue()
     leave = context.Event()
-    with ProcessPoolExecutor(len(planes), context, _start, (threads, told, leave)) as pool:
+    with ProcessPoolExecutor(len(planes), context, _start, (threads, events, leave)) as pool:
         futures = {plane: pool.submit(_train_apart, job, plane) for plane in planes}
-        for _ in _heard(told, list(futures.values()), bars):
+        for _ in _forward_events(events, list(futures.values()), bars):
             if stop:
                 leave.set()
         done = {plane: future.result() for plane, future in futures.items()}
     return {plane: Trained(_load(job, plane), skipped) for plane, skipped in done.items()}
 
 
-def _heard(told: Told, futures: list[Future[Any]], bars: dict[str, Tell]) -> Iterator[None]:
-    """Pass on what the processes tell until all are done and nothing is left to hear; yields now and then."""
+def _forward_events(events: EventQueue, futures: list[Future[Any]], bars: dict[str, SendEvent]) -> Iterator[None]:
+    """Pass the events of the processes on until all are done and none is left; yields now and then."""
     while True:
         over = all(future.done() for future in futures)
         try:
-            name, event = told.get(timeout=0.2)
+            name, event = events.get(timeout=0.2)
             bars[name](event)
         except queue.Empty:
             if over:
@@ -217,22 +221,22 @@ def _heard(told: Told, futures: list[Future[Any]], bars: dict[str, Tell]) -> Ite
 
 # In a plane's process: the queue to the command's, and the event that asks to leave. They reach a process only while
 # that is being started.
-_inherited: list[tuple[Told, multiprocessing.synchronize.Event]] = []
+_inherited: list[tuple[EventQueue, multiprocessing.synchronize.Event]] = []
 
 
-def _start(threads: int, told: Told, leave: multiprocessing.synchronize.Event) -> None:
+def _start(threads: int, events: EventQueue, leave: multiprocessing.synchronize.Event) -> None:
     """Prepare a plane's process: its share of the cores, and an end when the command's process ends."""
     torch.set_num_threads(threads)
-    _inherited.append((told, leave))
+    _inherited.append((events, leave))
     end_with_parent()
 
 
 def _train_apart(job: Job, plane: Plane) -> dict[str, str]:
-    """`train_one` in a process of its own; the weights travel as files, safe whatever becomes of the process."""
-    told, leave = _inherited[0]
+    """`train_one` in a process of its own; the weights are passed as files, safe however the process ends."""
+    events, leave = _inherited[0]
     stop = StopSignal(leave)
     stop.listen()
-    trained = train_one(job, (plane,), lambda event: told.put((plane.value, event)), stop)[plane]
+    trained = train_one(job, (plane,), lambda event: events.put((plane.value, event)), stop)[plane]
     save_model(_folder(job, plane), Model("part", job.manifest.region, {plane: trained.detector}))
     return trained.skipped
 
@@ -246,12 +250,12 @@ def _folder(job: Job, plane: Plane) -> Path:
 
 
 @contextmanager
-def training_bars(names: Sequence[str]) -> Iterator[dict[str, Tell]]:
-    """A bar for each training, moved by the pulses it sends; sentences go above the bars."""
+def training_bars(names: Sequence[str]) -> Iterator[dict[str, SendEvent]]:
+    """A bar for each training, moved by its progress; sentences go above the bars."""
     columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-    told = TextColumn("{task.fields[told]}")
-    with Progress(TextColumn("training {task.description}"), *columns, told, console=console) as progress:
-        tasks = {name: progress.add_task(name, total=1.0, told="") for name in names}
+    state = TextColumn("{task.fields[state]}")
+    with Progress(TextColumn("training {task.description}"), *columns, state, console=console) as progress:
+        tasks = {name: progress.add_task(name, total=1.0, state="") for name in names}
         yield {name: partial(_move, progress, task) for name, task in tasks.items()}
 
 
@@ -260,4 +264,4 @@ def _move(progress: Progress, task: TaskID, event: Event) -> None:
         progress.console.print(event)
     else:
         score = "" if math.isnan(event.tuning_f1) else f", best F1 on tuning {event.tuning_f1:.2f}"
-        progress.update(task, completed=event.share, told=f"loss {event.loss:.2f}{score}")
+        progress.update(task, completed=event.share, state=f"loss {event.loss:.2f}{score}")

@@ -32,7 +32,7 @@ class ModelIdentity:
 
     Attributes:
         version: of spinedet. weights_sha256: of the weights file; of every run of an ensemble, its own first.
-        trained_on: None when the run does not tell.
+        trained_on: None when it is unknown.
     """
 
     name: str
@@ -163,7 +163,7 @@ class Stopwatch:
 
 
 def write_run_record(path: Path, watch: Stopwatch, record: RunRecord) -> None:
-    """Write `run.json`: what the command says of itself, with versions, commit, device, time and memory."""
+    """Write `run.json`: the command's own record, with versions, commit, device, time and memory."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     known = {
         "versions": {"spinedet": __version__, "python": platform.python_version(), **_library_versions()},

@@ -19,7 +19,7 @@ from spinedet.levels.parameters import LevelParameters, read_levels
 from spinedet.runs.provenance import ModelIdentity, RunRecord, SplitIds, read_run_record
 from spinedet.scoring import OperatingPoint, read_operating_point
 
-# Free disk that a training run asks for before it starts: checkpoints, prepared scans and phantoms of a small cohort.
+# Free disk that a training run needs before it starts: checkpoints, prepared scans and phantoms of a small cohort.
 ROOM_NEEDED = 512 << 20
 # What may differ between a run and its continuation: where it runs and how long, not what it is.
 MAY_CHANGE = frozenset(
@@ -88,9 +88,9 @@ class FinishedRun:
     """A trained model with the operating point that was fixed for it.
 
     Attributes:
-        developed: ids of the studies that it was trained or tuned on, where the run tells. internal_centers: theirs.
+        developed: ids of the studies that it was trained or tuned on, where the run records them. internal_centers: theirs.
         weights_sha256: of the weights file; of every run of an ensemble, its own first.
-        trained_on: None when the run does not tell. levels: what names spinal levels; None leaves them unresolved.
+        trained_on: None when unknown. levels: parameters that name levels; None leaves these unresolved.
     """
 
     model: Model
@@ -193,12 +193,12 @@ def refuse_other_config(run: RunFolder, config: Any) -> None:
 
 
 def began_with(run: RunFolder, key: str) -> Any:
-    """What the run's config says under a dotted key; None when the run begins now."""
+    """The value of a dotted key in the run's config; None when the run begins now."""
     return OmegaConf.select(OmegaConf.load(run.config), key) if run.config.is_file() else None
 
 
 def _defaults(config: Any, prefix: str = "") -> dict[str, Any]:
-    """The settings of these dataclasses where nobody says anything, by dotted key."""
+    """The defaults of these dataclasses, by dotted key."""
     found: dict[str, Any] = {}
     for one in fields(config):
         name, value = prefix + one.name, getattr(config, one.name)

@@ -54,7 +54,7 @@ class Shard:
 
 
 def parse_shard(text: str | None, environment: Mapping[str, str] = os.environ) -> Shard:
-    """`3/16` is the third of sixteen; `auto` asks the job array, torchrun or srun; null is everything.
+    """`3/16` is the third of sixteen; `auto` takes it from the job array, torchrun or srun; null is everything.
 
     Raises:
         InputError: it is written otherwise, or nobody started an array.
@@ -90,7 +90,7 @@ def claim_archive(config: ArchiveConfig, command: str, facts: Mapping[str, Any])
     """The folder that this job fills, with others where the work is shared, and its part of the studies.
 
     Raises:
-        InputError: as `join_archive`, or nobody said where.
+        InputError: as `join_archive`, or there is no `out=`.
     """
     shard = parse_shard(config.shard)
     folder = shared_folder(config)
@@ -106,7 +106,7 @@ def shared_folder(config: ArchiveConfig) -> Path | None:
     """The folder that other jobs fill too or that an earlier one began; None where this job has one of its own.
 
     Raises:
-        InputError: nobody said where.
+        InputError: there is no `out=`.
     """
     if config.shard is None and not config.resume and not requeued():
         return None
@@ -183,6 +183,8 @@ class Journal:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab", buffering=0) as stream:
+            # A lock on the journal itself: the system releases it however the process ends, and there is no second file
+            # that could be left behind, as `filelock` needs one.
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -223,7 +225,7 @@ def _lines(path: Path) -> int:
 
 
 def records(folder: Path, count: int) -> Iterator[dict[str, Any]]:
-    """What all jobs wrote down, in the input's order, one in memory at a time."""
+    """The records of all jobs, in the input's order, one in memory at a time."""
     return map(json.loads, record_lines(folder, count))
 
 
