@@ -88,7 +88,7 @@ class FinishedRun:
     """A trained model with the operating point that was fixed for it.
 
     Attributes:
-        developed: ids of the studies that it was trained or tuned on, where the run records them. internal_centers: theirs.
+        developed: ids of the studies that it was trained or tuned on, where recorded. internal_centers: theirs.
         weights_sha256: of the weights file; of every run of an ensemble, its own first.
         trained_on: None when unknown. levels: parameters that name levels; None leaves these unresolved.
     """
