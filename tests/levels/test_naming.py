@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import spinedet
 from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import sha256
@@ -279,3 +280,11 @@ def test_parameters_of_another_length_are_refused(tmp_path: Path) -> None:
     write_levels(tmp_path / "levels.json", parameters().model_copy(update={"weights": (0.0,) * (WIDTH - 1)}))
     with pytest.raises(InputError, match="weights"):
         read_levels(tmp_path)
+
+
+def test_the_weights_that_ship_have_parameters_of_their_own() -> None:
+    folder = Path(spinedet.__file__).parent / "weights" / "model"
+    found = read_levels(folder)
+    assert found is not None
+    assert 0.5 < found.threshold < 1
+    assert found.fitted_on["patients"] == 133

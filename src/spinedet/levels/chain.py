@@ -35,7 +35,7 @@ class ChainRules:
     """
 
     gain: float = 5.0
-    score_weight: float = 1.0
+    score_weight: float = 0.5
     height: tuple[float, float] = (15.0, 6.0)
     depth: tuple[float, float] = (41.0, 6.0)
     step: tuple[float, float] = (34.0, 8.0)
