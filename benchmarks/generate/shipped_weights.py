@@ -24,7 +24,7 @@ from pathlib import Path
 from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_json
 from spinedet.core.manifest import read_manifests
-from spinedet.core.types import Manifest, Study
+from spinedet.core.types import Manifest, Study, TrainedOn
 from spinedet.detection.dataset import prepare_scans
 from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
 from spinedet.detection.settings import GradedConfig, RecipeConfig
@@ -107,8 +107,11 @@ def join(final: Path, out: Path) -> None:
     """The sagittal detector with the axial one that ships, and the thresholds of both."""
     before, model = open_run(SHIPPED), load_model(final / "model")
     detectors = {**model.detectors, Plane.AXIAL: before.model.detectors[Plane.AXIAL]}
-    save_model(out / "model", Model("lumbar-graded", model.region, detectors))
     point = read_operating_point(final / "operating_point.json")
+    # The phantoms of the sagittal detector are among those of the axial one.
+    phantoms = before.model.trained_on.phantoms if before.model.trained_on else 0
+    told = TrainedOn(kind="both", phantoms=phantoms, patients=point.chosen_on.patients)
+    save_model(out / "model", Model("lumbar-graded", model.region, detectors, trained_on=told))
     axial = tuple(one for one in before.operating_point.thresholds if one.plane == Plane.AXIAL.value)
     sagittal = tuple(one for one in point.thresholds if one.plane == PLANE.value)
     # Both planes' tuning studies, so that anybody can tell whether a study was among them.

@@ -41,6 +41,9 @@ def test_they_are_small_and_grade_sagittal_scans() -> None:
     assert sum(path.stat().st_size for path in WEIGHTS.rglob("*") if path.is_file()) < 12e6
     card = open_run(SHIPPED).model.detectors[Plane.SAGITTAL].card
     assert set(card.grades) == set(SCALES)
+    told = open_run(SHIPPED).trained_on
+    assert told is not None
+    assert (told.kind, told.patients) == ("both", 148)
 
 
 def test_a_folder_of_that_name_is_reached_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
