@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from omegaconf import MISSING
 
@@ -41,8 +40,8 @@ class PredictConfig(ArchiveConfig):
     eligibility: EligibilityLimits = field(default_factory=EligibilityLimits)
     flip: bool = False
     ensemble: list[str] = field(default_factory=list)
-    l5: Any = None
-    c2: Any = None
+    l5: str | None = None
+    c2: str | None = None
 
     def __post_init__(self) -> None:
         for name, value, choices in (("plane", self.plane, Plane), ("region", self.region, Region)):

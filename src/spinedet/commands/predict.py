@@ -76,6 +76,5 @@ def _facts(config: PredictConfig, run: FinishedRun, source: ImageInput) -> dict[
 
 
 def _manual(config: PredictConfig) -> dict[str, Any]:
-    """The points that name vertebrae, as JSON knows them."""
-    told = {"l5": config.l5, "c2": config.c2}
-    return {name: list(value) if isinstance(value, list | tuple) else value for name, value in told.items()}
+    """The points that name vertebrae."""
+    return {"l5": config.l5, "c2": config.c2}
