@@ -14,6 +14,7 @@ from spinedet.core.types import Findings, Manifest
 from spinedet.imaging.input_checks import DeclaredMetadata
 from spinedet.imaging.settings import EligibilityLimits, SelectionRules
 from spinedet.imaging.volume import Volume
+from spinedet.pipelines.assign_levels import LevelAssigner
 from spinedet.pipelines.image_sources import SeriesSource, StudySource, open_input
 from spinedet.pipelines.predict_series import Predictor, in_region, predict_study
 from spinedet.runs.provenance import findings_header
@@ -45,7 +46,8 @@ class LoadedModel:
             InputError: there is no image, or none of the series can be used.
         """
         chosen = Plane(plane) if plane else None
-        predictor = Predictor(self.run, EligibilityLimits(), self.min_score)
+        levels = LevelAssigner(self.run.model.region, self.run.levels)
+        predictor = Predictor(self.run, EligibilityLimits(), self.min_score, levels)
         if isinstance(image, Volume):
             studies = iter([_study_of(image, chosen)])
         else:
