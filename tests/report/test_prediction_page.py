@@ -5,7 +5,7 @@ from pathlib import Path
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.types import Box, Finding
-from spinedet.report.prediction_page import Entry, write_index
+from spinedet.report.prediction_page import Entry, WorklistRow, write_index
 
 THRESHOLDS = {("sagittal", "degeneration"): 0.5, ("axial", "degeneration"): 0.9}
 
@@ -56,3 +56,16 @@ def test_the_warning_is_always_there_and_names_are_escaped(tmp_path: Path) -> No
     assert "nothing here is a diagnosis" in page
     assert "<script" not in page
     assert "&lt;b&gt;note&lt;/b&gt;" in page
+
+
+def test_the_worklist_shows_what_matters_first(tmp_path: Path) -> None:
+    def row(study: str, best: float | None, concerns: int = 0, unresolved: bool = False) -> WorklistRow:
+        return WorklistRow(study, tmp_path / "reading" / f"{study}.html", best, 1, concerns, unresolved)
+
+    rows = [row("calm", None), row("plain", 0.7), row("doubtful", 0.7, 2), row("unnamed", 0.7, 0, True)]
+    rows += [row("high", 0.9), *(row(f"many-{number:04d}", 0.6) for number in range(3000))]
+    write_index(tmp_path / "index.html", "x", [], {}, (), rows)
+    page = (tmp_path / "index.html").read_text("utf-8")
+    found = re.findall(r'<a href="reading/([\w-]+)\.html">', page)
+    assert found[:5] == ["high", "doubtful", "unnamed", "plain", "many-0000"]
+    assert (len(found), found[-1]) == (3005, "calm")

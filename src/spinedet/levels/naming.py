@@ -186,4 +186,4 @@ def name_by_hand(naming: SeriesNaming, manual: ManualAnchor, grid: Grid) -> Seri
     anchor = LUMBAR_ANCHOR if manual.vertebra == "L5" else CERVICAL_ANCHOR
     nearest = max(below, key=lambda disc: disc.center[2])
     discs = counted(naming.discs, nearest.ordinal, anchor)
-    return replace(naming, state=State.MANUAL, discs=discs, anchor=anchor, reason=None, by=option)
+    return SeriesNaming(naming.series, State.MANUAL, discs, anchor=anchor, by=option)

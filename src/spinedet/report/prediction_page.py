@@ -37,6 +37,28 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class WorklistRow:
+    """One study of the worklist.
+
+    Attributes:
+        reading: its reading page. best: highest score above the operating point, None without one; above: how many
+            findings are. concerns: how many input checks are not ok. unresolved: whether no level is named.
+    """
+
+    study: str
+    reading: Path
+    best: float | None
+    above: int
+    concerns: int
+    unresolved: bool
+
+    @property
+    def priority(self) -> tuple[float, int, bool, str]:
+        """Sorts what a reader should see first to the front: high scores, then doubtful images and levels."""
+        return (-(self.best or 0.0), -self.concerns, not self.unresolved, self.study)
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """A look as the page lists it: findings that count, highest score first, and how many others there are."""
 
@@ -56,6 +78,7 @@ def write_index(
     entries: Sequence[Entry],
     thresholds: Mapping[tuple[str, str], float],
     notes: tuple[str, ...],
+    worklist: Sequence[WorklistRow] = (),
 ) -> None:
     """Write the page; pictures stay files of their own and are linked relative to it.
 
@@ -64,13 +87,12 @@ def write_index(
         title: headline.
         entries: in the order in which they are shown.
         thresholds: of the operating point, by (plane, category).
-        notes: what a reader must know first.
+        notes: what a reader must know first. worklist: all studies, in any order.
     """
     listings = [_listing(entry, thresholds, path.parent) for entry in entries]
-    write_text(
-        path,
-        render("prediction.html", title=title, notes=(_WARNING, *notes), listings=listings, version=__version__),
-    )
+    rows = [(row, _relative(row.reading, path.parent)) for row in sorted(worklist, key=lambda row: row.priority)]
+    shown = {"notes": (_WARNING, *notes), "listings": listings, "worklist": rows, "version": __version__}
+    write_text(path, render("prediction.html", title=title, **shown))
 
 
 def _listing(entry: Entry, thresholds: Mapping[tuple[str, str], float], folder: Path) -> Listing:

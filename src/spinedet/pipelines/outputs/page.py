@@ -12,7 +12,7 @@ from spinedet.imaging.input_checks import describe_concerns
 from spinedet.imaging.planes import SPECS
 from spinedet.pipelines.outputs.writer import Output, OutputContext
 from spinedet.pipelines.prediction import SeriesPrediction, SeriesRecord, StudyPrediction, StudyRecord
-from spinedet.report.prediction_page import Entry, write_index
+from spinedet.report.prediction_page import Entry, WorklistRow, write_index
 from spinedet.report.reading_page import ReadingSeries, ReadingStudy, reading_page
 from spinedet.report.slice_pictures import Mark, draw_series
 
@@ -63,8 +63,11 @@ def _picture(folder: Path, path: str) -> Path:
 
 def _write_page(records: Callable[[], Iterator[StudyRecord]], context: OutputContext) -> None:
     entries: list[Entry] = []
+    worklist: list[WorklistRow] = []
     unlisted = 0
     for record in records():
+        if record.findings is not None:
+            worklist.append(_row(record, context.folder))
         for series in record.series:
             if len(entries) < _MOST_LISTED:
                 entries.append(_entry(record, series, context))
@@ -77,7 +80,19 @@ def _write_page(records: Callable[[], Iterator[StudyRecord]], context: OutputCon
         notes.insert(0, model.trained_on.sentence)
     if unlisted:
         notes.append(f"{unlisted} more series are in findings.json.")
-    write_index(context.folder / "index.html", title, entries, model.operating_point.values, tuple(notes))
+    write_index(context.folder / "index.html", title, entries, model.operating_point.values, tuple(notes), worklist)
+
+
+def _row(record: StudyRecord, folder: Path) -> WorklistRow:
+    named = any(one.level for one in record.findings.findings) if record.findings else False
+    return WorklistRow(
+        study=record.id,
+        reading=reading_path(folder, record.id),
+        best=max((one.best for one in record.series if one.best is not None), default=None),
+        above=sum(one.above for one in record.series),
+        concerns=sum(len(one.concerns) for one in record.series),
+        unresolved=not named,
+    )
 
 
 def _entry(record: StudyRecord, series: SeriesRecord, context: OutputContext) -> Entry:
