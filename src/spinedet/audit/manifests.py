@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ from pydantic import ValidationError
 
 from spinedet.audit.faults import Fault, Severity
 from spinedet.core.errors import InputError
-from spinedet.core.files import check_header, read_json
-from spinedet.core.manifest import FORMAT, locate, read_unused
+from spinedet.core.files import check_header, read_json, repeated
+from spinedet.core.manifest import FORMAT, locate, read_unused, study_faults
 from spinedet.core.types import Effect, Manifest, Study
 
 _SINGULAR = {"series": "series", "lesions": "lesion"}
@@ -125,27 +124,9 @@ def _words(error: ValidationError, raw: Any) -> Iterator[str]:
 
 def _references(manifest: Manifest) -> Iterator[Fault]:
     """Ids that come twice, and names that lead nowhere."""
-    yield from _repeats((s.id for s in manifest.studies), (), "study")
+    for name in repeated(study.id for study in manifest.studies):
+        told = f"study id {name!r} appears more than once; give each its own"
+        yield Fault("repeated_id", Severity.ERROR, (name,), told)
     for study in manifest.studies:
-        yield from _repeats((s.id for s in study.series), (study.id,), "series")
-        yield from _repeats((lesion.id for lesion in study.lesions), (study.id,), "lesion")
-        known = {series.id for series in study.series}
-        for lesion in study.lesions:
-            where = (study.id, lesion.id)
-            if lesion.series not in known:
-                told = f"the study has no series {lesion.series!r}; correct the lesion's series"
-                yield Fault("unknown_series", Severity.ERROR, where, told)
-            if lesion.category not in manifest.categories:
-                told = f"category {lesion.category!r} is not among the manifest's; add it there or correct it"
-                yield Fault("unknown_category", Severity.ERROR, where, told)
-        for number, negative in enumerate(study.negatives):
-            if negative.series not in known:
-                told = f"the study has no series {negative.series!r}; correct the negative's series"
-                yield Fault("unknown_series", Severity.ERROR, (study.id, f"negative {number}"), told)
-
-
-def _repeats(ids: Iterable[str], where: tuple[str, ...], what: str) -> Iterator[Fault]:
-    for name, count in Counter(ids).items():
-        if count > 1:
-            told = f"{what} id {name!r} comes {count} times; give each its own"
-            yield Fault("repeated_id", Severity.ERROR, (*where, name), told)
+        for fault in study_faults(study, manifest.categories):
+            yield Fault(fault.kind, Severity.ERROR, (study.id, fault.part), f"{fault.message}; correct the manifest")

@@ -27,6 +27,7 @@ R = TypeVar("R", bound=Record)
 _CHUNK = 1 << 20
 _LONGEST_NAME = 120  # bytes
 _HEADER = ("format", "version", "space")
+_VERSION, _SPACE = 1, "RAS"
 _SINGULAR = {"studies": "study", "series": "series", "lesions": "lesion", "findings": "finding number"}
 
 
@@ -165,6 +166,11 @@ def validate(path: Path, record: type[R], raw: dict[str, Any]) -> R:
         raise InputError(f"{path}: {_explain(error, raw)}") from None
 
 
+def file_header(format_name: str) -> dict[str, Any]:
+    """What every file of this project begins with."""
+    return {"format": format_name, "version": _VERSION, "space": _SPACE}
+
+
 def check_header(path: Path, raw: Any, format_name: str) -> None:
     """Refuse another format, version or space.
 
@@ -173,9 +179,9 @@ def check_header(path: Path, raw: Any, format_name: str) -> None:
     """
     if not isinstance(raw, dict) or raw.get("format") != format_name:
         raise InputError(f'{path} is no {format_name} file: its "format" must be "{format_name}"')
-    if raw.get("version") != 1:
-        raise InputError(f"{path} has version {raw.get('version')!r}; this spinedet reads version 1")
-    if raw.get("space") != "RAS":
+    if raw.get("version") != _VERSION:
+        raise InputError(f"{path} has version {raw.get('version')!r}; this spinedet reads version {_VERSION}")
+    if raw.get("space") != _SPACE:
         raise InputError(f'{path} has space {raw.get("space")!r}; convert its coordinates to RAS mm and write "RAS"')
 
 
@@ -209,15 +215,20 @@ def _show(value: Any) -> str:
     return json.dumps(value)[:60]
 
 
+def repeated(ids: Iterable[str]) -> list[str]:
+    """Ids that come more than once."""
+    return [name for name, count in Counter(ids).items() if count > 1]
+
+
 def refuse_repeats(ids: Iterable[str], where: str, what: str) -> None:
     """Refuse two things of one kind under one id.
 
     Raises:
         InputError: names the first id that comes twice.
     """
-    repeated = [name for name, count in Counter(ids).items() if count > 1]
-    if repeated:
-        raise InputError(f"{where}: {what} id {repeated[0]!r} appears more than once; give each its own")
+    names = repeated(ids)
+    if names:
+        raise InputError(f"{where}: {what} id {names[0]!r} appears more than once; give each its own")
 
 
 def file_name_of(*ids: str) -> str:

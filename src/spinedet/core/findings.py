@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spinedet.core.anatomy import LEVELS
 from spinedet.core.files import (
     check_header,
+    file_header,
     parse_json,
     read_bytes,
     read_record,
@@ -81,12 +82,12 @@ def read_findings(path: Path) -> Findings:
 
 def write_findings(path: Path, findings: Findings) -> None:
     """Write a findings file atomically."""
-    write_json(path, {"format": FORMAT, "version": 1, "space": "RAS", **findings.model_dump(mode="json")})
+    write_json(path, {**file_header(FORMAT), **findings.model_dump(mode="json")})
 
 
 def stream_findings(path: Path, head: Findings, studies: Iterable[StudyFindings]) -> None:
     """Write a findings file atomically, one study after the other, after all that `head` holds but its studies."""
-    header = {"format": FORMAT, "version": 1, "space": "RAS", **head.model_dump(mode="json", exclude={"studies"})}
+    header = {**file_header(FORMAT), **head.model_dump(mode="json", exclude={"studies"})}
 
     def pieces() -> Iterator[bytes]:
         yield _json(header)[:-1] + b', "studies": ['

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_json, read_record, refuse_repeats, validate, write_json
+from spinedet.core.files import (
+    file_header,
+    read_json,
+    read_record,
+    refuse_repeats,
+    repeated,
+    validate,
+    write_json,
+)
 from spinedet.core.types import Manifest, Study, UnusedAnnotation
 
 FORMAT = "spinedet-manifest"
@@ -57,7 +66,7 @@ def write_manifest(path: Path, manifest: Manifest, *, absolute: bool = False) ->
     content = manifest.model_dump(mode="json")
     if not absolute:
         _relate(content, path.parent)
-    write_json(path, {"format": FORMAT, "version": 1, "space": "RAS", **content})
+    write_json(path, {**file_header(FORMAT), **content})
 
 
 def read_unused(manifest: Path) -> tuple[UnusedAnnotation, ...]:
@@ -101,22 +110,46 @@ def check_study(study: Study, categories: set[str], where: str) -> None:
     """Refuse a study whose parts do not fit together.
 
     Raises:
-        InputError: ids that repeat, or a lesion or negative of a series or category that there is not.
+        InputError: its first fault.
     """
-    refuse_repeats((s.id for s in study.series), where, "series")
-    refuse_repeats((lesion.id for lesion in study.lesions), where, "lesion")
+    for fault in study_faults(study, categories):
+        raise InputError(f"{where}{fault.field}: {fault.message}")
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFault:
+    """A part of a study that does not fit to the others.
+
+    Attributes:
+        kind: `repeated_id`, `unknown_series` or `unknown_category`. part: the lesion, series or negative.
+        field: where in the study, as messages continue after its name.
+    """
+
+    kind: str
+    part: str
+    field: str
+    message: str
+
+
+def study_faults(study: Study, categories: Collection[str]) -> Iterator[StudyFault]:
+    """Ids that repeat, and lesions or negatives of a series or category that there is not."""
+    for what, ids in (("series", [s.id for s in study.series]), ("lesion", [lesion.id for lesion in study.lesions])):
+        for name in repeated(ids):
+            message = f"{what} id {name!r} appears more than once; give each its own"
+            yield StudyFault("repeated_id", name, "", message)
     known = {series.id for series in study.series}
     for lesion in study.lesions:
+        field = f", lesion {lesion.id!r}"
         if lesion.series not in known:
-            raise InputError(f"{where}, lesion {lesion.id!r}, series: the study has no series {lesion.series!r}")
+            message = f"the study has no series {lesion.series!r}"
+            yield StudyFault("unknown_series", lesion.id, f"{field}, series", message)
         if lesion.category not in categories:
-            raise InputError(
-                f"{where}, lesion {lesion.id!r}, category: unknown category {lesion.category!r}; "
-                f"the manifest's categories are {sorted(categories)}"
-            )
+            message = f"unknown category {lesion.category!r}; the manifest's categories are {sorted(categories)}"
+            yield StudyFault("unknown_category", lesion.id, f"{field}, category", message)
     for number, negative in enumerate(study.negatives):
         if negative.series not in known:
-            raise InputError(f"{where}, negative {number}, series: the study has no series {negative.series!r}")
+            message = f"the study has no series {negative.series!r}"
+            yield StudyFault("unknown_series", f"negative {number}", f", negative {number}, series", message)
 
 
 def refuse_leakage(studies: Iterable[Study], source: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, FiniteFloat
 
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_record, sha256, write_json
+from spinedet.core.files import file_header, read_record, sha256, write_json
 from spinedet.core.geometry import Array
 from spinedet.core.types import FiniteJson, Record
 from spinedet.levels.anchor import WIDTH
@@ -64,4 +64,4 @@ def write_levels(path: Path, parameters: LevelParameters) -> None:
     """Write the file atomically."""
     content = parameters.model_dump(mode="json")
     content["weights"] = [round(value, _DIGITS) for value in content["weights"]]
-    write_json(path, {"format": FORMAT, "version": 1, "space": "RAS", **content})
+    write_json(path, {**file_header(FORMAT), **content})

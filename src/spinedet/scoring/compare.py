@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import FiniteFloat
 
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_record, write_json
+from spinedet.core.files import file_header, read_record, write_json
 from spinedet.core.findings import FindingsTable
 from spinedet.core.types import FiniteJson, Manifest, Record
 from spinedet.scoring.evaluate import Examination, ScoreSettings, bootstrap_block, examine
@@ -108,7 +108,7 @@ def read_comparison(path: Path) -> Comparison:
 
 def write_comparison(path: Path, comparison: Comparison) -> None:
     """Write `comparison.json` atomically."""
-    write_json(path, {"format": FORMAT, "version": 1, "space": "RAS", **comparison.model_dump(mode="json")})
+    write_json(path, {**file_header(FORMAT), **comparison.model_dump(mode="json")})
 
 
 def _examined(manifest: Manifest, one: Contender, settings: ScoreSettings) -> Examination:

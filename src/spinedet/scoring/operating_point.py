@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import FiniteFloat
 
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_record, write_text
+from spinedet.core.files import file_header, read_record, write_text
 from spinedet.core.findings import FindingsTable
 from spinedet.core.types import Findings, FiniteJson, Manifest, Record
 from spinedet.scoring.matching.cohort import PLANES, Cohort, Selection, as_table, gather
@@ -177,7 +177,7 @@ def study_hash(study: str) -> str:
 
 
 def _text(point: OperatingPoint) -> str:
-    content = {"format": FORMAT, "version": 1, "space": "RAS", **point.model_dump(mode="json")}
+    content = {**file_header(FORMAT), **point.model_dump(mode="json")}
     return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, FiniteFloat, SerializerFunctionWrapHandler, model_serializer
 
-from spinedet.core.files import read_record, write_json
+from spinedet.core.files import file_header, read_record, write_json
 from spinedet.core.types import FiniteJson, Record, is_none
 
 FORMAT = "spinedet-scores"
@@ -310,4 +310,4 @@ def read_scores(path: Path) -> Scores:
 
 def write_scores(path: Path, scores: Scores) -> None:
     """Write `scores.json` atomically."""
-    write_json(path, {"format": FORMAT, "version": 1, "space": "RAS", **scores.model_dump(mode="json")})
+    write_json(path, {**file_header(FORMAT), **scores.model_dump(mode="json")})
