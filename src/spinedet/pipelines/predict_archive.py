@@ -147,4 +147,4 @@ def _show(job: PredictionJob, rows: list[tuple[str, SeriesRecord]], counts: Coun
     if counts.series > len(rows):
         console.print(f"... and {counts.series - len(rows)} more series, all in findings.json")
     for name in ("findings.json", *(output.shown for output in job.outputs)):
-        console.print(f"{name.partition('.')[0]}: {escaped(str(job.folder / name))}")
+        console.print(f"written: {escaped(str(job.folder / name))}")
