@@ -10,7 +10,7 @@ import pytest
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.manifest import write_manifest
-from spinedet.core.types import Box, Lesion, Manifest, Origin, Series, Split, Study
+from spinedet.core.types import Box, Lesion, Manifest, Origin, Series, Split, Study, TrainedOn
 from spinedet.pipelines.settings import DevelopmentConfig
 from spinedet.pipelines.splits import (
     Splits,
@@ -192,7 +192,8 @@ def test_what_a_model_is_trained_on_is_counted_by_patient_and_centre() -> None:
 def test_what_the_initial_run_was_trained_on_is_counted_too() -> None:
     splits = Splits((study(0, lesions=(lesion(),)),), (), ())
     initial = open_run(SHIPPED)
-    known = trained_on(splits, initial)
+    drawn = replace(initial, trained_on=TrainedOn(kind="phantoms", phantoms=440))
+    known = trained_on(splits, drawn)
     assert known is not None
     assert (known.kind, known.phantoms, known.patients) == ("both", 440, 1)
     assert trained_on(splits, replace(initial, trained_on=None)) is None
