@@ -31,7 +31,7 @@ from spinedet.simulation.centers import CENTERS
 from spinedet.simulation.painting.tissue import Sequence
 from spinedet.simulation.scanner.acquisition import acquire
 from spinedet.simulation.scanner.protocol import Sampling, draw_stacks
-from spinedet.simulation.study import stream
+from spinedet.simulation.study import random_stream
 
 MODEL = Path(__file__).parents[2] / "src/spinedet/imaging/contrast_model.json"
 FOLDS, REPEATS, PENALTY = 10, 5, 1.0
@@ -97,7 +97,7 @@ def phantoms(studies: int) -> dict[str, Examples]:
     centers = [center for center in CENTERS.values() if center.region is Region.LUMBAR]
     for number in range(studies * len(centers)):
         center = centers[number % len(centers)]
-        body, visit, noise, _ = stream(SEED, center.name, number // len(centers)).spawn(4)
+        body, visit, noise, _ = random_stream(SEED, center.name, number // len(centers)).spawn(4)
         scene = draw_lumbar(center.wear, body)
         stack = draw_stacks(center, scene.spine, Sampling(coarseness=2, coarsest=1.2, positions=1), visit)[0]
         for name, sequence in sequences(stack.scan.sequence, np.random.default_rng((SEED, number))):

@@ -6,6 +6,7 @@ python benchmarks/performance/augmentation.py
 from __future__ import annotations
 
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable
 
 import torch
@@ -30,6 +31,7 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 def main() -> None:
     """Print a line for each variation."""
+    ArgumentParser(description=__doc__).parse_args()
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
     image, boxes = 3 * torch.rand((1, *SAGITTAL.crop_shape), generator=generator), torch.zeros((0, 6))

@@ -14,8 +14,9 @@ import pytest
 from omegaconf import OmegaConf
 from submitit.core.utils import FailedSubmissionError, UncompletedJobError
 
-from spinedet.cli import tracking
-from spinedet.cli.app import _guarded, run_command
+import spinedet.train
+from spinedet.cli import app, tracking
+from spinedet.cli.app import _guarded
 from spinedet.cli.exit_status import Status
 from spinedet.runs.run_folder import RunFolder, claim_run
 
@@ -79,9 +80,14 @@ def refusing(error: BaseException) -> Any:
     ],
 )
 def test_what_happens_to_a_machine_is_told_in_one_sentence(
-    capsys: pytest.CaptureFixture[str], error: BaseException, status: int, words: tuple[str, ...]
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    status: int,
+    words: tuple[str, ...],
 ) -> None:
-    assert _guarded(refusing(error), OmegaConf.create({}))[0] == status
+    monkeypatch.setattr(app, "resolve_name", lambda name: refusing(error))
+    assert _guarded("a:command", OmegaConf.create({}))[0] == status
     told = capsys.readouterr().err
     assert all(word in told for word in words)
     assert "Traceback" not in told
@@ -114,7 +120,8 @@ def test_jobs_that_die_before_they_say_anything_have_failed(
             sys.exit(1)
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train"])
     monkeypatch.setattr(hydra, "main", lambda **_: lambda job: give_up)
     with pytest.raises(SystemExit) as stop:
-        run_command("train", refusing(cause))
+        spinedet.train.main()
     assert stop.value.code == status

@@ -28,7 +28,7 @@ from spinedet.simulation.anatomy.lumbar_patient import draw_lumbar
 from spinedet.simulation.centers import CENTERS
 from spinedet.simulation.scanner.acquisition import acquire
 from spinedet.simulation.scanner.protocol import Sampling, draw_stacks
-from spinedet.simulation.study import stream
+from spinedet.simulation.study import random_stream
 
 REAL = os.environ.get("SPINEDET_REAL_DATA")
 needs_real_data = pytest.mark.skipif(REAL is None, reason="SPINEDET_REAL_DATA does not say where real scans are")
@@ -44,7 +44,7 @@ def check(volume: Volume, declared: DeclaredMetadata = UNDECLARED) -> InputCheck
 def phantom(fat: float) -> Volume:
     """A sagittal lumbar phantom whose fat gives this share of its signal."""
     center = CENTERS["A"]
-    body, visit, noise, _ = stream(3, center.name, 0).spawn(4)
+    body, visit, noise, _ = random_stream(3, center.name, 0).spawn(4)
     scene = draw_lumbar(center.wear, body)
     stack = draw_stacks(center, scene.spine, Sampling(coarseness=2, coarsest=1.2, positions=1), visit)[0]
     sequence = stack.scan.sequence

@@ -268,8 +268,10 @@ class Augmented:
         image, edges = slab(image, torch.cat([low / spacing, high / spacing], 1), self.config, random)
         image, edges = augment(image, edges, self.spec, self.config, random)
         slices, rows, columns = self.spec.crop_shape
-        # Slices are never padded here: single slices and thin slabs stay what they are, and cost what they are worth.
-        cut = crop(image, edges, (min(slices, image.shape[1]), rows, columns), random)
+        # Stacks are padded to the depth of a crop, so that the batches of several processes together are those of one.
+        # Single slices and thin slabs stay what they are, and cost what they are worth.
+        depth = slices if 2 * image.shape[1] >= slices else image.shape[1]
+        cut = crop(image, edges, (depth, rows, columns), random)
         low, high = (cut.boxes.view(-1, 2, 3) * spacing).unbind(1)
         boxes = torch.cat([(low + high) / 2, high - low], dim=1)
         of_lesions, count = cut.kept[: len(targets.boxes)], int(cut.kept[: len(targets.boxes)].sum())
