@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SIZE ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo study test test-slurm lint format bench
+.PHONY: help setup demo study test test-fast test-slurm lint format bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,13 @@ study: setup ## the seed study on phantoms: external tests, transfer to the neck
 
 test: setup ## run the tests
 	$(PY) -m pytest
+
+# Everything that neither trains nor predicts: files, formats, scores, pages, settings, architecture.
+FAST := tests/core tests/scoring tests/report tests/formats tests/datasets tests/cli tests/runs tests/experiments \
+	tests/test_architecture.py
+
+test-fast: setup ## run the tests that take seconds (under two minutes on two cores)
+	$(PY) -m pytest -n auto $(FAST)
 
 test-slurm: setup ## run the tests that need Slurm (Debian: apt-get install slurm-wlm munge), on a scheduler of their own
 	SPINEDET_SLURM=1 $(PY) -m pytest -rs tests/slurm
