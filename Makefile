@@ -33,7 +33,7 @@ test: setup ## run the tests
 FAST := tests/core tests/scoring tests/report tests/formats tests/datasets tests/cli tests/runs tests/experiments \
 	tests/test_architecture.py
 
-test-fast: setup ## run the tests that take seconds (under two minutes on two cores)
+test-fast: setup ## run the tests that take seconds (about two minutes on two cores)
 	$(PY) -m pytest -n auto $(FAST)
 
 test-slurm: setup ## run the tests that need Slurm (Debian: apt-get install slurm-wlm munge), on a scheduler of their own
