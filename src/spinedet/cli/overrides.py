@@ -112,7 +112,7 @@ def _read(word: str, known: Known, command: str, multirun: bool) -> str:
     found = _OVERRIDE.fullmatch(word)
     assert found  # noqa: S101  # only overrides come here
     key, value = found["key"], found["value"]
-    if key.split(".")[0] in ("hydra",) or key.startswith("hydra/") or value is None:
+    if value is None or found["sign"].startswith("~") or re.match(r"hydra[./]", key):
         return word
     if key in known.listed:
         return f"{key}={value}"
@@ -144,8 +144,6 @@ def _literal(value: str, node: object, multirun: bool) -> str:
             return value if _parses(value) else _quoted(value)
         case StringNode():
             return _quoted(value)
-        case DictConfig() | ListConfig() | ValueNode():
-            return value
     return value
 
 

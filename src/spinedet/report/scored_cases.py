@@ -66,8 +66,7 @@ def cases_of(examination: Examination, findings: Findings) -> ScoredCases:
     else:
         value = -np.inf if settings.threshold is None else settings.threshold
         limits = dict.fromkeys(product(planes, cohort.categories), value)
-    flat = [finding for study in findings.studies for finding in study.findings]
-    return ScoredCases(examination, tuple(flat[row] for row in cohort.marks.row.tolist()), limits)
+    return _joined(examination, findings, limits)
 
 
 def match_again(reference: Manifest, findings: Findings, scores: Scores) -> ScoredCases:
@@ -95,6 +94,11 @@ def match_again(reference: Manifest, findings: Findings, scores: Scores) -> Scor
     limits = _limits(scores, planes, reference.categories)
     examination = replace(examination, reached=above(examination.cohort, limits))
     _refuse_others(scores, examination)
+    return _joined(examination, findings, limits)
+
+
+def _joined(examination: Examination, findings: Findings, limits: dict[tuple[str, str], float]) -> ScoredCases:
+    """The examination with the finding of each of its marks."""
     flat = [finding for study in findings.studies for finding in study.findings]
     return ScoredCases(examination, tuple(flat[row] for row in examination.cohort.marks.row.tolist()), limits)
 
