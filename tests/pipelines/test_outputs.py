@@ -8,6 +8,7 @@ import re
 import runpy
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -15,21 +16,27 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from pydicom import dcmread
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
-from spinedet.core.geometry import Grid
+from spinedet.core.geometry import EdgeBox, Grid
 from spinedet.core.types import Box, Finding, TrainedOn
+from spinedet.formats.dicom_report_reader import read_report
 from spinedet.formats.slicer import SlicerConfig, open_slicer
 from spinedet.imaging.input_checks import InputCheck, Suitability
 from spinedet.imaging.volume import Volume, read_volume
 from spinedet.pipelines.outputs import OUTPUTS, check_outputs
 from spinedet.pipelines.outputs.csv_table import COLUMNS
+from spinedet.pipelines.outputs.settings import ReportSettings
+from spinedet.pipelines.outputs.sr import open_stacks
 from spinedet.pipelines.outputs.writer import Output, OutputContext, load_outputs
 from spinedet.pipelines.predict_series import record_of
 from spinedet.pipelines.prediction import SeriesPrediction, StudyPrediction, StudyRecord
 from spinedet.runs.provenance import ModelIdentity
 from spinedet.scoring.operating_point import ChosenOn, OperatingPoint, Threshold
+
+from ..conftest import WriteSlice
 
 C, S = np.cos(np.radians(20)), np.sin(np.radians(20))
 TILTED = np.array([[4.0, 0, 0, -10], [0, 0.5 * C, -0.5 * S, -20], [0, 0.5 * S, 0.5 * C, 30], [0, 0, 0, 1]])
@@ -97,6 +104,50 @@ def test_every_output_writes_below_out_alone_whatever_the_ids_hold(name: str, co
 def test_unknown_and_repeated_outputs_are_refused(names: list[str], words: str) -> None:
     with pytest.raises(InputError, match=words):
         check_outputs(names)
+
+
+def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [
+        name
+        for name in sys.modules
+        if name.startswith(("spinedet.formats.dicom_report", "spinedet.pipelines.outputs.sr"))
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "highdicom", None)
+    with pytest.raises(InputError, match=r"outputs=sr needs highdicom.*pip install 'spinedet\[dicom\]'"):
+        load_outputs(["sr"])
+
+
+def test_a_report_needs_dicom_images_and_says_so(context: OutputContext, capsys: pytest.CaptureFixture[str]) -> None:
+    write(load_outputs(["sr"])[0], context, study(context))
+    assert sorted(file.name for file in (context.folder / "dicom").rglob("*.*")) == ["README.txt", "not_written.txt"]
+    reason = (context.folder / "dicom/A-1/not_written.txt").read_text()
+    assert reason.startswith("sag is no DICOM series")
+    assert "no report: 1 studies" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("geometry", ["slices", "volume"])
+def test_a_report_is_written_beside_the_other_outputs(
+    geometry: str, context: OutputContext, tmp_path: Path, write_slice: WriteSlice
+) -> None:
+    for number in range(6):
+        pixels = np.random.default_rng(number).integers(0, 900, (40, 30))
+        write_slice(f"{number}.dcm", pixels, (10.0 - 4 * number, 0.0, 0.0), FrameOfReferenceUID="1.2.3")
+    volume = read_volume(tmp_path / "dicom")
+    one = study(context)
+    files = tuple(sorted((tmp_path / "dicom").iterdir()))
+    own = volume.grid.world(EdgeBox(np.array([3.0, 4, 1]), np.array([9.0, 11, 3])))
+    found = tuple(finding(score).model_copy(update={"box": own}) for score in (0.9, 0.3))
+    series = replace(one.series[0], files=files, volume=volume, candidates=found)
+    one = replace(one, series=(series,))
+    settings = ReportSettings(geometry=geometry, min_score=0.2)
+    write(load_outputs(["sr"])[0], replace(context, report=settings), one)
+    document = dcmread(context.folder / "dicom/A-1/report.dcm")
+    read = read_report(document, open_stacks(one))
+    assert [each.score for each in read] == pytest.approx([0.9, 0.3])
+    assert [each.above for each in read] == [True, False]
+    assert_allclose(read[0].box.center, own.center, atol=1e-3)
+    assert document.PatientID == "secret-id"
 
 
 def test_csv_holds_every_listed_finding_to_the_last_digit(context: OutputContext) -> None:

@@ -42,7 +42,9 @@ def predict(config: PredictConfig) -> Status:
     manual = manual_of(_manual(config), "predict")
     levels = LevelAssigner(run.model.region, run.levels if len(run.weights_sha256) == 1 else None, manual)
     predictor = Predictor(run, config.eligibility, config.min_score, levels)
-    job = PredictionJob(predictor, source, shard, outputs, OutputContext(folder, run.identity, config.pictures))
+    job = PredictionJob(
+        predictor, source, shard, outputs, OutputContext(folder, run.identity, config.pictures, config.sr)
+    )
     predict_part(job)
     return summarise(job, lambda counts: tracking.log_metrics(config.logger, folder, asdict(counts)))
 
@@ -71,6 +73,7 @@ def _facts(config: PredictConfig, run: FinishedRun, source: ImageInput) -> dict[
         "eligibility": json.loads(json.dumps(asdict(config.eligibility))),
         "outputs": list(config.outputs),
         "pictures": config.pictures,
+        "sr": asdict(config.sr),
         **_manual(config),
     }
 

@@ -13,7 +13,10 @@ OUTPUTS = {
     "page": "spinedet.pipelines.outputs.page",
     "csv": "spinedet.pipelines.outputs.csv_table",
     "slicer": "spinedet.pipelines.outputs.slicer",
+    "sr": "spinedet.pipelines.outputs.sr",
 }
+# Extras of the package that install the libraries of an output.
+EXTRAS = {"sr": "dicom"}
 
 
 def check_outputs(names: Sequence[str]) -> None:

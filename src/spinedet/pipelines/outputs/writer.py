@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
-from spinedet.pipelines.outputs import OUTPUTS
+from spinedet.core.errors import InputError
+from spinedet.pipelines.outputs import EXTRAS, OUTPUTS
+from spinedet.pipelines.outputs.settings import ReportSettings
 from spinedet.pipelines.prediction import StudyPrediction, StudyRecord
 from spinedet.runs.provenance import ModelIdentity
 
@@ -18,12 +20,13 @@ class OutputContext:
 
     Attributes:
         folder: the command's `out=`. model: of the predictions.
-        pictures: whether pictures are drawn.
+        pictures: whether pictures are drawn. report: settings of DICOM reports.
     """
 
     folder: Path
     model: ModelIdentity
     pictures: bool = True
+    report: ReportSettings = field(default_factory=ReportSettings)
 
 
 def _no_study(study: StudyPrediction, context: OutputContext) -> None:
@@ -52,5 +55,20 @@ class Output:
 
 
 def load_outputs(names: Sequence[str]) -> tuple[Output, ...]:
-    """The outputs of these names, each imported with what it needs."""
-    return tuple(import_module(OUTPUTS[name]).OUTPUT for name in names)
+    """The outputs of these names, each imported with what it needs.
+
+    Raises:
+        InputError: a library of one is not installed; names the extra that installs it.
+    """
+    return tuple(_load(name) for name in names)
+
+
+def _load(name: str) -> Output:
+    try:
+        output: Output = import_module(OUTPUTS[name]).OUTPUT
+    except ModuleNotFoundError as error:
+        if name not in EXTRAS:
+            raise
+        extra = EXTRAS[name]
+        raise InputError(f"outputs={name} needs {error.name}; install it: pip install 'spinedet[{extra}]'") from None
+    return output

@@ -1,0 +1,28 @@
+"""Settings of outputs, importable without their libraries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spinedet.core.errors import InputError
+
+GEOMETRIES = ("slices", "volume")
+
+
+@dataclass
+class ReportSettings:
+    """What goes into a DICOM report.
+
+    Attributes:
+        geometry: boxes as rectangles on each slice (slices), or as surfaces in patient space (volume).
+        min_score: findings from this score on are in it; those above the operating point when null.
+        images: write key images as well: pictures with the boxes drawn in, and a selection of the slices.
+    """
+
+    geometry: str = "slices"
+    min_score: float | None = None
+    images: bool = False
+
+    def __post_init__(self) -> None:
+        if self.geometry not in GEOMETRIES:
+            raise InputError(f"sr.geometry={self.geometry}: use {' or '.join(GEOMETRIES)}")
