@@ -140,7 +140,7 @@ def test_a_report_is_written_beside_the_other_outputs(
     found = tuple(finding(score).model_copy(update={"box": own}) for score in (0.9, 0.3))
     series = replace(one.series[0], files=files, volume=volume, candidates=found)
     one = replace(one, series=(series,))
-    settings = ReportSettings(geometry=geometry, min_score=0.2)
+    settings = ReportSettings(geometry=geometry, min_score=0.2, images=True)
     write(load_outputs(["sr"])[0], replace(context, report=settings), one)
     document = dcmread(context.folder / "dicom/A-1/report.dcm")
     read = read_report(document, open_stacks(one))
@@ -148,6 +148,8 @@ def test_a_report_is_written_beside_the_other_outputs(
     assert [each.above for each in read] == [True, False]
     assert_allclose(read[0].box.center, own.center, atol=1e-3)
     assert document.PatientID == "secret-id"
+    written = sorted(file.name for file in (context.folder / "dicom/A-1").iterdir())
+    assert written == ["key_objects.dcm", "picture-1.dcm", "report.dcm"]
 
 
 def test_csv_holds_every_listed_finding_to_the_last_digit(context: OutputContext) -> None:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pydicom.dataset import Dataset
+
 from spinedet.cli.console import console, escaped
 from spinedet.core.errors import InputError
 from spinedet.core.file_names import file_name
 from spinedet.core.files import write_bytes, write_text
 from spinedet.core.types import Finding
+from spinedet.formats.dicom_key_images import Picture, capture, selection
 from spinedet.formats.dicom_report import ReportContent, ReportedFinding, build_report, document_bytes
 from spinedet.formats.dicom_sources import SourceStack, open_stack, same_study
+from spinedet.imaging.planes import SPECS
 from spinedet.pipelines.outputs.settings import ReportSettings
 from spinedet.pipelines.outputs.writer import Output, OutputContext
 from spinedet.pipelines.prediction import SeriesPrediction, StudyPrediction, StudyRecord
+from spinedet.report.slice_pictures import Mark, draw_series
 
 FOLDER = "dicom"
 _REFUSED = "not_written.txt"
@@ -31,9 +36,30 @@ def _write(study: StudyPrediction, context: OutputContext) -> None:
         return
     try:
         content = report_content(study, open_stacks(study), context.report)
-        write_bytes(folder / "report.dcm", document_bytes(build_report(content)))
+        report = build_report(content)
     except InputError as error:
         write_text(folder / _REFUSED, f"{error}\n")
+        return
+    write_bytes(folder / "report.dcm", document_bytes(report))
+    if context.report.images:
+        _write_key_images(folder, study, content, report)
+
+
+def _write_key_images(folder: Path, study: StudyPrediction, content: ReportContent, report: Dataset) -> None:
+    """`picture-1.dcm` and further ones, one for each series, and `key_objects.dcm` where there are findings."""
+    for number, series in enumerate(study.series, start=1):
+        marks = [
+            Mark(one.finding.box, one.finding.score, one.finding.level or one.finding.category)
+            for one in content.findings
+            if one.stack.series == series.series
+        ]
+        spec = SPECS[series.plane]
+        _, down, along = spec.codes
+        picture = Picture(draw_series(series.volume, spec, [], marks), number, (along, down))
+        write_bytes(folder / f"picture-{number}.dcm", document_bytes(capture(picture, content, report)))
+    selected = selection(content)
+    if selected is not None:
+        write_bytes(folder / "key_objects.dcm", document_bytes(selected))
 
 
 def document_folder(out: Path, study: str) -> Path:
