@@ -24,7 +24,7 @@ def test_the_operating_point_of_the_run_is_used_unchanged(
     assert run("evaluate", f"run={smoke_run}", f"data.manifests=[{cohort}]", "split=test", f"out={out}", *QUICK) == 0
     frozen = read_operating_point(smoke_run / "operating_point.json")
     scores, trained = read_scores(out / "scores.json"), read_scores(smoke_run / "scores.json")
-    assert scores.threshold["sha256"] == frozen.sha256
+    assert scores.operating_point_sha256 == frozen.sha256
     assert json.loads((out / "run.json").read_text())["operating_point_sha256"] == frozen.sha256
     # The same studies with the same weights: what the training run found is found again.
     assert scores.group().tp == trained.group().tp

@@ -69,7 +69,7 @@ def test_what_a_run_leaves(files: Any, run: Run, tmp_path: Path, capsys: pytest.
     )
     scores = read_scores(out / "scores.json")
     assert (scores.group().tp, scores.group().fp, scores.group().fn) == (4, 0, 2)
-    assert (scores.criterion["name"], scores.criterion["mm"], scores.bootstrap["samples"]) == ("distance", 6.0, 100)
+    assert (scores.criterion["name"], scores.criterion["mm"], scores.bootstrap.samples) == ("distance", 6.0, 100)
     assert scores.group(vendor="X").recall.value == 1.0
     left = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     figures = {
@@ -103,7 +103,7 @@ def test_the_seed_reaches_the_resampling(files: Any, run: Run, tmp_path: Path) -
     common = [f"reference={manifest}", f"findings={findings}", "pages=false", "bootstrap.samples=50"]
     for name, words in {"plain": [], "seed": ["seed=3"], "own": ["seed=3", "bootstrap.seed=5"]}.items():
         assert run("score", *common, *words, f"out={tmp_path / name}") == 0
-    seeds = [read_scores(tmp_path / name / "scores.json").bootstrap["seed"] for name in ("plain", "seed", "own")]
+    seeds = [read_scores(tmp_path / name / "scores.json").bootstrap.seed for name in ("plain", "seed", "own")]
     assert seeds == [0, 3, 5]
 
 

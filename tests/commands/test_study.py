@@ -29,7 +29,7 @@ def test_the_threshold_of_every_test_is_the_frozen_one_of_its_run(smoke_study: P
     page = (smoke_study / "study.html").read_text()
     for test, owner in {"lumbar": "lumbar", "zero-shot": "lumbar", "lumbar-by-full-3": "full-3"}.items():
         frozen = sha256(steps / owner / "operating_point.json")
-        assert read_scores(steps / test / "scores.json").threshold["sha256"] == frozen
+        assert read_scores(steps / test / "scores.json").operating_point_sha256 == frozen
         assert frozen[:12] in page
     assert "not the one in scores.json" not in page
 

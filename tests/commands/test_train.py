@@ -55,7 +55,7 @@ def test_the_parts_of_a_run_agree(smoke_run: Path) -> None:
     assert [study.id for study in findings.studies] == record["splits"]["test"]
     assert scores.group().n.studies == len(record["splits"]["test"])
     assert {threshold.plane for threshold in point.thresholds} == {"sagittal", "axial"}
-    assert scores.threshold["sha256"] == point.sha256
+    assert scores.operating_point_sha256 == point.sha256
     assert record["seed"] == 0
     assert record["versions"]["torch"]
 
@@ -160,7 +160,7 @@ def test_nothing_learned_and_nothing_chosen_is_the_run_that_it_starts_from(
     assert run("train", "+experiment=smoke", "planes=[sagittal]", "+transfer=zero_shot", *words) == 0
     before, after = smoke_run / "operating_point.json", tmp_path / "run/operating_point.json"
     assert after.read_bytes() == before.read_bytes()
-    assert read_scores(tmp_path / "run/scores.json").threshold["sha256"] == sha256(after)
+    assert read_scores(tmp_path / "run/scores.json").operating_point_sha256 == sha256(after)
     was, now = (read_findings(folder / "findings.json").studies[0].findings for folder in (smoke_run, after.parent))
     assert now == tuple(finding for finding in was if finding.series == "sag")
     record = json.loads((tmp_path / "run/run.json").read_text())["init"]

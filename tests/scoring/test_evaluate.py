@@ -106,7 +106,7 @@ def test_undefined_numbers_are_null_with_a_reason(drawn: Any) -> None:
 def test_without_a_threshold_every_finding_counts(drawn: Any) -> None:
     scores = scored(drawn)
     assert (scores.group().tp, scores.group().fp, scores.group().fn) == (2, 2, 1)
-    assert scores.threshold["description"] == "no threshold was given: every finding counts"
+    assert scores.threshold.description == "no threshold was given: every finding counts"
 
 
 def test_intervals_keep_the_threshold_and_count_what_is_undefined(drawn: Any) -> None:
@@ -174,7 +174,7 @@ def test_an_operating_point_brings_its_criterion_planes_and_hash(draw: Draw) -> 
     scores = scored(test, operating_point=point)
     assert scores.criterion["name"] == "center"
     assert (scores.group().tp, scores.group().fp, scores.group().n.series) == (1, 0, 1)
-    assert scores.threshold["sha256"] == point.sha256
+    assert scores.operating_point_sha256 == point.sha256
     assert scores.notes == ()
 
 

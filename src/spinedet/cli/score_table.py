@@ -11,7 +11,7 @@ from rich.table import Table
 
 from spinedet.cli.console import results
 from spinedet.report.number_format import DASH, MARKS, percent, shown
-from spinedet.report.sentences import confidence_of, thresholds_of
+from spinedet.report.sentences import thresholds_of
 from spinedet.scoring import Estimate, Group, Scores
 
 WIDTH = 100
@@ -38,7 +38,7 @@ def scores_table(scores: Scores) -> Table:
         caption_style="dim",
     )
     table.add_column("", overflow="fold", max_width=24)
-    for name in (*_LEFT, f"F1 ({percent(confidence_of(scores))})", *_RIGHT):
+    for name in (*_LEFT, f"F1 ({percent(scores.bootstrap.confidence)})", *_RIGHT):
         table.add_column(name, justify="right", no_wrap=True)
     for plane in _planes(scores):
         for group in scores.groups:
@@ -76,8 +76,8 @@ def _caption(scores: Scores) -> str:
     ]
     lines = (
         f"{scores.criterion['description']}; a scan is one series",
-        f"thresholds: {'; '.join(chosen)} ({scores.threshold.get('description', '')})",
-        str(scores.bootstrap["description"]),
+        f"thresholds: {'; '.join(chosen)} ({scores.threshold.description})",
+        scores.bootstrap.description,
         *_remarks([group for group in scores.groups if "plane" in group.by]),
     )
     return "\n".join(lines)

@@ -31,7 +31,7 @@ def log_test(logger: tracking.LoggerConfig, run: RunFolder, test: ScoredTest, fa
         return
     names = (WEIGHTS, DESCRIPTION) if run.model.is_dir() else ()
     results = tracking.Results(
-        facts={**facts, "operating_point_sha256": scores.threshold.get("sha256")},
+        facts={**facts, "operating_point_sha256": scores.operating_point_sha256},
         metrics=metrics,
         lines=dict(_lines(cases)),
         tables={"findings": tracking.Rows(COLUMNS, list(_rows(cases)))},

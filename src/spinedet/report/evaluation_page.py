@@ -17,11 +17,12 @@ from spinedet.report.example_cases import choose_cases
 from spinedet.report.html import render
 from spinedet.report.number_format import MARKS
 from spinedet.report.scored_cases import ScoredCases
-from spinedet.report.sentences import cohort_in_words, confidence_of, plane_in_words, threshold_in_words, thresholds_of
+from spinedet.report.sentences import cohort_in_words, plane_in_words, threshold_in_words, thresholds_of
 from spinedet.report.slice_pictures import FINDING_COLOR, REFERENCE_COLOR
 from spinedet.report.table_one import flow
 from spinedet.scoring import Group, Scores
 from spinedet.scoring.records import CenterGap
+from spinedet.scoring.thresholds import FrozenThresholds
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def render_page(page: Page) -> str:
         title=page.title,
         notes=page.notes,
         scores=scores,
-        confidence=confidence_of(scores),
+        confidence=scores.bootstrap.confidence,
         region=page.region.value,
         categories=cases.cohort.categories,
         cohort=cohort_in_words(scores, page.skipped),
@@ -108,7 +109,7 @@ def render_page(page: Page) -> str:
         reference_color=REFERENCE_COLOR,
         finding_color=FINDING_COLOR,
         threshold_words=threshold_in_words(scores),
-        tuned=scores.threshold.get("thresholds", []),
+        tuned=scores.threshold.thresholds if isinstance(scores.threshold, FrozenThresholds) else (),
         facts={**page.facts, **_versions()},
     )
 

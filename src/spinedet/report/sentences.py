@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from spinedet.core.types import Finding, Lesion
 from spinedet.report.example_cases import Case, Hit, Miss
 from spinedet.report.number_format import counted, in_words, listed, percent, plain, signed
 from spinedet.scoring import Group, Scores
 from spinedet.scoring.records import CenterGap
+from spinedet.scoring.thresholds import FrozenThresholds, GivenThreshold, NoThreshold
 
 
 def cohort_in_words(scores: Scores, skipped: int) -> str:
@@ -27,7 +28,7 @@ def cohort_in_words(scores: Scores, skipped: int) -> str:
 def plane_in_words(scores: Scores, plane: str, sites: Sequence[CenterGap]) -> str:
     """What was found in one plane, and what is lost at other centres."""
     group = scores.group(plane=plane)
-    confidence = confidence_of(scores)
+    confidence = scores.bootstrap.confidence
     rate = "" if group.fp_per_scan.value is None else f" ({plain(group.fp_per_scan.value, 2)} per scan)"
     base = (
         f"the detector found {group.tp} of {counted(group.n.lesions, 'lesion')} in {counted(group.n.series, 'scan')}, "
@@ -48,37 +49,32 @@ def _change_in_words(sites: Sequence[CenterGap], confidence: float) -> list[str]
     ]
 
 
-def confidence_of(scores: Scores) -> float:
-    """Of the intervals; 0.95 where the file does not say."""
-    said = scores.bootstrap.get("confidence")
-    return float(said) if isinstance(said, int | float) else 0.95
-
-
 def threshold_in_words(scores: Scores) -> str:
     """Where the threshold comes from and since when it is fixed."""
-    said = scores.threshold
-    chosen = said.get("chosen_on")
-    if not isinstance(chosen, dict):
-        return f"{said.get('description', 'nothing is said of it')}."
+    applied = scores.threshold
+    if not isinstance(applied, FrozenThresholds):
+        return f"{applied.description}."
     return (
-        f"Chosen once, on a tuning split of {counted(int(str(chosen['studies'])), 'study')}, by the rule "
-        f"{said['rule']}; frozen before this test and never chosen again. "
+        f"Chosen once, on a tuning split of {counted(applied.chosen_on.studies, 'study')}, by the rule "
+        f"{applied.rule}; frozen before this test and never chosen again. "
         f"A finding counts when its score is at or above it."
     )
 
 
 def thresholds_of(scores: Scores, group: Group) -> list[float]:
     """The thresholds that hold in a group."""
-    chosen = scores.threshold.get("thresholds")
-    if isinstance(chosen, list):
-        kept = [one for one in chosen if isinstance(one, dict) and _belongs(one, group)]
-        return [float(str(one["value"])) for one in kept]
-    given = scores.threshold.get("value")
-    return [float(given)] if isinstance(given, int | float) else []
-
-
-def _belongs(threshold: Mapping[str, object], group: Group) -> bool:
-    return all(threshold[key] == group.by[key] for key in ("plane", "category") if key in group.by)
+    match scores.threshold:
+        case FrozenThresholds(thresholds=chosen):
+            by = group.by
+            return [
+                one.value
+                for one in chosen
+                if by.get("plane", one.plane) == one.plane and by.get("category", one.category) == one.category
+            ]
+        case GivenThreshold(value=value):
+            return [value]
+        case NoThreshold():
+            return []
 
 
 def case_in_words(case: Case) -> str:

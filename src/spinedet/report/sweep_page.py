@@ -19,7 +19,6 @@ from spinedet.report.curves import HEIGHT, WIDTH, Curves, draw_runs
 from spinedet.report.html import in_text, render
 from spinedet.report.number_format import MARKS
 from spinedet.report.scored_cases import match_again
-from spinedet.report.sentences import confidence_of
 from spinedet.scoring import Group, Scores
 
 # So many lines can be told apart in one figure.
@@ -45,7 +44,7 @@ class SweepLine:
     @property
     def sha256(self) -> str:
         """Of the operating point that was used."""
-        return str(self.scores.threshold.get("sha256", ""))
+        return self.scores.operating_point_sha256 or ""
 
     @property
     def record(self) -> dict[str, Any]:
@@ -85,8 +84,8 @@ def write_sweep(folder: Path, lines: Sequence[SweepLine], broken: Sequence[tuple
             line for several in by_plane.values() for line in sorted(several, key=lambda one: (one.run, one.center))
         ],
         criterion=scores.criterion["description"] if scores else "no job gave scores",
-        intervals=scores.bootstrap["description"] if scores else "none",
-        level=confidence_of(scores) if scores else 0.95,
+        intervals=scores.bootstrap.description if scores else "none",
+        level=scores.bootstrap.confidence if scores else 0.95,
         curves=[_curves(several[:LINES], plane) for plane, several in by_plane.items()],
         marks=MARKS,
         width=WIDTH,

@@ -13,7 +13,6 @@ from spinedet.report.curves import HEIGHT, WIDTH, Curves, Figure, Key, draw_curv
 from spinedet.report.html import render, render_text
 from spinedet.report.number_format import MARKS, in_words, signed
 from spinedet.report.scored_cases import ScoredCases, match_again
-from spinedet.report.sentences import confidence_of
 from spinedet.report.table_one import flow, shift, table_one, table_rows
 from spinedet.scoring import Comparison, Estimate, Group, OperatingPoint, Scores
 
@@ -47,7 +46,7 @@ class Tested:
     @property
     def same_threshold(self) -> bool:
         """Whether the scores say that they used the very operating point that the run froze."""
-        return self.scores.threshold.get("sha256") == self.frozen
+        return self.scores.operating_point_sha256 == self.frozen
 
     @property
     def scored(self) -> ScoredCases:
@@ -175,8 +174,8 @@ def view_of(results: StudyResults) -> dict[str, object]:
         "notes": (*results.notes, *_broken(results)),
         "caution": CAUTION,
         "criterion": scores[0].criterion["description"] if scores else "no step gave scores",
-        "intervals": scores[0].bootstrap["description"] if scores else "none",
-        "level": confidence_of(scores[0]) if scores else 0.95,
+        "intervals": scores[0].bootstrap.description if scores else "none",
+        "level": scores[0].bootstrap.confidence if scores else 0.95,
         "lines": [line for plane in planes for line in _lines(results, plane)],
         "sentences": list(_sentences(results, planes)),
         "ways": {plane: list(_ways(results, plane)) for plane in planes},

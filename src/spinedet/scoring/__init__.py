@@ -7,7 +7,6 @@ from spinedet.scoring.matching.criteria import CRITERIA, CenterCriterion, Criter
 from spinedet.scoring.operating_point import (
     OperatingPoint,
     Rule,
-    Threshold,
     choose_operating_point,
     max_f1,
     read_operating_point,
@@ -15,6 +14,7 @@ from spinedet.scoring.operating_point import (
 )
 from spinedet.scoring.records import Estimate, Group, Scores, read_scores, write_scores
 from spinedet.scoring.statistics.bootstrap import BootstrapSettings
+from spinedet.scoring.thresholds import Threshold
 
 __all__ = [
     "CRITERIA",

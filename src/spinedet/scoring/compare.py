@@ -12,13 +12,14 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import file_header, read_record, write_json
 from spinedet.core.findings import FindingsTable
 from spinedet.core.types import FiniteJson, Manifest, Record
-from spinedet.scoring.evaluate import Examination, ScoreSettings, bootstrap_block, examine
+from spinedet.scoring.evaluate import Examination, ScoreSettings, examine
 from spinedet.scoring.matching.cohort import Cohort
 from spinedet.scoring.matching.criteria import criterion_record
 from spinedet.scoring.metrics.counts import froc_name
 from spinedet.scoring.metrics.subgroups import Named, groups
 from spinedet.scoring.operating_point import OperatingPoint
 from spinedet.scoring.records import Estimate
+from spinedet.scoring.statistics.bootstrap import BootstrapRecord
 from spinedet.scoring.statistics.estimates import Statistics
 from spinedet.scoring.statistics.hypothesis_tests import difference, holm, p_of
 
@@ -60,7 +61,7 @@ class Comparison(Record):
     first: str
     second: str
     criterion: dict[str, FiniteJson]
-    bootstrap: dict[str, FiniteJson]
+    bootstrap: BootstrapRecord
     differences: tuple[Difference, ...]
     notes: tuple[str, ...] = ()
 
@@ -89,7 +90,7 @@ def compare(manifest: Manifest, first: Contender, second: Contender, settings: S
         first=first.name,
         second=second.name,
         criterion=dict(criterion_record(examined[0].judgement.criterion)),
-        bootstrap=bootstrap_block(settings.bootstrap),
+        bootstrap=settings.bootstrap.record,
         differences=_corrected(differences, set(cells.split("*"))),
         notes=tuple(
             f"{one.name}: {note}" for one, e in zip((first, second), examined, strict=True) for note in e.notes

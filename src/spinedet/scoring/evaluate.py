@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spinedet.core.errors import InputError
 from spinedet.core.findings import FindingsTable
-from spinedet.core.types import Findings, FiniteJson, Manifest
+from spinedet.core.types import Findings, Manifest
 from spinedet.scoring.matching.cohort import Cohort, Selection, as_table, gather
 from spinedet.scoring.matching.criteria import Criterion, IouCriterion, criterion_from, criterion_record
 from spinedet.scoring.metrics.coco_ap import coco_average_precision, coco_judgement
@@ -23,7 +23,7 @@ from spinedet.scoring.metrics.strata import Labels, stratify, usual_strata
 from spinedet.scoring.metrics.subgroups import Named, groups
 from spinedet.scoring.operating_point import OperatingPoint
 from spinedet.scoring.records import Calibration, Estimate, Group, Performance, Scores
-from spinedet.scoring.statistics.bootstrap import FEW_PATIENTS, BootstrapSettings, Weights, draw
+from spinedet.scoring.statistics.bootstrap import BootstrapSettings, Weights, draw
 from spinedet.scoring.statistics.calibration import are_probabilities, calibration, reliability, tempered, uncalibrated
 from spinedet.scoring.statistics.center_gap import compare_centers
 from spinedet.scoring.statistics.estimates import (
@@ -39,6 +39,7 @@ from spinedet.scoring.statistics.estimates import (
     strata_scores,
 )
 from spinedet.scoring.statistics.multicenter import contrasts, forests
+from spinedet.scoring.thresholds import AppliedThresholds, GivenThreshold, NoThreshold, limits
 
 Progress: TypeAlias = Callable[[int, int], None]
 
@@ -83,7 +84,8 @@ class Examination:
     """A cohort, judged, with what every number and picture is made of.
 
     Attributes:
-        reached: (n,) which findings are at or above their frozen threshold.
+        threshold: the thresholds that were applied.
+        reached: (n,) which findings are at or above theirs.
         weights: (P, B) of the patients in each replicate.
     """
 
@@ -91,6 +93,7 @@ class Examination:
     settings: ScoreSettings
     judgement: Judgement
     secondary: tuple[Judgement, ...]
+    threshold: AppliedThresholds
     reached: NDArray[np.bool_]
     weights: Weights
 
@@ -143,9 +146,15 @@ class Examination:
 
 
 def examine(
-    manifest: Manifest, findings: Findings | FindingsTable, settings: ScoreSettings | None = None
+    manifest: Manifest,
+    findings: Findings | FindingsTable,
+    settings: ScoreSettings | None = None,
+    threshold: AppliedThresholds | None = None,
 ) -> Examination:
     """Judge findings against a reference.
+
+    Args:
+        threshold: what an earlier test applied; by default that of the settings.
 
     Raises:
         InputError: findings that do not go with the manifest, or thresholds that do not go with either.
@@ -154,14 +163,15 @@ def examine(
     if settings.froc not in ("step", "linear"):
         raise InputError(f"froc={settings.froc}: use step, or linear for parity with LUNA16's script")
     cohort = gather(manifest, as_table(findings), _selection(settings))
-    criterion = _criterion(settings)
+    criterion, threshold = _criterion(settings), threshold or _applied(settings)
     overlaps = tuple(iou for iou in settings.secondary if criterion != IouCriterion(iou=iou))
     return Examination(
         cohort=cohort,
         settings=settings,
         judgement=judge(cohort, criterion),
         secondary=judge_overlaps(cohort, overlaps),
-        reached=_reaching(cohort, settings),
+        threshold=threshold,
+        reached=above(cohort, limits(threshold, cohort.planes, cohort.categories)),
         weights=draw(cohort.patient_center, cohort.centers, settings.bootstrap),
     )
 
@@ -194,8 +204,8 @@ def report(name: str, examination: Examination, progress: Progress = lambda done
         name=name,
         model=cohort.table.model,
         criterion=dict(criterion_record(examination.judgement.criterion)),
-        threshold=_threshold_block(settings),
-        bootstrap=bootstrap_block(settings.bootstrap),
+        threshold=examination.threshold,
+        bootstrap=settings.bootstrap.record,
         froc=settings.froc,
         groups=tuple(records),
         forests=forests(named, reckoned.numbers),
@@ -263,11 +273,10 @@ def _calibrations(examination: Examination, named: Named) -> Iterator[Calibratio
         yield calibration(table, examination.statistics(table), named.by, temperature)
 
 
-def _reaching(cohort: Cohort, settings: ScoreSettings) -> NDArray[np.bool_]:
+def _applied(settings: ScoreSettings) -> AppliedThresholds:
     if settings.operating_point is not None:
-        return above(cohort, settings.operating_point.values)
-    limit = -np.inf if settings.threshold is None else settings.threshold
-    return np.greater_equal(cohort.marks.score, limit)
+        return settings.operating_point.applied
+    return NoThreshold() if settings.threshold is None else GivenThreshold.at(settings.threshold)
 
 
 def _selection(settings: ScoreSettings) -> Selection:
@@ -281,39 +290,6 @@ def _criterion(settings: ScoreSettings) -> Criterion:
     if settings.criterion is not None:
         return settings.criterion
     return criterion_from(settings.operating_point.criterion) if settings.operating_point else IouCriterion()
-
-
-def _threshold_block(settings: ScoreSettings) -> dict[str, FiniteJson]:
-    point = settings.operating_point
-    if point is not None:
-        thresholds: list[Any] = [one.model_dump(mode="json") for one in point.thresholds]
-        return {
-            "rule": point.rule,
-            "criterion": point.criterion,
-            "thresholds": thresholds,
-            "sha256": point.sha256,
-            "chosen_on": {"studies": point.chosen_on.studies, "data_sha256": point.chosen_on.data_sha256},
-            "description": "frozen before this test: a finding counts when its score is at or above its threshold",
-        }
-    if settings.threshold is not None:
-        return {"rule": "given", "value": settings.threshold, "description": f"score ≥ {settings.threshold:g} counts"}
-    return {"rule": "none", "value": None, "description": "no threshold was given: every finding counts"}
-
-
-def bootstrap_block(settings: BootstrapSettings) -> dict[str, FiniteJson]:
-    """How intervals were made, for files and for people."""
-    return {
-        "samples": settings.samples,
-        "seed": settings.seed,
-        "unit": "patient",
-        "stratified_by": "center",
-        "method": settings.method,
-        "confidence": settings.confidence,
-        "description": f"{settings.confidence:.0%} intervals from {settings.samples} resamples of patients within "
-        f"their centres; BCa below {FEW_PATIENTS} patients, percentile from there on"
-        if settings.samples
-        else "no intervals were asked for",
-    }
 
 
 def _notes(cohort: Cohort, settings: ScoreSettings) -> list[str]:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import FiniteFloat
 
 from spinedet.core.errors import InputError
 from spinedet.core.files import file_header, read_record, write_text
@@ -22,6 +21,7 @@ from spinedet.scoring.matching.criteria import SLACK, Criterion, criterion_recor
 from spinedet.scoring.metrics.froc_pr import Staircase, staircase
 from spinedet.scoring.metrics.matched_cohort import Judgement, Part, judge, one_category
 from spinedet.scoring.statistics.calibration import fit_temperature
+from spinedet.scoring.thresholds import FrozenThresholds, Threshold, TuningData
 
 FORMAT = "spinedet-operating-point"
 # Where the tuning data cannot say: neither sure nor dismissive for a score that is a probability.
@@ -29,25 +29,6 @@ FALLBACK = 0.5
 # What an F1 may lack to the best one and still be as good as it, for `plateau_f1`.
 PLATEAU = 0.02
 _RULE = re.compile(r"(max_f1|plateau_f1|fp_per_scan\s*<=|sensitivity\s*>=)\s*([0-9.eE+-]*)")
-
-
-class Threshold(Record):
-    """The lowest score that counts in one plane for one category, and what it gave where it was chosen.
-
-    Attributes:
-        temperature: under which scores predicted hits best there, see `calibration.fit_temperature`.
-    """
-
-    plane: str
-    category: str
-    value: FiniteFloat
-    f1: FiniteFloat | None = None
-    sensitivity: FiniteFloat | None = None
-    fp_per_scan: FiniteFloat | None = None
-    lesions: int = 0
-    scans: int = 0
-    temperature: FiniteFloat | None = None
-    reason: str | None = None
 
 
 class ChosenOn(Record):
@@ -88,6 +69,17 @@ class OperatingPoint(Record):
     def sha256(self) -> str:
         """Hex digest of the file that `write_operating_point` writes."""
         return hashlib.sha256(_text(self).encode()).hexdigest()
+
+    @property
+    def applied(self) -> FrozenThresholds:
+        """As the scores of a test state it."""
+        return FrozenThresholds(
+            rule=self.rule,
+            criterion=self.criterion,
+            thresholds=self.thresholds,
+            sha256=self.sha256,
+            chosen_on=TuningData(studies=self.chosen_on.studies, data_sha256=self.chosen_on.data_sha256),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from pydantic import Field, FiniteFloat, SerializerFunctionWrapHandler, model_se
 
 from spinedet.core.files import file_header, read_record, write_json
 from spinedet.core.types import FiniteJson, Record, is_none
+from spinedet.scoring.statistics.bootstrap import BootstrapRecord
+from spinedet.scoring.thresholds import AppliedThresholds, FrozenThresholds
 
 FORMAT = "spinedet-scores"
 
@@ -276,8 +278,8 @@ class Scores(Record):
     name: str = ""
     model: dict[str, FiniteJson]
     criterion: dict[str, FiniteJson]
-    threshold: dict[str, FiniteJson]
-    bootstrap: dict[str, FiniteJson]
+    threshold: AppliedThresholds
+    bootstrap: BootstrapRecord
     froc: str = "step"
     groups: tuple[Group, ...]
     forests: tuple[Forest, ...] = ()
@@ -286,6 +288,11 @@ class Scores(Record):
     calibration: tuple[Calibration, ...] = ()
     not_read: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def operating_point_sha256(self) -> str | None:
+        """Digest of the operating point that was applied; None where there was none."""
+        return self.threshold.sha256 if isinstance(self.threshold, FrozenThresholds) else None
 
     def group(self, **by: str) -> Group:
         """The group that fixes exactly this.

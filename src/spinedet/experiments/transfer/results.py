@@ -93,8 +93,8 @@ def _against(manifest: Manifest, first: Tested | None, second: Tested) -> Compar
     if first is None or first is second:
         return None
     planes = tuple(dict.fromkeys(one.plane for one in second.point.thresholds))
-    said = second.scores.bootstrap
-    bootstrap = BootstrapSettings(samples=int(str(said["samples"])), seed=int(str(said["seed"])))
+    drawn = second.scores.bootstrap
+    bootstrap = BootstrapSettings(samples=drawn.samples, seed=drawn.seed)
     selection = Selection(planes=planes, allow_missing=True)
     return compare(
         manifest, _contender(first), _contender(second), ScoreSettings(selection=selection, bootstrap=bootstrap)

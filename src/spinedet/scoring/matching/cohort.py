@@ -104,6 +104,11 @@ class Cohort:
     not_read: tuple[str, ...]
     notes: tuple[str, ...]
 
+    @property
+    def planes(self) -> tuple[str, ...]:
+        """Names of the planes that are scored."""
+        return tuple(PLANES[row] for row in np.unique(self.scans.plane).tolist())
+
     def sites(self, things: Lesions | Marks) -> Sites:
         """The boxes by scan and category."""
         return Sites(things.boxes, things.scan * len(self.categories) + things.category)

@@ -12,8 +12,10 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import FiniteFloat
 
 from spinedet.core.errors import InputError
+from spinedet.core.types import Record
 from spinedet.scoring.matching.overlaps import Floats, Ints
 
 Weights: TypeAlias = NDArray[np.integer]
@@ -50,11 +52,42 @@ class BootstrapSettings:
         if self.seed < 0:
             raise InputError(f"bootstrap.seed={self.seed}: use 0 or more")
 
+    @property
+    def record(self) -> BootstrapRecord:
+        """As files state it."""
+        return BootstrapRecord(
+            samples=self.samples,
+            seed=self.seed,
+            method=self.method,
+            confidence=self.confidence,
+            description=f"{self.confidence:.0%} intervals from {self.samples} resamples of patients within "
+            f"their centres; BCa below {FEW_PATIENTS} patients, percentile from there on"
+            if self.samples
+            else "no intervals were asked for",
+        )
+
     def method_for(self, patients: int) -> str:
         """The method for a group of so many patients."""
         if self.method != "auto":
             return self.method
         return "bca" if patients < FEW_PATIENTS else "percentile"
+
+
+class BootstrapRecord(Record):
+    """How the intervals of a file were made; see `BootstrapSettings`."""
+
+    samples: int
+    seed: int
+    unit: str = "patient"
+    stratified_by: str = "center"
+    method: str
+    confidence: FiniteFloat
+    description: str
+
+    @property
+    def settings(self) -> BootstrapSettings:
+        """With which the same replicates are drawn again."""
+        return BootstrapSettings(self.samples, self.seed, self.method, self.confidence)
 
 
 def draw(stratum: Ints, names: tuple[str, ...], settings: BootstrapSettings) -> Weights:
