@@ -8,8 +8,9 @@
 3. A detector of all patients and 40 phantoms is trained like those of the folds.
 4. The axial detector, of phantoms alone, is taken over from the weights that ship already.
 
-Finished steps are kept, so stop and start as you like. `--write` puts the result into the package. About 25 minutes of
-one quiet core.
+Finished steps are kept, so stop and start as you like. `--write` puts the result into the package; write
+`known_results.json` beside it anew then, or `run=shipped` refuses to state results of other weights. About 25
+minutes of one quiet core.
 """
 
 from __future__ import annotations

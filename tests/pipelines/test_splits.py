@@ -9,14 +9,13 @@ import pytest
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
-from spinedet.core.manifest import write_manifest
-from spinedet.core.types import Box, Lesion, Manifest, Origin, Series, Split, Study, TrainedOn
+from spinedet.core.manifest import phantom_note, write_manifest
+from spinedet.core.types import Box, Lesion, Manifest, Origin, Series, Split, Study, TrainedOn, trained_together
 from spinedet.pipelines.settings import DevelopmentConfig
 from spinedet.pipelines.splits import (
     Splits,
     data_hash,
     develop_on,
-    phantom_note,
     rename_categories,
     split_studies,
     trained_on,
@@ -102,8 +101,8 @@ def test_phantoms_are_called_phantoms_and_patients_are_not() -> None:
     box = Box(center=(0.0, 0.0, 0.0), size=(1.0, 1.0, 1.0))
     drawn = Lesion(id="1", series="sag", category="d", box=box, origin=Origin.PHANTOM)
     manual = drawn.model_copy(update={"origin": Origin.MANUAL})
-    assert "not patients" in phantom_note(manifest(study(0, lesions=(drawn,))))[0]
-    assert phantom_note(manifest(study(0, lesions=(manual,)))) == ()
+    assert "not patients" in phantom_note([study(0, lesions=(drawn,))])[0]
+    assert phantom_note([study(0, lesions=(manual,))]) == ()
 
 
 def patients_of(splits: Splits) -> set[str]:
@@ -186,7 +185,7 @@ def test_what_a_model_is_trained_on_is_counted_by_patient_and_centre() -> None:
     assert (known.kind, known.phantoms, known.patients) == ("both", 4, 2)
     only_real = trained_on(Splits(tuple(real), (), ()), None)
     assert only_real is not None
-    assert only_real.sentence == "Trained on images of 2 patients."
+    assert only_real.sentences == ("Trained on images of 2 patients.",)
 
 
 def test_what_the_initial_run_was_trained_on_is_counted_too() -> None:
@@ -197,3 +196,31 @@ def test_what_the_initial_run_was_trained_on_is_counted_too() -> None:
     assert known is not None
     assert (known.kind, known.phantoms, known.patients) == ("both", 440, 1)
     assert trained_on(splits, replace(initial, trained_on=None)) is None
+
+
+def test_a_model_that_begins_with_known_weights_states_their_results_and_passes_them_on() -> None:
+    splits = Splits((study(0, lesions=(lesion(),)),), (), ())
+    shipped = open_run(SHIPPED)
+    assert shipped.trained_on is not None
+    assert shipped.trained_on.known is not None
+    first = trained_on(splits, shipped)
+    second = trained_on(splits, replace(shipped, trained_on=first, weights_sha256=("f00",)))
+    for known in (first, second):
+        assert known is not None
+        assert known.known is None  # these are results of other weights
+        assert known.initial == shipped.as_initial
+        began, results = known.sentences[1:]
+        assert began.startswith(f"Initialised from the weights that ship with spinedet, {shipped.model.name} (SHA-256")
+        assert shipped.trained_on.known.words in results
+    assert second is not None
+    assert second.patients == shipped.trained_on.patients + 2
+
+
+def test_an_ensemble_states_what_each_member_was_trained_on() -> None:
+    drawn, real = TrainedOn(kind="phantoms", phantoms=40), TrainedOn(kind="patients", patients=3)
+    both = trained_together([drawn, real])
+    assert both is not None
+    assert (both.kind, both.phantoms, both.patients) == ("both", 40, 3)
+    assert both.sentences == (*drawn.sentences, *real.sentences)
+    assert trained_together([drawn, drawn]) == drawn
+    assert trained_together([drawn, None]) is None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spinedet.cli.console import console, results
+from spinedet.cli.console import console, results, show_notes
 from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.output_folder import claim_output
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, write_json, write_text
-from spinedet.core.manifest import read_manifests
+from spinedet.core.manifest import phantom_note, read_manifests
 from spinedet.core.types import Manifest, Study
 from spinedet.crossvalidate import CrossvalidateConfig
 from spinedet.detection.trainer import Settings
@@ -25,7 +25,7 @@ from spinedet.pipelines.cross_validation import (
 )
 from spinedet.pipelines.score_cross_validation import markdown
 from spinedet.pipelines.score_cross_validation import results as scored
-from spinedet.pipelines.splits import data_hash, fewer, only
+from spinedet.pipelines.splits import data_hash, fewer, only, seen_note
 from spinedet.runs.run_folder import open_run
 
 
@@ -42,19 +42,30 @@ def crossvalidate(config: CrossvalidateConfig) -> Status:
     read = {study.id for study in findings[0].studies}
     reference = only(manifest, (study for study in manifest.studies if study.id in read))
     found = scored(reference, {"cross-validated": findings}, config.criterion, config.bootstrap)
+    notes = [*phantom_note(manifest.studies), *_initial_notes(config, manifest)]
     content = {
         "format": "spinedet-crossvalidation",
         "version": 1,
         "folds": {fold.name: sorted(fold.test) for fold in task.plan.tested},
         "thresholds": {str(seed): thresholds_of(task, seed) for seed in config.seeds},
         "results": [one.record for one in found],
+        "notes": notes,
     }
     write_json(folder / "crossvalidation.json", content)
-    write_text(folder / "crossvalidation.md", markdown(found))
+    write_text(folder / "crossvalidation.md", "".join(f"**{note}**\n\n" for note in notes) + markdown(found))
+    show_notes(notes)
     results.print(markdown(found), markup=False)
     if config.final:
         console.print(f"run: {train_on_all(task, prepared, config.seeds[0])}")
     return Skipped(prepared.skipped).report(folder)
+
+
+def _initial_notes(config: CrossvalidateConfig, manifest: Manifest) -> tuple[str, ...]:
+    """What the folds began with, and a warning when that has seen patients that the folds are tested on."""
+    if not config.init:
+        return ()
+    initial = open_run(config.init)
+    return (*seen_note(initial, manifest.studies, "the initial weights"), *initial.as_initial.sentences)
 
 
 def _manifest(config: CrossvalidateConfig) -> Manifest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from spinedet.cli.console import console
+from spinedet.cli.console import console, show_notes
 from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.score_table import show_scores
 from spinedet.core.errors import InputError
@@ -13,7 +13,7 @@ from spinedet.core.types import Manifest, Split, Study
 from spinedet.detection.inference import CohortFindings
 from spinedet.evaluate import EvaluateConfig
 from spinedet.pipelines.log_test import log_test
-from spinedet.pipelines.splits import data_hash, load_manifest, phantom_note, rename_categories
+from spinedet.pipelines.splits import data_hash, load_manifest, rename_categories, seen_note
 from spinedet.pipelines.test_detector import TestRun, predict_part, read_parts, report_test
 from spinedet.runs.provenance import RunData, RunRecord, Stopwatch, write_run_record
 from spinedet.runs.run_folder import FinishedRun, RunFolder, open_run, write_config
@@ -58,7 +58,7 @@ class Test:
 
 def _report(test: Test, answers: CohortFindings, watch: Stopwatch) -> Status:
     config, finished, run, manifest, studies = test.config, test.finished, test.run, test.manifest, test.studies
-    notes = (*phantom_note(manifest), *_seen(finished, studies))
+    notes = seen_note(finished, studies)
     title = f"{finished.model.name}: evaluation"
     test_run = TestRun(finished.model, finished.identity, title, notes, finished.internal_centers)
     tested = report_test(test_run, manifest, answers, config.test, run)
@@ -78,6 +78,7 @@ def _report(test: Test, answers: CohortFindings, watch: Stopwatch) -> Status:
     )
     write_run_record(run.record, watch, record)
     log_test(config.logger, run, tested, {**facts, **point, "data_sha256": data.sha256})
+    show_notes((*notes, *tested.scores.banner))
     show_scores(tested.scores)
     console.print(f"report: {run.report}")
     return status
@@ -127,11 +128,3 @@ def refuse_other_data(finished: FinishedRun, manifest: Manifest) -> None:
             f"{list(manifest.categories)}; name them with categories={{{manifest.categories[0]}: {missing[0]}}}, "
             "or take another run"
         )
-
-
-def _seen(finished: FinishedRun, studies: list[Study]) -> tuple[str, ...]:
-    """A warning when the test holds studies that the run was developed on."""
-    seen = sum(finished.developed_on(study.id) for study in studies)
-    if not seen:
-        return ()
-    return (f"{seen} of the {len(studies)} studies were used to develop this run: on them this is no test.",)

@@ -12,6 +12,7 @@ from spinedet.cli import tracking
 from spinedet.cli.dicom_table import report_choices
 from spinedet.cli.exit_status import Status
 from spinedet.core.anatomy import Plane, Region
+from spinedet.core.types import trained_together
 from spinedet.detection.inference import as_ensemble
 from spinedet.detection.test_time_augmentation import TestTimeAugmentation
 from spinedet.pipelines.assign_levels import LevelAssigner, manual_of
@@ -55,7 +56,10 @@ def _open(config: PredictConfig) -> FinishedRun:
     model = as_ensemble([run.model for run in runs])
     hashes = tuple(digest for run in runs for digest in run.weights_sha256)
     run = replace(
-        runs[0], model=replace(model, augmentation=TestTimeAugmentation(flip=config.flip)), weights_sha256=hashes
+        runs[0],
+        model=replace(model, augmentation=TestTimeAugmentation(flip=config.flip)),
+        weights_sha256=hashes,
+        trained_on=trained_together([one.trained_on for one in runs]),
     )
     return in_region(run, Region(config.region) if config.region else None)
 

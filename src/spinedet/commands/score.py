@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
 from spinedet.cli import tracking
-from spinedet.cli.console import console, results
+from spinedet.cli.console import console, results, show_notes
 from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.output_folder import claim_output
 from spinedet.cli.progress import progress_bar
@@ -63,7 +61,7 @@ def _score(config: ScoreConfig, manifest: Manifest, folder: Path) -> Status:
 
         write_everything(folder, examination, scores)
     tracking.log_metrics(config.logger, folder, tracking.headlines(scores))
-    _say(scores.notes)
+    show_notes(scores.banner)
     show_scores(scores)
     return Skipped(dict.fromkeys(scores.not_read, "not read: the findings do not have it")).report(folder)
 
@@ -72,7 +70,7 @@ def _compare(config: ScoreConfig, manifest: Manifest, folder: Path) -> Status:
     first, second = (_contender(config, manifest, path, row) for row, path in enumerate(config.compare))
     comparison = compare(manifest, first, second, _settings(config, first))
     write_comparison(folder / "comparison.json", comparison)
-    _say(comparison.notes)
+    show_notes(comparison.notes)
     results.print(_differences_table(comparison))
     console.print(f"all differences: {folder / 'comparison.json'}")
     return Status.DONE
@@ -118,11 +116,6 @@ def _settings(config: ScoreConfig, detector: Contender) -> ScoreSettings:
         froc=config.froc,
         coco_compat=config.coco_compat,
     )
-
-
-def _say(notes: Iterable[str]) -> None:
-    for note in notes:
-        console.print(Text.assemble(("note ", "yellow"), note))
 
 
 def _differences_table(comparison: Comparison) -> Table:

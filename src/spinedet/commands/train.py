@@ -6,7 +6,7 @@ import shutil
 from dataclasses import asdict, replace
 from typing import Any
 
-from spinedet.cli.console import console
+from spinedet.cli.console import console, show_notes
 from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.output_folder import output_folder, requeued
 from spinedet.cli.score_table import show_scores
@@ -17,7 +17,7 @@ from spinedet.detection.model_files import Model, save_model
 from spinedet.detection.trainer import Settings, reusable_weights
 from spinedet.pipelines.launch import on_rank_zero
 from spinedet.pipelines.log_test import log_test
-from spinedet.pipelines.splits import Splits, data_hash, develop_on, load_manifest, only, phantom_note, trained_on
+from spinedet.pipelines.splits import Splits, data_hash, develop_on, load_manifest, only, seen_note, trained_on
 from spinedet.pipelines.test_detector import TestRun, as_findings, predict_cohort, report_test
 from spinedet.pipelines.train_detectors import Job, source_of, train_planes
 from spinedet.runs.provenance import (
@@ -83,7 +83,7 @@ def train(config: TrainConfig) -> Status:
 
     tested = predict_cohort(model, splits.test, config.test.min_score, config.processes) if splits.test else tuned
     identity = identify(model, run.model, point)
-    test_run = TestRun(model, identity, f"{config.name}: test", _notes(manifest, splits), splits.centers)
+    test_run = TestRun(model, identity, f"{config.name}: test", _notes(splits, initial), splits.centers)
     test = report_test(test_run, manifest, tested, config.test, run)
     watch.lap("testing")
 
@@ -92,6 +92,7 @@ def train(config: TrainConfig) -> Status:
     log_test(config.logger, run, test, _settings(config, splits))
     write_run_record(run.record, watch, _record(config, manifest, splits, taken_over, model))
     shutil.rmtree(run.cache, ignore_errors=True)
+    show_notes((*test_run.notes, *test.scores.banner))
     show_scores(test.scores)
     console.print(f"report: {run.report}")
     return status
@@ -104,11 +105,12 @@ def _settled(config: TrainConfig, run: RunFolder) -> TrainConfig:
     return replace(config, recipe=replace(recipe, batch=batch))
 
 
-def _notes(manifest: Manifest, splits: Splits) -> tuple[str, ...]:
+def _notes(splits: Splits, initial: FinishedRun | None) -> tuple[str, ...]:
+    known = seen_note(initial, splits.test or splits.tune, "the initial weights") if initial else ()
     if splits.test:
-        return phantom_note(manifest)
+        return known
     untested = "There were no test studies: these numbers are of the tuning split, on which the threshold was chosen."
-    return (*phantom_note(manifest), untested)
+    return (*known, untested)
 
 
 def _taken_over(initial: FinishedRun, model: Model) -> InitialRun:

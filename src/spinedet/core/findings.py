@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from math import inf, isfinite, nan
 from pathlib import Path
@@ -22,10 +22,11 @@ from spinedet.core.files import (
     read_bytes,
     read_record,
     refuse_repeats,
+    validate,
     write_json,
     write_pieces,
 )
-from spinedet.core.types import RAS_AXES, Axes, Box, Findings, StudyFindings
+from spinedet.core.types import RAS_AXES, Axes, Box, Findings, StudyFindings, TrainedOn
 
 FORMAT = "spinedet-findings"
 _NUMBERS = {int, float}
@@ -37,7 +38,7 @@ class FindingsTable:
 
     Attributes:
         source: the file, for messages.
-        model: what the file says of the detector.
+        model: what the file says of the detector. trained_on: what its weights were trained on, if the file says it.
         studies: ids of the studies that were read, findings or none.
         study: (n,) row of `studies`.
         series, category, level: (n,) row of `series_names`, `category_names`, `level_names`; no level is -1.
@@ -64,6 +65,7 @@ class FindingsTable:
     series_names: tuple[str, ...]
     category_names: tuple[str, ...]
     level_names: tuple[str, ...]
+    trained_on: TrainedOn | None = None
 
     def __len__(self) -> int:
         return len(self.score)
@@ -124,13 +126,19 @@ def read_findings_table(path: Path) -> FindingsTable:
     if not plain or not isinstance(model, dict) or b"NaN" in content or b"Infinity" in content:
         return tabulate(read_findings(path), str(path))
     refuse_repeats((part.id for part in studies), str(path), "study")
-    return _assemble(str(path), model, studies, names)
+    table = _assemble(str(path), model, studies, names)
+    return replace(table, trained_on=_trained_on(path, raw.get("trained_on")))
+
+
+def _trained_on(path: Path, raw: Any) -> TrainedOn | None:
+    return None if raw is None else validate(path, TrainedOn, raw)
 
 
 def tabulate(findings: Findings, source: str = "findings") -> FindingsTable:
     """The columns of findings that are already in memory."""
     names = _Names()
-    return _assemble(source, dict(findings.model), [_part(study, names) for study in findings.studies], names)
+    table = _assemble(source, dict(findings.model), [_part(study, names) for study in findings.studies], names)
+    return replace(table, trained_on=findings.trained_on)
 
 
 class _Names:

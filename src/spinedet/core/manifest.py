@@ -19,7 +19,7 @@ from spinedet.core.files import (
     validate,
     write_json,
 )
-from spinedet.core.types import Manifest, Study, UnusedAnnotation
+from spinedet.core.types import Manifest, Origin, Study, UnusedAnnotation
 
 FORMAT = "spinedet-manifest"
 UNUSED_FILE = "unused.json"
@@ -177,3 +177,10 @@ def refuse_leakage(studies: Iterable[Study], source: str) -> None:
                         f"{source}: studies {before[1]!r} ({before[0]}) and {study.id!r} ({split}) hold the same "
                         "image (equal sha256) in two splits; remove one"
                     )
+
+
+def phantom_note(studies: Iterable[Study]) -> tuple[str, ...]:
+    """The plain line that every result on phantoms begins with; nothing for patients."""
+    if not any(lesion.origin is Origin.PHANTOM for study in studies for lesion in study.lesions):
+        return ()
+    return ("These are phantoms drawn by software, not patients: nothing here is a clinical result.",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeGuard
@@ -305,20 +306,114 @@ class StudyFindings(Record):
     naming: dict[str, FiniteJson] | None = Field(default=None, exclude_if=is_none)
 
 
+class KnownResult(Record):
+    """What a test of some weights on patients gave in one plane.
+
+    Attributes:
+        data: the images, and how they were tested. statistic: name of the value. low, high: its 95 % interval.
+        remark: what limits it, or why there is no value.
+    """
+
+    plane: Name
+    data: str = Field(default="", exclude_if=is_empty)
+    patients: int = Field(default=0, exclude_if=is_empty)
+    statistic: str = Field(default="", exclude_if=is_empty)
+    value: float | None = Field(default=None, exclude_if=is_none)
+    low: float | None = Field(default=None, exclude_if=is_none)
+    high: float | None = Field(default=None, exclude_if=is_none)
+    remark: str = Field(default="", exclude_if=is_empty)
+
+    @property
+    def words(self) -> str:
+        """The result in words, without a full stop."""
+        if self.value is None:
+            return f"{self.plane}: {self.remark or 'never tested on patients'}"
+        interval = "" if self.low is None or self.high is None else f" ({self.low:.3f} to {self.high:.3f})"
+        remark = f", {self.remark}" if self.remark else ""
+        return f"{self.plane}, {self.data}: {self.statistic} {self.value:.3f}{interval}{remark}"
+
+
+class KnownResults(Record):
+    """Results of released weights on patients.
+
+    Attributes:
+        weights: what the weights are, in words. weights_sha256: of their file.
+    """
+
+    weights: Name
+    weights_sha256: Name
+    results: tuple[KnownResult, ...] = Field(min_length=1)
+
+    @property
+    def words(self) -> str:
+        """All of them, without a full stop."""
+        return "; ".join(one.words for one in self.results)
+
+
+class InitialWeights(Record):
+    """The weights that a training began with; `known` are their own results on patients, not those after training."""
+
+    name: Name
+    weights_sha256: Name | None = Field(default=None, exclude_if=is_none)
+    known: KnownResults | None = Field(default=None, exclude_if=is_none)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What pages and the terminal show."""
+        shown = f" (SHA-256 {self.weights_sha256[:12]})" if self.weights_sha256 else ""
+        if self.known is None:
+            return (f"Initialised from {self.name}{shown}.",)
+        return (
+            f"Initialised from {self.known.weights}, {self.name}{shown}.",
+            f"Known results of those weights on patients, before this training: {self.known.words}.",
+        )
+
+
 class TrainedOn(Record):
-    """What the weights were trained on: `phantoms`, `patients` or `both`, and how many of each."""
+    """What weights were trained on: `phantoms`, `patients` or `both`, and how many of each, initial weights included.
+
+    Attributes:
+        initial: the weights that the training began with. known: what tests of these weights on patients gave.
+        members: of an ensemble, each on its own; the counts are then the largest of any of them.
+    """
 
     kind: Literal["phantoms", "patients", "both"]
     phantoms: int = 0
     patients: int = 0
+    initial: InitialWeights | None = Field(default=None, exclude_if=is_none)
+    known: KnownResults | None = Field(default=None, exclude_if=is_none)
+    members: tuple[TrainedOn, ...] = Field(default=(), exclude_if=is_empty)
 
     @property
-    def sentence(self) -> str:
-        """The plain line that pages and the terminal show."""
+    def sentences(self) -> tuple[str, ...]:
+        """The plain lines that every page and the terminal show."""
+        if self.members:
+            return tuple(dict.fromkeys(line for one in self.members for line in one.sentences))
+        known = (f"Known results on patients: {self.known.words}.",) if self.known else ()
+        return (self._data, *(self.initial.sentences if self.initial else ()), *known)
+
+    @property
+    def _data(self) -> str:
         if self.kind == "phantoms":
             return f"Trained on {self.phantoms} phantoms drawn by software and on no patient."
         also = f" and {self.phantoms} phantoms drawn by software" if self.phantoms else ""
         return f"Trained on images of {self.patients} patients{also}."
+
+
+def kind_of_training(phantoms: int, patients: int) -> Literal["phantoms", "patients", "both"]:
+    """The `kind` of so many of each."""
+    return "both" if phantoms and patients else "phantoms" if phantoms else "patients"
+
+
+def trained_together(members: Sequence[TrainedOn | None]) -> TrainedOn | None:
+    """What an ensemble was trained on; None where that is unknown of a member."""
+    known = tuple(one for one in members if one is not None)
+    if len(known) < len(members):
+        return None
+    if all(one == known[0] for one in known):
+        return known[0]
+    phantoms, patients = max(one.phantoms for one in known), max(one.patients for one in known)
+    return TrainedOn(kind=kind_of_training(phantoms, patients), phantoms=phantoms, patients=patients, members=known)
 
 
 class Findings(Record):

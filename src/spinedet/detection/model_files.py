@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_json, write_bytes, write_json
+from spinedet.core.files import read_json, validate, write_bytes, write_json
 from spinedet.core.types import TrainedOn
 from spinedet.detection.models import Detector, ModelCard, ModelConfig, build, config_from
 from spinedet.detection.test_time_augmentation import TestTimeAugmentation
@@ -74,7 +74,7 @@ def save_model(folder: Path, model: Model) -> None:
         "region": model.region.value,
     }
     if model.trained_on is not None:
-        header["trained_on"] = model.trained_on.model_dump()
+        header["trained_on"] = model.trained_on.model_dump(mode="json")
     write_json(folder / DESCRIPTION, {**header, "categories": model.categories, "planes": planes})
 
 
@@ -94,7 +94,7 @@ def load_model(folder: Path) -> Model:
     try:
         detectors = {Plane(name): _rebuilt(name, part, weights) for name, part in content["planes"].items()}
         told = content.get("trained_on")
-        trained_on = None if told is None else TrainedOn.model_validate(told)
+        trained_on = None if told is None else validate(folder / DESCRIPTION, TrainedOn, told)
         return Model(content["name"], Region(content["region"]), detectors, trained_on=trained_on)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         message = str(error).splitlines()[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from spinedet.cli.console import console
+from spinedet.cli.console import console, show_notes
 from spinedet.cli.exit_status import Status
 from spinedet.cli.sweep_jobs import SweepJob
 from spinedet.core.errors import InputError
@@ -15,7 +15,7 @@ from spinedet.core.files import write_json
 from spinedet.core.findings import read_findings
 from spinedet.core.manifest import read_manifests
 from spinedet.pipelines.splits import only
-from spinedet.report.sweep_page import SweepLine, show_lines, write_sweep
+from spinedet.report.sweep_page import SweepLine, banner, show_lines, write_sweep
 from spinedet.runs.run_folder import RunFolder
 from spinedet.scoring import read_scores
 
@@ -33,6 +33,7 @@ def collect_sweep(folder: Path, jobs: Sequence[SweepJob]) -> None:
         "results": [line.record for line in lines],
     }
     write_json(folder / "sweep.json", content)
+    show_notes(banner(lines))
     show_lines(lines, broken)
     console.print(f"sweep: {write_sweep(folder, lines, broken)}")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from spinedet.cli.console import console, escaped, results
+from spinedet.cli.console import console, escaped, results, show_notes
 from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
@@ -138,6 +138,7 @@ def _records(job: PredictionJob) -> Iterator[StudyRecord]:
 
 
 def _show(job: PredictionJob, rows: list[tuple[str, SeriesRecord]], counts: Counts) -> None:
+    show_notes(job.context.model.statements)
     title = "findings above the operating point"
     table = Table("study", "series", "plane", "findings", "highest score", "input", title=title)
     for study, one in rows:

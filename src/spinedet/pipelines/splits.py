@@ -16,7 +16,7 @@ from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
 from spinedet.core.files import refuse_repeats
 from spinedet.core.manifest import read_manifests, refuse_leakage
-from spinedet.core.types import Manifest, Origin, Split, Study, TrainedOn
+from spinedet.core.types import Manifest, Origin, Split, Study, TrainedOn, kind_of_training
 from spinedet.pipelines.settings import DataConfig, DevelopmentConfig
 from spinedet.runs.run_folder import FinishedRun
 from spinedet.simulation.cohort import draw_cohort
@@ -193,28 +193,28 @@ def trained_on(splits: Splits, initial: FinishedRun | None) -> TrainedOn | None:
     """What a model of these splits is trained on, tuning included, with what its initial run was trained on.
 
     A centre whose lesions are those of phantoms is one of phantoms. Patients that both trainings share count twice.
-    None when that is unknown of the initial run.
+    Of several trainings, one after the other, the initial weights are the last ones whose results on patients are
+    known, else the first ones. None when it is unknown what the initial run was trained on.
     """
     earlier = TrainedOn(kind="patients") if initial is None else initial.trained_on
     if earlier is None:
         return None
+    began = None
+    if initial is not None:
+        began = earlier.initial if earlier.initial and not earlier.known else initial.as_initial
     studies = (*splits.train, *splits.tune)
     drawn = {study.center for study in studies for lesion in study.lesions if lesion.origin is Origin.PHANTOM}
     phantoms = len({study.patient for study in studies if study.center in drawn}) + earlier.phantoms
     patients = len({study.patient for study in studies if study.center not in drawn}) + earlier.patients
-    return TrainedOn(
-        kind="both" if phantoms and patients else "phantoms" if phantoms else "patients",
-        phantoms=phantoms,
-        patients=patients,
-    )
+    return TrainedOn(kind=kind_of_training(phantoms, patients), phantoms=phantoms, patients=patients, initial=began)
 
 
-def phantom_note(manifest: Manifest) -> tuple[str, ...]:
-    """The plain line that a phantom cohort's reports begin with; nothing for patients."""
-    lesions = (lesion for study in manifest.studies for lesion in study.lesions)
-    if not any(lesion.origin is Origin.PHANTOM for lesion in lesions):
+def seen_note(run: FinishedRun, studies: Sequence[Study], whose: str = "this run") -> tuple[str, ...]:
+    """A warning when a test holds studies that the run was developed on; nothing otherwise."""
+    seen = sum(run.developed_on(study.id) for study in studies)
+    if not seen:
         return ()
-    return ("These are phantoms drawn by software, not patients: nothing here is a clinical result.",)
+    return (f"{seen} of the {len(studies)} studies were used to develop {whose}: on them this is no test.",)
 
 
 def rename_categories(manifest: Manifest, names: Mapping[str, str]) -> Manifest:

@@ -88,7 +88,7 @@ def render_page(page: Page) -> str:
     return render(
         "report.html",
         title=page.title,
-        notes=page.notes,
+        notes=(*page.notes, *scores.banner),
         scores=scores,
         confidence=scores.bootstrap.confidence,
         region=page.region.value,

@@ -105,6 +105,7 @@ def _page(scores: Scores, figures: dict[str, Figure], cases: Cases) -> str:
         "scores.html",
         title=f"Scores of {scores.model.get('name', 'a detector')} on {scores.name}",
         scores=scores,
+        notes=scores.banner,
         figures=drawings,
         failures=[("lesion", cases.worst_misses(_FAILURES)), ("finding", cases.surest_errors(_FAILURES))],
         version=__version__,

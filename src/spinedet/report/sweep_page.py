@@ -51,7 +51,9 @@ class SweepLine:
         """For `sweep.json`."""
         numbers = {name: getattr(self.group, name).model_dump() for name in ("precision", "recall", "f1", "ap", "cpm")}
         by = {"run": self.run, "center": self.center, "plane": self.plane}
-        return {**by, "operating_point_sha256": self.sha256, "n": self.group.n.model_dump(), **numbers}
+        known = self.scores.trained_on
+        trained_on = {} if known is None else {"trained_on": known.model_dump(mode="json")}
+        return {**by, "operating_point_sha256": self.sha256, **trained_on, "n": self.group.n.model_dump(), **numbers}
 
 
 def show_lines(lines: Sequence[SweepLine], broken: Sequence[tuple[str, str]], console: Console | None = None) -> None:
@@ -79,7 +81,7 @@ def write_sweep(folder: Path, lines: Sequence[SweepLine], broken: Sequence[tuple
     page = render(
         "sweep.html",
         title="External tests, one sweep",
-        notes=tuple(f"Broken job: {words}: {why}" for words, why in broken),
+        notes=(*(f"Broken job: {words}: {why}" for words, why in broken), *banner(lines)),
         lines=[
             line for several in by_plane.values() for line in sorted(several, key=lambda one: (one.run, one.center))
         ],
@@ -94,6 +96,16 @@ def write_sweep(folder: Path, lines: Sequence[SweepLine], broken: Sequence[tuple
     )
     write_text(folder / "sweep.html", page)
     return folder / "sweep.html"
+
+
+def banner(lines: Sequence[SweepLine]) -> tuple[str, ...]:
+    """What a reader must know before the numbers; a statement that is not of all runs names those that it is of."""
+    statements: dict[str, dict[str, None]] = {}
+    for line in lines:
+        for note in line.scores.banner:
+            statements.setdefault(note, {})[line.run] = None
+    runs = {line.run for line in lines}
+    return tuple(note if len(of) == len(runs) else f"{', '.join(of)}: {note}" for note, of in statements.items())
 
 
 def _curves(lines: Sequence[SweepLine], plane: str) -> Curves:

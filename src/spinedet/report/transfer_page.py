@@ -171,7 +171,7 @@ def view_of(results: StudyResults) -> dict[str, object]:
     ]
     return {
         "title": f"The seed study on phantoms, size {results.size}",
-        "notes": (*results.notes, *_broken(results)),
+        "notes": (*results.notes, *_trainings(results), *_broken(results)),
         "caution": CAUTION,
         "criterion": scores[0].criterion["description"] if scores else "no step gave scores",
         "intervals": scores[0].bootstrap.description if scores else "none",
@@ -196,6 +196,15 @@ def _cohort(manifest: Manifest) -> dict[str, object]:
     columns = table_one(manifest)
     rows = list(table_rows(columns))
     return {"name": manifest.name, "columns": columns, "rows": rows, "flow": flow(manifest), "shift": shift(manifest)}
+
+
+def _trainings(results: StudyResults) -> Iterator[str]:
+    """What the lumbar detector and the one that stands for the neck were trained on."""
+    neck = results.training(results.headline)
+    for name, tested in (("Lumbar detector", results.lumbar), ("Cervical detector", neck.tested if neck else None)):
+        known = tested.scores.trained_on if tested else None
+        for sentence in known.sentences if known else ():
+            yield f"{name}: {sentence}"
 
 
 def _broken(results: StudyResults) -> Iterator[str]:

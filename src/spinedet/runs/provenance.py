@@ -52,6 +52,11 @@ class ModelIdentity:
         return {**known, "operating_point_sha256": self.operating_point.sha256}
 
     @property
+    def statements(self) -> tuple[str, ...]:
+        """What every page states of the detector's training; nothing where that is unknown."""
+        return self.trained_on.sentences if self.trained_on else ()
+
+    @property
     def thresholds(self) -> dict[str, FiniteJson]:
         """The `operating_point` of a findings file."""
         values: list[FiniteJson] = [

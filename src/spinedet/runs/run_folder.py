@@ -13,9 +13,10 @@ from spinedet import __version__
 from spinedet.cli.console import console
 from spinedet.core.errors import InputError
 from spinedet.core.files import check_writable, claim_folder, lock_folder, sha256, write_text
-from spinedet.core.types import TrainedOn
+from spinedet.core.types import InitialWeights, TrainedOn
 from spinedet.detection.model_files import DESCRIPTION, WEIGHTS, Model, load_model
 from spinedet.levels.parameters import LevelParameters, read_levels
+from spinedet.runs.known_results import with_known_results
 from spinedet.runs.provenance import ModelIdentity, RunRecord, SplitIds, read_run_record
 from spinedet.scoring import OperatingPoint, read_operating_point
 
@@ -109,6 +110,12 @@ class FinishedRun:
             model.name, model.region, __version__, self.weights_sha256, self.operating_point, self.trained_on
         )
 
+    @property
+    def as_initial(self) -> InitialWeights:
+        """What a training that begins with these weights records of them."""
+        known = self.trained_on.known if self.trained_on else None
+        return InitialWeights(name=self.model.name, weights_sha256=next(iter(self.weights_sha256), None), known=known)
+
     def developed_on(self, study: str) -> bool:
         """Whether the run is known to have been trained or tuned on the study of this id."""
         return study in self.developed or self.operating_point.chosen_on.holds(study)
@@ -148,9 +155,8 @@ def open_run(path: str) -> FinishedRun:
     model = load_model(folder)
     digest = sha256(folder / WEIGHTS)
     point = read_operating_point(frozen)
-    return FinishedRun(
-        model, point, developed, record.internal_centers, (digest,), model.trained_on, read_levels(folder)
-    )
+    trained_on = with_known_results(model.trained_on, folder, digest)
+    return FinishedRun(model, point, developed, record.internal_centers, (digest,), trained_on, read_levels(folder))
 
 
 def claim_run(folder: Path, resume: bool) -> RunFolder:

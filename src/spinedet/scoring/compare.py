@@ -93,7 +93,7 @@ def compare(manifest: Manifest, first: Contender, second: Contender, settings: S
         bootstrap=settings.bootstrap.record,
         differences=_corrected(differences, set(cells.split("*"))),
         notes=tuple(
-            f"{one.name}: {note}" for one, e in zip((first, second), examined, strict=True) for note in e.notes
+            f"{one.name}: {note}" for one, e in zip((first, second), examined, strict=True) for note in e.banner
         ),
     )
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spinedet.core.errors import InputError
 from spinedet.core.findings import FindingsTable
+from spinedet.core.manifest import phantom_note
 from spinedet.core.types import Findings, Manifest
 from spinedet.scoring.matching.cohort import Cohort, Selection, as_table, gather
 from spinedet.scoring.matching.criteria import Criterion, IouCriterion, criterion_from, criterion_record
@@ -138,7 +139,13 @@ class Examination:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know before the numbers."""
-        return (*self.cohort.notes, *_notes(self.cohort, self.settings))
+        return (*phantom_note(self.cohort.studies), *self.cohort.notes, *_notes(self.cohort, self.settings))
+
+    @property
+    def banner(self) -> tuple[str, ...]:
+        """The notes, and what is known of the detector's training."""
+        known = self.cohort.table.trained_on
+        return (*self.notes, *(known.sentences if known else ()))
 
     def _strata(self) -> list[tuple[str, Labels]]:
         keys = usual_strata(self.cohort.lesions.records) if self.settings.strata is None else self.settings.strata
@@ -203,6 +210,7 @@ def report(name: str, examination: Examination, progress: Progress = lambda done
     return Scores(
         name=name,
         model=cohort.table.model,
+        trained_on=cohort.table.trained_on,
         criterion=dict(criterion_record(examination.judgement.criterion)),
         threshold=examination.threshold,
         bootstrap=settings.bootstrap.record,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, FiniteFloat, SerializerFunctionWrapHandler, model_serializer
 
 from spinedet.core.files import file_header, read_record, write_json
-from spinedet.core.types import FiniteJson, Record, is_none
+from spinedet.core.types import FiniteJson, Record, TrainedOn, is_none
 from spinedet.scoring.statistics.bootstrap import BootstrapRecord
 from spinedet.scoring.thresholds import AppliedThresholds, FrozenThresholds
 
@@ -273,10 +273,11 @@ class CenterGap(Record):
 
 
 class Scores(Record):
-    """What `scores.json` holds."""
+    """What `scores.json` holds; `trained_on` is what the findings say of their detector."""
 
     name: str = ""
     model: dict[str, FiniteJson]
+    trained_on: TrainedOn | None = Field(default=None, exclude_if=is_none)
     criterion: dict[str, FiniteJson]
     threshold: AppliedThresholds
     bootstrap: BootstrapRecord
@@ -293,6 +294,11 @@ class Scores(Record):
     def operating_point_sha256(self) -> str | None:
         """Digest of the operating point that was applied; None where there was none."""
         return self.threshold.sha256 if isinstance(self.threshold, FrozenThresholds) else None
+
+    @property
+    def banner(self) -> tuple[str, ...]:
+        """What a reader must know before the numbers, and what is known of the detector's training."""
+        return (*self.notes, *(self.trained_on.sentences if self.trained_on else ()))
 
     def group(self, **by: str) -> Group:
         """The group that fixes exactly this.

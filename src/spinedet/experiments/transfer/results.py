@@ -7,11 +7,11 @@ from pathlib import Path
 
 from spinedet.core.files import sha256
 from spinedet.core.findings import read_findings, read_findings_table
-from spinedet.core.manifest import read_manifest
+from spinedet.core.manifest import phantom_note, read_manifest
 from spinedet.core.types import Manifest
 from spinedet.experiments.steps import Outcome
 from spinedet.experiments.transfer.plan import SOURCE, ZERO_SHOT, Plan, Sources
-from spinedet.pipelines.splits import only, phantom_note
+from spinedet.pipelines.splits import only
 from spinedet.report.transfer_page import Kept, StepLine, StudyResults, Tested, Transferred
 from spinedet.runs.provenance import read_run_record
 from spinedet.runs.run_folder import RunFolder
@@ -49,7 +49,7 @@ def collect(size: str, sources: Sources, plan: Plan, outcomes: Sequence[Outcome]
     )
     return StudyResults(
         size=size,
-        notes=phantom_note(lumbar),
+        notes=phantom_note(lumbar.studies),
         cohorts=(lumbar, neck),
         lumbar=source,
         zero_shot=found(ZERO_SHOT, SOURCE, neck),

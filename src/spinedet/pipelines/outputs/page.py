@@ -39,7 +39,7 @@ def _reading(study: StudyPrediction) -> ReadingStudy:
         region=study.model.region,
         thresholds=study.model.operating_point.values,
         model=study.model.record,
-        notes=tuple(concerns),
+        notes=(*concerns, *study.model.statements),
     )
 
 
@@ -75,9 +75,8 @@ def _write_page(records: Callable[[], Iterator[StudyRecord]], context: OutputCon
                 unlisted += 1
     model = context.model
     title = f"{model.name}: findings on T2 MRI of the {model.region.value} spine"
-    notes = [f"Thresholds were frozen on {model.operating_point.chosen_on.studies} tuning studies."]
-    if model.trained_on is not None:
-        notes.insert(0, model.trained_on.sentence)
+    frozen = f"Thresholds were frozen on {model.operating_point.chosen_on.studies} tuning studies."
+    notes = [*model.statements, frozen]
     if unlisted:
         notes.append(f"{unlisted} more series are in findings.json.")
     write_index(context.folder / "index.html", title, entries, model.operating_point.values, tuple(notes), worklist)
