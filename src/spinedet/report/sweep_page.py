@@ -82,9 +82,7 @@ def write_sweep(folder: Path, lines: Sequence[SweepLine], broken: Sequence[tuple
         "sweep.html",
         title="External tests, one sweep",
         notes=(*(f"Broken job: {words}: {why}" for words, why in broken), *banner(lines)),
-        lines=[
-            line for several in by_plane.values() for line in sorted(several, key=lambda one: (one.run, one.center))
-        ],
+        planes=[sorted(several, key=lambda one: (one.run, one.center)) for several in by_plane.values()],
         criterion=scores.criterion["description"] if scores else "no job gave scores",
         intervals=scores.bootstrap.description if scores else "none",
         level=scores.bootstrap.confidence if scores else 0.95,
