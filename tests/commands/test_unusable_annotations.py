@@ -216,7 +216,7 @@ def test_coco_ids_that_come_twice_are_refused(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"bbox": ["10,5", 50, 1, 10, 4, 2]}, "bbox holds text"),
+        ({"bbox": ["10,5", 50, 1, 10, 4, 2]}, "bbox holds something else"),
         ({"bbox": [10, 50, 10, 4]}, "bbox has 4 numbers"),
         ({"category_id": 9}, "there is no category 9"),
     ],

@@ -222,11 +222,18 @@ def test_markups_that_are_no_boxes_or_belong_nowhere_are_listed(tmp_path: Path) 
     for name in ("a.nii.gz", "b.nii.gz"):
         write_image(tmp_path / name)
     sheared = roi(orientation=[1, 0.5, 0, 0, 1, 0, 0, 0, 1])
-    markups(tmp_path / "a.mrk.json", {"type": "Fiducial"}, sheared, roi(center=[0, 0]), roi(size=[8, 0, 2]))
+    markups(
+        tmp_path / "a.mrk.json",
+        {"type": "Fiducial"},
+        sheared,
+        roi(center=[0, 0]),
+        roi(size=[8, 0, 2]),
+        roi(size=[5, 2]),
+    )
     markups(tmp_path / "z.mrk.json", roi())
     dataset = open_slicer(tmp_path, SlicerConfig())
     assert {each.where for each in dataset.unused} == {"z.mrk.json", "b.nii.gz"}
-    assert [each.where for each in only(dataset).unused] == [f"a.mrk.json, markup {n}" for n in (1, 2, 3, 4)]
+    assert [each.where for each in only(dataset).unused] == [f"a.mrk.json, markup {n}" for n in (1, 2, 3, 4, 5)]
 
 
 def test_a_folder_without_markups_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
@@ -60,8 +61,10 @@ def is_empty(value: object) -> bool:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether a value is a number as JSON knows them: true and false are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether a value is a number as JSON knows them that a float can hold: true, false and 10**400 are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, float) or abs(value) <= sys.float_info.max
 
 
 def _known_level(level: str | None) -> str | None:

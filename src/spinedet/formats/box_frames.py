@@ -31,14 +31,23 @@ def box_from(low: Sequence[float], size: Sequence[float], frame: str) -> Box | E
         ValueError: a number is not finite, or a length is not above 0.
     """
     corner, edges = np.asarray(low, float), np.asarray(size, float)
-    if corner.shape != (3,) or edges.shape != (3,) or not np.isfinite([corner, edges]).all() or (edges <= 0).any():
-        raise ValueError("a box needs three finite numbers for its place and three above 0 for its size")
+    _check(corner, edges)
     if frame == "voxel":
         return EdgeBox(corner, corner + edges)
     return centered(corner + edges / 2, edges, np.eye(3), frame)
 
 
 def centered(center: Array, size: Array, axes: Array, frame: str) -> Box:
-    """The box in RAS mm from mm numbers in `ras` or `lps`; `axes` are unit rows in the same frame."""
+    """The box in RAS mm from mm numbers in `ras` or `lps`; `axes` are unit rows in the same frame.
+
+    Raises:
+        ValueError: center or size are not three finite numbers, or a length is not above 0.
+    """
+    _check(center, size)
     turn = LPS if frame == "lps" else np.ones(3)
     return canonical(center * turn, size, axes * turn)
+
+
+def _check(place: Array, size: Array) -> None:
+    if place.shape != (3,) or size.shape != (3,) or not np.isfinite([place, size]).all() or (size <= 0).any():
+        raise ValueError("a box needs three finite numbers for its place and three above 0 for its size")

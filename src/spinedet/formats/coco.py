@@ -162,7 +162,7 @@ def _annotation(one: CocoAnnotation, names: Mapping[str, str], frame: str) -> An
         return Unused(where, f"bbox has {len(one.bbox)} numbers; [x, y, z, width, height, depth] is needed")
     numbers = [float(value) for value in one.bbox if is_number(value)]
     if len(numbers) != 6:
-        return Unused(where, "bbox holds text where numbers are needed")
+        return Unused(where, "bbox holds something else where numbers are needed")
     try:
         place = one.box or box_from(numbers[:3], numbers[3:], frame)
     except ValueError as error:
