@@ -17,7 +17,7 @@ from spinedet.scoring.metrics.froc_pr import RATES, Staircase
 Placing: TypeAlias = Callable[[float], float]
 
 # Okabe and Ito's colours, told apart by people with any colour vision; each also has its own dash and marker.
-_COLORS = ("#0072b2", "#d55e00", "#009e73", "#8a3f73", "#a66f00", "#3a8fc0", "#000000")
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#8a3f73", "#a66f00", "#3a8fc0", "#000000")
 _DASHES = ("", "7 3", "2 2.5", "9 3 2 3", "4 2", "12 3", "1 3")
 _MARKERS = ("circle", "square", "triangle", "diamond")
 WIDTH, HEIGHT = 470, 380
@@ -171,7 +171,7 @@ def _lines(scored: ScoredCases, scores: Scores, plane: str) -> list[_Line]:
 
 def style_of(row: int) -> Style:
     """The style of a centre by its number."""
-    return Style(_COLORS[row % len(_COLORS)], _DASHES[row % len(_DASHES)], _MARKERS[row % len(_MARKERS)])
+    return Style(COLORS[row % len(COLORS)], _DASHES[row % len(_DASHES)], _MARKERS[row % len(_MARKERS)])
 
 
 def _turns(steps: Staircase) -> Staircase:

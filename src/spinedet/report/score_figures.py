@@ -14,12 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spinedet.core.files import write_bytes
+from spinedet.report import curves
 from spinedet.scoring.metrics.froc_pr import RATES
 from spinedet.scoring.records import Calibration, Estimate, Forest, Group, StratumScore
 from spinedet.scoring.statistics.curve_bands import CurvePoint
 
-# Okabe and Ito's colours, which people with any colour vision tell apart; black is for everything pooled.
-COLORS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+# The colours of the pages, from black, which is for everything pooled.
+COLORS = (curves.COLORS[-1], *curves.COLORS[:-1])
 _STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
@@ -52,7 +53,7 @@ def froc_figure(plane: str, lines: Sequence[Line], caption: str) -> Figure:
         _band(axes, points, color, _label(line), step="post")
         _cross(axes, line.group.fp_per_scan, line.group.recall, color)
     axes.set_xscale("log", base=2)
-    axes.set_xticks(RATES, ["1/8", "1/4", "1/2", "1", "2", "4", "8"])
+    axes.set_xticks(RATES, [curves.rate_text(rate) for rate in RATES])
     axes.set_xlim(1 / 16, 16)
     _finish(axes, f"{plane}: false positives per scan", "sensitivity", caption)
     return figure
@@ -121,20 +122,19 @@ def strata_figure(plane: str, strata: Sequence[StratumScore], caption: str) -> F
     return figure
 
 
-def save(folder: Path, figures: Mapping[str, Figure]) -> None:
-    """Write each figure as NAME.svg and NAME.png at 300 dots per inch."""
+def save(folder: Path, figures: Mapping[str, Figure]) -> dict[str, str]:
+    """Write each figure as NAME.svg and NAME.png at 300 dots per inch; returns the SVGs, ready to stand in a page."""
+    drawn = {}
     for name, figure in figures.items():
-        write_bytes(folder / f"{name}.svg", svg(figure).encode())
-        write_bytes(folder / f"{name}.png", _drawn(figure, "png"))
+        text = rendered(figure, "svg").decode()
+        drawn[name] = text[text.index("<svg") :]
+        write_bytes(folder / f"{name}.svg", drawn[name].encode())
+        write_bytes(folder / f"{name}.png", rendered(figure, "png"))
+    return drawn
 
 
-def svg(figure: Figure) -> str:
-    """The figure as SVG without its XML prologue, ready to stand in a page."""
-    text = _drawn(figure, "svg").decode()
-    return text[text.index("<svg") :]
-
-
-def _drawn(figure: Figure, kind: str) -> bytes:
+def rendered(figure: Figure, kind: str) -> bytes:
+    """The figure as a file of this kind, `svg` or `png`; the same bytes for the same numbers."""
     stream = BytesIO()
     metadata: dict[str, Any] = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
     with matplotlib.rc_context(_STYLE):

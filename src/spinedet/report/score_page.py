@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from markupsafe import Markup
@@ -22,7 +21,6 @@ from spinedet.report.score_figures import (
     reliability_figure,
     save,
     strata_figure,
-    svg,
 )
 from spinedet.scoring.error_analysis import Cases
 from spinedet.scoring.evaluate import Examination
@@ -35,21 +33,14 @@ _MOST_LINES = 7
 _FAILURES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawing:
-    svg: Markup
-    wide: bool
-
-
 def write_everything(folder: Path, examination: Examination, scores: Scores) -> None:
     """Write `curves.csv`, `matches.csv`, `lesions.csv`, the figures and `scores.html`."""
     cases = Cases(examination.judgement, examination.reached)
     write_matches(folder, cases)
-    curves = _curves(examination)
+    curves = curves_of(examination)
     write_curves(folder / "curves.csv", curves)
-    figures = draw(scores, curves)
-    save(folder / "figures", figures)
-    write_text(folder / "scores.html", _page(scores, figures, cases))
+    drawings = save(folder / "figures", draw(scores, curves))
+    write_text(folder / "scores.html", _page(scores, drawings, cases))
 
 
 def draw(scores: Scores, curves: Sequence[tuple[dict[str, str], Sequence[CurvePoint]]]) -> dict[str, Figure]:
@@ -72,7 +63,7 @@ def draw(scores: Scores, curves: Sequence[tuple[dict[str, str], Sequence[CurvePo
     return figures
 
 
-def _curves(examination: Examination) -> list[tuple[dict[str, str], list[CurvePoint]]]:
+def curves_of(examination: Examination) -> list[tuple[dict[str, str], list[CurvePoint]]]:
     """The curves of every plane, and of every centre where there are several."""
     known: dict[tuple[bytes, bytes], list[CurvePoint]] = {}
     found = []
@@ -98,15 +89,14 @@ def _lines(scores: Scores, plane: str, curves: Sequence[tuple[dict[str, str], Se
     return found if len(found) <= _MOST_LINES else found[:1]
 
 
-def _page(scores: Scores, figures: dict[str, Figure], cases: Cases) -> str:
-    # matplotlib wrote these drawings and escaped the names in them.
-    drawings = [_Drawing(Markup(svg(figure)), name.startswith("forest")) for name, figure in figures.items()]  # noqa: S704
+def _page(scores: Scores, drawings: Mapping[str, str], cases: Cases) -> str:
     return render(
         "scores.html",
         title=f"Scores of {scores.model.get('name', 'a detector')} on {scores.name}",
-        scores=scores,
         notes=scores.banner,
-        figures=drawings,
+        scores=scores,
+        # matplotlib wrote these drawings and escaped the names in them.
+        figures={name: Markup(svg) for name, svg in drawings.items()},  # noqa: S704
         failures=[("lesion", cases.worst_misses(_FAILURES)), ("finding", cases.surest_errors(_FAILURES))],
         version=__version__,
         marks=MARKS,
