@@ -8,11 +8,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import requests
+from pydicom import dcmread
 
 from spinedet.imaging.volume import index_images
 
@@ -110,6 +112,34 @@ def test_nothing_of_the_patient_reaches_the_disk(pacs: str, study: Hospital, run
     written = b"".join(file.read_bytes() for file in out.rglob("*") if file.is_file())
     for secret in ("Secret", "secret-id", "19500101", study.study, *study.uids.values()):
         assert secret.encode() not in written
+
+
+def test_reports_are_stored_and_come_back_as_they_were(pacs: str, study: Hospital, run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("outputs=[sr]", "sr.min_score=0.05", "sr.images=true", "eligibility.gate=false")
+    assert run("predict", "run=shipped", f"input={study.folder}", *words, f"out={out}") == 0
+    files = [dcmread(path) for path in sorted((out / "dicom").rglob("*.dcm"))]
+    assert {str(file.Modality) for file in files} == {"SR", "OT", "KO"}
+    service = f"{pacs}/dicom-web"
+    for _ in range(2):  # the same documents again change nothing
+        assert run("push", f"out={out}", f"url={service}", "dry_run=false") == 0
+        for file in files:
+            found = requests.post(f"{pacs}/tools/lookup", data=str(file.SOPInstanceUID), timeout=30).json()
+            assert len(found) == 1
+            stored = requests.get(f"{pacs}/instances/{found[0]['ID']}/file", timeout=30).content
+            assert dcmread(BytesIO(stored)) == file
+
+
+def test_reports_on_an_examination_that_is_not_there_stay_here(
+    pacs: str, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Hospital(tmp_path / "other")
+    other.series(2, [Cut(SAGITTAL, (0, 0, 0), slices=6, shape=(100, 40))], T2_TAGS)
+    out = tmp_path / "out"
+    words = ("outputs=[sr]", "eligibility.gate=false", f"out={out}")
+    assert run("predict", "run=shipped", f"input={other.folder}", *words) == 0
+    assert run("push", f"out={out}", f"url={pacs}/dicom-web", "dry_run=false") == 2
+    assert "no images of 1 of 1 examinations" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("words", ["study=ftp://x/studies/1.2", "study=http://127.0.0.1:9/dicom-web/studies/1.2.3"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -80,6 +81,12 @@ def read_findings(path: Path) -> Findings:
     findings = read_record(path, Findings, FORMAT)
     refuse_repeats((study.id for study in findings.studies), str(path), "study")
     return findings
+
+
+def findings_digest(study: StudyFindings) -> str:
+    """Hex SHA-256 by which a reading knows the findings that it is about."""
+    record = study.model_dump(mode="json")
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def write_findings(path: Path, findings: Findings) -> None:

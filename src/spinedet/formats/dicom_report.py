@@ -101,7 +101,7 @@ def build_report(content: ReportContent) -> Dataset:
         series_instance_uid=named_uid("report series", images[0].StudyInstanceUID, _weights(content), content.surfaces),
         series_number=SERIES_NUMBER + int(content.surfaces),
         sop_instance_uid=f"2.25.{uuid.uuid4().int}",
-        instance_number=1 + len(content.previous),
+        instance_number=1 + max((int(one.InstanceNumber) for one in content.previous), default=0),
         manufacturer=MANUFACTURER,
         is_complete=True,
         previous_versions=content.previous or None,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import numpy as np
 
@@ -92,6 +93,14 @@ def as_record(checks: tuple[InputCheck, ...]) -> dict[str, FiniteJson]:
         one.question: {"standing": one.suitability.value, "reason": one.reason} for one in checks
     }
     return {"standing": overall_suitability(checks).value, "questions": answers}
+
+
+def checks_of(record: Mapping[str, Any]) -> tuple[InputCheck, ...]:
+    """The checks that `as_record` has written."""
+    return tuple(
+        InputCheck(question, Suitability(answer["standing"]), str(answer["reason"]))
+        for question, answer in record.get("questions", {}).items()
+    )
 
 
 def _region(text: str) -> Region | None:

@@ -19,6 +19,7 @@ from PIL import Image
 from spinedet import __version__
 from spinedet.core.anatomy import DISCS, Plane, Region
 from spinedet.core.file_names import file_name
+from spinedet.core.findings import findings_digest
 from spinedet.core.types import Finding, StudyFindings
 from spinedet.imaging.planes import SPECS, orient
 from spinedet.imaging.volume import Volume, Voxels
@@ -89,7 +90,6 @@ def reading_page(study: ReadingStudy) -> str:
 
 def page_data(study: ReadingStudy) -> dict[str, Any]:
     """What the script is given."""
-    record = study.findings.model_dump(mode="json")
     planes = sorted({one.plane.value for one in study.series})
     thresholds: dict[str, dict[str, float]] = {plane: {} for plane in planes}
     for (plane, category), value in study.thresholds.items():
@@ -104,7 +104,7 @@ def page_data(study: ReadingStudy) -> dict[str, Any]:
         "levels": list(DISCS),
         "thresholds": thresholds,
         "model": dict(study.model),
-        "findings_sha256": hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest(),
+        "findings_sha256": findings_digest(study.findings),
         "naming": naming_sentence(study.findings),
         "heights": _heights(study.findings),
         "series": [_series(one) for one in sorted(study.series, key=lambda one: order.index(one.plane))],

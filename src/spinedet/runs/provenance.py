@@ -8,9 +8,11 @@ import resource
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -21,6 +23,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, validate, write_json
 from spinedet.core.types import Findings, FiniteJson, Record, TrainedOn, is_none
 from spinedet.scoring import OperatingPoint
+from spinedet.scoring.operating_point import ChosenOn, Threshold
 
 FORMAT = "spinedet-run"
 LIBRARIES = ("torch", "monai", "pytorch-lightning", "hydra-core", "numpy", "scipy", "nibabel", "SimpleITK", "pydicom")
@@ -47,6 +50,7 @@ class ModelIdentity:
         """The `model` of a findings file."""
         own, *others = self.weights_sha256
         known: dict[str, FiniteJson] = {"name": self.name, "version": self.version, "weights_sha256": own}
+        known["region"] = self.region.value
         if others:
             known["ensemble_weights_sha256"] = list(others)
         return {**known, "operating_point_sha256": self.operating_point.sha256}
@@ -64,6 +68,39 @@ class ModelIdentity:
             for one in self.operating_point.thresholds
         ]
         return {"sha256": self.operating_point.sha256, "rule": self.operating_point.rule, "thresholds": values}
+
+
+@dataclass(frozen=True)
+class RecordedModel(ModelIdentity):
+    """A detector as a findings file describes it; `known` is what the file says of it."""
+
+    known: Mapping[str, FiniteJson] = field(default_factory=dict)
+
+    @property
+    def record(self) -> dict[str, FiniteJson]:
+        """The `model` of the findings file."""
+        return dict(self.known)
+
+
+def recorded_model(findings: Findings, region: Region) -> RecordedModel:
+    """The detector that made findings; thresholds are those that the file lists."""
+    point = findings.operating_point or {}
+    listed: Any = point.get("thresholds", ())
+    thresholds = tuple(
+        Threshold(plane=one["plane"], category=one["category"], value=float(one["value"])) for one in listed
+    )
+    unknown = ChosenOn(studies=0, patients=0, study_hashes=(), data_sha256="")
+    return RecordedModel(
+        name=str(findings.model.get("name", "unknown")),
+        region=region,
+        version=str(findings.model.get("version", "unknown")),
+        weights_sha256=(str(findings.model.get("weights_sha256", "unknown")),),
+        operating_point=OperatingPoint(
+            rule=str(point.get("rule", "unknown")), criterion={}, thresholds=thresholds, chosen_on=unknown
+        ),
+        trained_on=findings.trained_on,
+        known=findings.model,
+    )
 
 
 def findings_header(model: ModelIdentity, created: str | None) -> Findings:

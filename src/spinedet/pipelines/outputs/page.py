@@ -75,8 +75,8 @@ def _write_page(records: Callable[[], Iterator[StudyRecord]], context: OutputCon
                 unlisted += 1
     model = context.model
     title = f"{model.name}: findings on T2 MRI of the {model.region.value} spine"
-    frozen = f"Thresholds were frozen on {model.operating_point.chosen_on.studies} tuning studies."
-    notes = [*model.statements, frozen]
+    studies = model.operating_point.chosen_on.studies
+    notes = [*model.statements, *([f"Thresholds were frozen on {studies} tuning studies."] if studies else [])]
     if unlisted:
         notes.append(f"{unlisted} more series are in findings.json.")
     write_index(context.folder / "index.html", title, entries, model.operating_point.values, tuple(notes), worklist)

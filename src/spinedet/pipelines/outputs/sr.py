@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from spinedet.cli.console import console, escaped
 from spinedet.core.errors import InputError
 from spinedet.core.file_names import file_name
 from spinedet.core.files import write_bytes, write_text
-from spinedet.core.types import Finding
 from spinedet.formats.dicom_key_images import Picture, capture, selection
 from spinedet.formats.dicom_report import ReportContent, ReportedFinding, build_report, document_bytes
 from spinedet.formats.dicom_sources import SourceStack, open_stack, same_study
 from spinedet.imaging.planes import SPECS
 from spinedet.pipelines.outputs.settings import ReportSettings
 from spinedet.pipelines.outputs.writer import Output, OutputContext
-from spinedet.pipelines.prediction import SeriesPrediction, StudyPrediction, StudyRecord
+from spinedet.pipelines.prediction import StudyPrediction, StudyRecord
+from spinedet.pipelines.reader_corrections import CorrectedFinding
 from spinedet.report.slice_pictures import Mark, draw_series
 
 FOLDER = "dicom"
+REPORT = "report.dcm"
 _REFUSED = "not_written.txt"
 _README = """This folder contains patient identifiers: name, ID, birth date and examination, as the images give them.
 The documents in it are written by research software; they are no diagnosis, and nobody has verified them.
@@ -35,12 +37,12 @@ def _write(study: StudyPrediction, context: OutputContext) -> None:
     if not study.series:
         return
     try:
-        content = report_content(study, open_stacks(study), context.report)
+        content = _content(study, open_stacks(study), context)
         report = build_report(content)
     except InputError as error:
         write_text(folder / _REFUSED, f"{error}\n")
         return
-    write_bytes(folder / "report.dcm", document_bytes(report))
+    write_bytes(folder / REPORT, document_bytes(report))
     if context.report.images:
         _write_key_images(folder, study, content, report)
 
@@ -78,26 +80,47 @@ def open_stacks(study: StudyPrediction) -> tuple[SourceStack, ...]:
     return stacks
 
 
-def report_content(study: StudyPrediction, stacks: tuple[SourceStack, ...], settings: ReportSettings) -> ReportContent:
-    """What the report of a study says: its findings above the operating point, or from `min_score` on."""
-    thresholds = study.model.operating_point.values
-    found: list[ReportedFinding] = []
-    for series, stack in zip(study.series, stacks, strict=True):
-        for finding in _reported(series, settings):
-            threshold = thresholds.get((series.plane.value, finding.category))
-            found.append(ReportedFinding(len(found) + 1, finding, stack, series.plane, threshold))
+def _content(study: StudyPrediction, stacks: tuple[SourceStack, ...], context: OutputContext) -> ReportContent:
+    """What the report of a study says: the findings that count, or those that a reader left."""
+    correction = context.corrections.get(study.id)
+    found = _proposed(study, context.report) if correction is None else correction.findings
     return ReportContent(
         stacks=stacks,
-        findings=tuple(found),
+        findings=tuple(_reported(study, stacks, one) for one in found),
         region=study.model.region,
         model=study.model.record,
-        surfaces=settings.geometry == "volume",
+        surfaces=context.report.geometry == "volume",
+        reader=correction.reader if correction else None,
+        previous=_previous(context, study.id) if correction else (),
     )
 
 
-def _reported(series: SeriesPrediction, settings: ReportSettings) -> Iterator[Finding]:
+def _proposed(study: StudyPrediction, settings: ReportSettings) -> Iterator[CorrectedFinding]:
+    """Findings above the operating point, or from `min_score` on, with their numbers in `findings.json`."""
     least = settings.min_score
-    return (one for one in series.findings if (one.above_operating_point if least is None else one.score >= least))
+    for number, one in enumerate(study.findings.findings, start=1):
+        if one.above_operating_point if least is None else one.score >= least:
+            yield CorrectedFinding(number, one, None, None)
+
+
+def _reported(study: StudyPrediction, stacks: tuple[SourceStack, ...], one: CorrectedFinding) -> ReportedFinding:
+    place = [series.series for series in study.series].index(one.finding.series)
+    plane = study.series[place].plane
+    return ReportedFinding(
+        number=one.number,
+        finding=one.finding,
+        stack=stacks[place],
+        plane=plane,
+        threshold=study.model.operating_point.values.get((plane.value, one.finding.category)),
+        decision=one.decision,
+        comment=one.comment,
+    )
+
+
+def _previous(context: OutputContext, study: str) -> tuple[Dataset, ...]:
+    """The version that a correction replaces, where one was written."""
+    path = document_folder(context.previous or context.folder, study) / REPORT
+    return (dcmread(path),) if path.is_file() else ()
 
 
 def _tell_what_is_missing(records: Callable[[], Iterator[StudyRecord]], context: OutputContext) -> None:

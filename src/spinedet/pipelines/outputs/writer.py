@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +11,7 @@ from spinedet.core.errors import InputError
 from spinedet.pipelines.outputs import EXTRAS, OUTPUTS
 from spinedet.pipelines.outputs.settings import ReportSettings
 from spinedet.pipelines.prediction import StudyPrediction, StudyRecord
+from spinedet.pipelines.reader_corrections import Correction
 from spinedet.runs.provenance import ModelIdentity
 
 
@@ -21,12 +22,15 @@ class OutputContext:
     Attributes:
         folder: the command's `out=`. model: of the predictions.
         pictures: whether pictures are drawn. report: settings of DICOM reports.
+        corrections: of readers, by study id. previous: the output folder with the versions that they replace.
     """
 
     folder: Path
     model: ModelIdentity
     pictures: bool = True
     report: ReportSettings = field(default_factory=ReportSettings)
+    corrections: Mapping[str, Correction] = field(default_factory=dict)
+    previous: Path | None = None
 
 
 def _no_study(study: StudyPrediction, context: OutputContext) -> None:
