@@ -8,12 +8,17 @@ import numpy as np
 import pytest
 import SimpleITK
 
+from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import sha256
 from spinedet.core.geometry import Grid
 from spinedet.imaging.image_files import image_sha256, matches_sha256
-from spinedet.imaging.resample import resample
+from spinedet.imaging.input_checks import DeclaredMetadata, check_input
+from spinedet.imaging.planes import SPECS
+from spinedet.imaging.resample import prepare, resample
+from spinedet.imaging.settings import EligibilityLimits
 from spinedet.imaging.volume import Volume, find_images, read_grid, read_volume, write_volume
+from spinedet.report.reading_page import eight_bits
 
 SHAPE = (3, 4, 5)
 VALUES = np.arange(60, dtype=np.float32).reshape(SHAPE)
@@ -359,3 +364,54 @@ def test_images_behind_links_are_found_once(tmp_path: Path) -> None:
 def test_resampling_to_a_size_beyond_memory_is_refused(lumbar: Volume) -> None:
     with pytest.raises(InputError, match=r"at the working spacing has .* voxels"):
         resample(lumbar, (1e-3, 1e-3, 1e-3))
+
+
+@pytest.mark.parametrize("name", ["x.nii", "x.nii.gz", "x.mha", "x.nrrd"])
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float32])
+def test_the_lowest_number_of_a_type_outside_the_field_of_view_is_background(
+    tmp_path: Path, name: str, dtype: type
+) -> None:
+    lowest = np.iinfo(np.int32 if dtype is np.int32 else np.int16).min
+    values = (VALUES + 100).astype(dtype)
+    values[:, 0] = lowest
+    path = tmp_path / name
+    if ".nii" in name:
+        save(path, values)
+    else:
+        SimpleITK.WriteImage(itk_image(values), path)
+    array = read_volume(path).array
+    assert not array[:, 0].any()
+    assert np.array_equal(array[:, 1:], (VALUES + 100)[:, 1:])
+
+
+def test_scaled_padding_is_background_and_lies_below_what_was_measured(tmp_path: Path) -> None:
+    values = (VALUES - 30).astype(np.int16)
+    values[:, 0] = -32768
+    image = nib.Nifti1Image(values, AFFINE)
+    image.header.set_slope_inter(0.37, -5)
+    nib.save(image, tmp_path / "x.nii.gz")
+    array = read_volume(tmp_path / "x.nii.gz").array
+    measured = (VALUES - 30)[:, 1:] * np.float32(0.37) - 5
+    assert array[:, 1:] == pytest.approx(measured, abs=1e-4)
+    assert array[:, 0] == pytest.approx(measured.min(), abs=1e-4)
+
+
+def test_an_image_that_uses_the_whole_range_of_its_type_keeps_its_lowest_value(tmp_path: Path) -> None:
+    values = np.linspace(-32768, 32767, 60).round().astype(np.int16).reshape(SHAPE)
+    assert np.array_equal(read_volume(save(tmp_path / "x.nii", values)).array, values)
+
+
+def test_padding_changes_neither_the_checks_nor_what_the_network_sees(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(20, 900, (12, 60, 50)).astype(np.int16)
+    affine = np.array([[0, 0, -4.0, 10], [-4.0, 0, 0, 20], [0, 4.0, 0, 30], [0, 0, 0, 1]])
+    volumes = []
+    for number, outside in enumerate((0, -32768)):
+        values[:, :6] = outside
+        volumes.append(read_volume(save(tmp_path / f"{number}.nii.gz", values, affine)))
+    plain, padded = volumes
+    checks = [check_input(v, Plane.AXIAL, DeclaredMetadata(), Region.LUMBAR, EligibilityLimits()) for v in volumes]
+    assert checks[0] == checks[1]
+    spec = SPECS[Plane.AXIAL]
+    assert np.array_equal(prepare(plain, spec).array, prepare(padded, spec).array)
+    assert np.array_equal(eight_bits(plain.array), eight_bits(padded.array))

@@ -8,7 +8,7 @@ import warnings
 import zlib
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nibabel as nib
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from spinedet.core.errors import InputError
 from spinedet.core.files import sha256
 from spinedet.core.geometry import LPS_TO_RAS, Array
+from spinedet.imaging.padding import fill_padding, undeclared_padding
 from spinedet.imaging.size_limits import check_voxels
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ _AGREEMENT_MM = 1.0
 
 
 def read_file(path: Path) -> tuple[NDArray[np.float32], Array]:
-    """Read one image file; trailing axes of length 1 are dropped.
+    """Read one image file; trailing axes of length 1 are dropped, padding becomes background.
 
     Raises:
         InputError: an unknown file type, a damaged file, or colour, complex, 2D or 4D data.
@@ -103,9 +104,17 @@ def _read_nifti(path: Path) -> tuple[NDArray[np.float32], Array]:
     image, affine = _open_nifti(path)
     try:
         array = image.get_fdata(dtype=np.float32, caching="unchanged")
+        stored: Any = image.dataobj  # nibabel's proxy of the file, which knows its scale
     except _NIFTI_FAULTS as error:
         raise _damaged(path, error) from None
-    return array.reshape(array.shape[:3], order="F"), affine
+    return _without_padding(array.reshape(array.shape[:3], order="F"), stored.slope, stored.inter), affine
+
+
+def _without_padding(array: NDArray[np.float32], slope: float = 1.0, intercept: float = 0.0) -> NDArray[np.float32]:
+    padded = undeclared_padding(array, slope, intercept)
+    if padded is not None and not padded.all():
+        fill_padding(array, padded)
+    return array
 
 
 def _open_nifti(path: Path) -> tuple[nib.Nifti1Image, Array]:
@@ -163,7 +172,7 @@ def _read_itk(path: Path) -> tuple[NDArray[np.float32], Array]:
         raise _damaged(path, error) from None
     while image.GetDimension() > 3:
         image = image[..., 0]
-    return SimpleITK.GetArrayViewFromImage(image).T.astype(np.float32), _itk_affine(reader)
+    return _without_padding(SimpleITK.GetArrayViewFromImage(image).T.astype(np.float32)), _itk_affine(reader)
 
 
 def _open_itk(path: Path) -> SimpleITK.ImageFileReader:

@@ -128,6 +128,25 @@ def test_padding_lies_below_values_under_zero(hospital: Hospital) -> None:
     assert array.min() < 0
 
 
+def test_padding_that_no_tag_declares_is_background(hospital: Hospital) -> None:
+    files = hospital.series(1, [STACK], T2_TAGS)
+    plain = read_volume(hospital.folder)
+    for number, path in enumerate(files):
+        pad(path, -32768)
+        image = dcmread(path)
+        del image.PixelPaddingValue
+        if number == 0:  # a slice of nothing else
+            image.PixelData = np.full((image.Rows, image.Columns), -32768, "<i2").tobytes()
+        image.save_as(path)
+    array = read_volume(hospital.folder).array
+    slices = array[..., 1:], plain.array[..., 1:]
+    if array[..., 0].any():
+        slices = array[..., :-1], plain.array[..., :-1]
+    assert np.array_equal(slices[0][:, :-8], slices[1][:, :-8])
+    assert not slices[0][:, -8:].any()
+    assert array.min() == 0
+
+
 def test_an_image_of_nothing_but_padding_is_refused(hospital: Hospital) -> None:
     for path in hospital.series(1, [STACK], T2_TAGS):
         pad(path, 0, 32767)

@@ -16,6 +16,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array
 from spinedet.imaging.dicom.headers import DAMAGE, functional_groups, read_with_pixels
 from spinedet.imaging.dicom.stacks import Block
+from spinedet.imaging.padding import fill_padding, undeclared_padding
 from spinedet.imaging.size_limits import check_voxels
 
 PIXEL_TAGS = [
@@ -43,8 +44,7 @@ PIXEL_TAGS = [
 def read_block(block: Block) -> tuple[NDArray[np.float32], Array]:
     """Voxels (column, row, slice) after rescale slope and intercept, and their affine to RAS mm.
 
-    Padding (PixelPaddingValue up to PixelPaddingRangeLimit) becomes background: 0, or the lowest value that was
-    measured when that is below 0.
+    Padding (PixelPaddingValue up to PixelPaddingRangeLimit, or the lowest number of a signed type) becomes background.
 
     Raises:
         InputError: the stack has a fault or is too large, or a file's pixels cannot be decoded.
@@ -64,7 +64,7 @@ def read_block(block: Block) -> tuple[NDArray[np.float32], Array]:
     if padded.any():
         if padded.all():
             raise InputError(f"{block.id}: every pixel is padding (PixelPaddingValue); export the series again")
-        array[padded] = min(0.0, float(np.nanmin(array)))
+        fill_padding(array, padded)
     return array.T, grid.affine
 
 
@@ -94,9 +94,10 @@ def _rescale(image: Dataset, frame: int) -> tuple[np.float32, np.float32]:
 
 
 def _padding(image: Dataset, values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where stored values are those that the file reserves for what was not acquired."""
+    """Where stored values are those that the file reserves for what was not acquired, or the lowest of their type."""
     if image.get("PixelPaddingValue") is None:
-        return np.zeros(values.shape, dtype=bool)
+        undeclared = undeclared_padding(values)
+        return np.zeros(values.shape, dtype=bool) if undeclared is None else undeclared
     limit = image.get("PixelPaddingRangeLimit")
     ends = [int(image.PixelPaddingValue), int(image.PixelPaddingValue if limit is None else limit)]
     # Writers give a signed value as unsigned and the reverse, or one wider than the bits that are stored.
