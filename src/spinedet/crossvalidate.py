@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
-
-from omegaconf import MISSING
 
 from spinedet.cli.app import register, run_as_script, run_command
-from spinedet.cli.settings import CommonConfig
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
-from spinedet.detection.settings import CONFIGS, RecipeConfig
-from spinedet.imaging.settings import AugmentConfig
-from spinedet.scoring import CRITERIA, BootstrapSettings, Rule
-from spinedet.training.settings import TRAINERS, TrainerConfig
+from spinedet.detection.settings import CONFIGS
+from spinedet.pipelines.settings import KEEP, TrainingConfig
+from spinedet.scoring import CRITERIA, BootstrapSettings
+from spinedet.training.settings import TRAINERS
 
 
 @dataclass
@@ -33,7 +29,7 @@ class CrossvalidationData:
 
 
 @dataclass
-class CrossvalidateConfig(CommonConfig):
+class CrossvalidateConfig(TrainingConfig):
     """A cross-validation over patients.
 
     Attributes:
@@ -42,7 +38,6 @@ class CrossvalidateConfig(CommonConfig):
         by: a study attribute, such as vendor; each of its values is tested by a detector of the other values.
         seeds: of the trainings; numbers are means over them. seed: of the folds.
         rule: how a fold's threshold is chosen, on findings in other folds.
-        init: a finished run whose weights are the start of every training.
         final: train a detector on all patients too; `out/final` is then a run, its threshold that of the findings of
             all folds of the first seed.
     """
@@ -52,17 +47,11 @@ class CrossvalidateConfig(CommonConfig):
     by: str | None = None
     seeds: list[int] = field(default_factory=lambda: [0])
     data: CrossvalidationData = field(default_factory=CrossvalidationData)
-    model: Any = MISSING
-    recipe: RecipeConfig = field(default_factory=RecipeConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-    trainer: TrainerConfig = field(default_factory=TrainerConfig)
-    criterion: Any = MISSING
-    rule: str = "plateau_f1"
     bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
-    init: str | None = None
     final: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         known = [plane.value for plane in Plane]
         if self.plane not in known:
             raise InputError(f"plane={self.plane}: use one of {known}")
@@ -70,7 +59,8 @@ class CrossvalidateConfig(CommonConfig):
             raise InputError(f"folds={self.folds}: use at least 2")
         if not self.seeds:
             raise InputError("seeds=[]: name at least one")
-        Rule.parse(self.rule)
+        if self.rule == KEEP:
+            raise InputError(f"rule={KEEP} chooses nothing, and folds need thresholds from other patients")
 
 
 def main() -> None:

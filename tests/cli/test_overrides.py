@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
 import spinedet.predict
@@ -86,6 +87,17 @@ def test_an_experiment_with_and_without_plus(word: str) -> None:
     assert value_of("train", "name", word) == "smoke"
 
 
+@pytest.mark.parametrize("word", ["~seed", "~seed=0", "~logger", "~logger=none"])
+def test_a_deletion_keeps_its_sign_and_deletes(word: str) -> None:
+    assert read_words([word], "train", conf_folder()) == [word]
+    assert value_of("train", word.strip("~").partition("=")[0], word) is None
+
+
+def test_a_deletion_of_another_value_is_refused() -> None:
+    with pytest.raises(ConfigCompositionException, match="does not match"):
+        value_of("train", "seed", "~seed=7")
+
+
 def test_multirun_may_stand_anywhere() -> None:
     words = read_words(["seed=1,2", "-m", "out=x"], "train", conf_folder())
     assert words[0] == "-m"
@@ -99,6 +111,8 @@ def test_multirun_may_stand_anywhere() -> None:
         ("+inptu=x", "input"),
         ("eligibility.gat=true", "eligibility.gate"),
         ("gate=true", "eligibility.gate"),
+        ("~sede", "seed"),
+        ("~sede=0", "seed"),
     ],
 )
 def test_an_unknown_setting_names_the_nearest(word: str, nearest: str) -> None:

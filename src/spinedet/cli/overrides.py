@@ -112,13 +112,15 @@ def _read(word: str, known: Known, command: str, multirun: bool) -> str:
     found = _OVERRIDE.fullmatch(word)
     assert found  # noqa: S101  # only overrides come here
     key, value = found["key"], found["value"]
-    if value is None or found["sign"].startswith("~") or re.match(r"hydra[./]", key):
+    if re.match(r"hydra[./]", key):
+        return word
+    node = known.node(key)
+    if node is None and key not in known.listed:
+        raise InputError(_unknown(key, known, command))
+    if value is None or found["sign"].startswith("~"):  # a deletion, with or without the value that is deleted
         return word
     if key in known.listed:
         return f"{key}={value}"
-    node = known.node(key)
-    if node is None:
-        raise InputError(_unknown(key, known, command))
     return f"{key}={_literal(value, node, multirun)}"
 
 

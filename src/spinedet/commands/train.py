@@ -17,6 +17,7 @@ from spinedet.detection.model_files import Model, save_model
 from spinedet.detection.trainer import Settings, reusable_weights
 from spinedet.pipelines.launch import on_rank_zero
 from spinedet.pipelines.log_test import log_test
+from spinedet.pipelines.settings import KEEP
 from spinedet.pipelines.splits import Splits, data_hash, develop_on, load_manifest, only, seen_note, trained_on
 from spinedet.pipelines.test_detector import TestRun, as_findings, predict_cohort, report_test
 from spinedet.pipelines.train_detectors import Job, source_of, train_planes
@@ -40,7 +41,7 @@ from spinedet.runs.run_folder import (
     write_config,
 )
 from spinedet.scoring import choose_operating_point, write_operating_point
-from spinedet.train import KEEP, TrainConfig
+from spinedet.train import TrainConfig
 from spinedet.training.distributed import world_size
 
 

@@ -1,12 +1,23 @@
-"""Settings of data and tests, importable without torch."""
+"""Settings of data, trainings and tests, importable without torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from spinedet.scoring import BootstrapSettings
+from omegaconf import MISSING
+
+from spinedet.cli.settings import CommonConfig
+from spinedet.core.errors import InputError
+from spinedet.detection.settings import RecipeConfig
+from spinedet.imaging.settings import AugmentConfig
+from spinedet.scoring import BootstrapSettings, Rule
 from spinedet.simulation.settings import CohortConfig
 from spinedet.simulation.shipped_cohorts import SHIPPED
+from spinedet.training.settings import TrainerConfig
+
+# The rule that chooses nothing and keeps the operating point of the run that is started from.
+KEEP = "init"
 
 
 @dataclass
@@ -62,3 +73,27 @@ class TestConfig:
     min_score: float = 0.01
     bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
     cases: int = 6
+
+
+@dataclass
+class TrainingConfig(CommonConfig):
+    """How detectors are trained, and how their operating points are chosen.
+
+    Attributes:
+        rule: how an operating point is chosen, on studies that no detector was trained on.
+        init: a finished run whose weights are the start.
+    """
+
+    model: Any = MISSING
+    recipe: RecipeConfig = field(default_factory=RecipeConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    criterion: Any = MISSING
+    rule: str = "plateau_f1"
+    init: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.init == "":
+            raise InputError("init= is needed; pass it on the command line (see --help)")
+        if self.rule != KEEP:
+            Rule.parse(self.rule)
