@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spinedet.core.anatomy import Plane, Region
+from spinedet.core.colors import FINDING_COLOR, REFERENCE_COLOR
 from spinedet.core.geometry import EdgeBox, Grid
 from spinedet.core.types import Box, Lesion, Manifest, Series, Split, Study
 from spinedet.formats.annotated_dataset import Dataset, Unused
@@ -17,7 +18,7 @@ from spinedet.formats.coco import CocoConfig, open_coco
 from spinedet.formats.export_targets import DESTINATIONS
 from spinedet.formats.instance_masks import MasksConfig, open_masks
 from spinedet.formats.manifest_export import Outgoing, OutgoingScan
-from spinedet.formats.slicer import SlicerConfig, open_slicer
+from spinedet.formats.slicer import SlicerConfig, display, open_slicer
 from spinedet.imaging.volume import Volume, read_volume, write_volume
 
 from .conftest import grey
@@ -126,7 +127,10 @@ def test_slicer_there_and_back(tmp_path: Path, affine: np.ndarray) -> None:
     told = {(x.category, x.level, x.ignore): x.box for x in study.lesions}
     for lesion in manifest.studies[0].lesions:
         assert_same(told[lesion.category, lesion.level, lesion.ignore], lesion.box)
-    assert (tmp_path / "out" / "A-1" / "sag.bulge L4-L5.mrk.json").is_file()
+    content = json.loads((tmp_path / "out" / "A-1" / "sag.bulge L4-L5.mrk.json").read_text("utf-8"))
+    blue, orange = (display(color)["color"] for color in (REFERENCE_COLOR, FINDING_COLOR))
+    assert content["markups"][0]["display"]["color"] == blue != orange
+    assert "loadMarkups" in (tmp_path / "out" / "A-1" / "open_in_slicer.py").read_text("utf-8")
 
 
 def test_a_slicer_box_points_along_the_columns_of_its_orientation(tmp_path: Path) -> None:

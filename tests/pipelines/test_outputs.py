@@ -245,15 +245,24 @@ def test_the_script_opens_images_and_boxes_in_slicer(
     opened: list[str] = []
     slicer = ModuleType("slicer")
     slicer.util = SimpleNamespace(  # type: ignore[attr-defined]  # a stand-in for the application's module
-        loadVolume=lambda path: opened.append(Path(path).name),
+        loadVolume=lambda path: opened.append(Path(path).name) or Path(path).name,
         loadMarkups=lambda path: opened.append(Path(path).name),
+        setSliceViewerLayers=lambda background, fit: opened.append(f"behind: {background}"),
         resetSliceViews=lambda: opened.append("views"),
+        selectModule=opened.append,
     )
     monkeypatch.setitem(sys.modules, "slicer", slicer)
     moved = tmp_path / "elsewhere"
     (context.folder / "slicer/A-1").rename(moved)
     runpy.run_path(str(moved / "open_in_slicer.py"))
-    assert opened == ["sag.nii.gz", "sag.below.mrk.json", "sag.findings.mrk.json", "views"]
+    assert opened == [
+        "sag.nii.gz",
+        "sag.below.mrk.json",
+        "sag.findings.mrk.json",
+        "behind: sag.nii.gz",
+        "views",
+        "Markups",
+    ]
 
 
 def test_the_documented_output_works(context: OutputContext) -> None:

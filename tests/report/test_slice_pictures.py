@@ -7,11 +7,12 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
+from spinedet.core.colors import FINDING_COLOR, REFERENCE_COLOR
 from spinedet.core.geometry import EdgeBox, Grid
 from spinedet.core.types import Box
 from spinedet.imaging.planes import AXIAL, SAGITTAL
 from spinedet.imaging.volume import Volume
-from spinedet.report.slice_pictures import FINDING_COLOR, REFERENCE_COLOR, Mark, draw_series, telling_slices
+from spinedet.report.slice_pictures import Mark, draw_series, telling_slices
 
 # A sagittal stack stored R, A, S: 9 slices of 4 mm, 80 mm front to back by 1 mm, 100 mm head to feet by 0.5 mm; its
 # outer corner (left, back, feet) is the origin. Drawn at 360 px / 100 mm = 3.6 px/mm, tiles of 360 x 288 px, 6 px in.

@@ -6,14 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spinedet.core.anatomy import LEVELS
+from spinedet.core.colors import REFERENCE_COLOR, rgb
 from spinedet.core.errors import InputError
-from spinedet.core.files import file_name_of, read_json, write_json
+from spinedet.core.files import file_name_of, read_json, write_json, write_text
 from spinedet.core.folder_walk import list_files
 from spinedet.core.geometry import LPS
 from spinedet.core.types import ORTHONORMAL_TOLERANCE, Box, Effect, Lesion, Origin
@@ -173,10 +175,12 @@ SCHEMA = (
 )
 _NO_FILE_NAME = re.compile(r"[/\\\x00-\x1f]")
 _LONGEST_LABEL = 60
+OPEN = "open_in_slicer.py"
 
 
 def write_slicer(out: Outgoing) -> tuple[Unused, ...]:
-    """Write `<study>/<series>.<category> <level>.mrk.json`, one file per box, beside a link to the image.
+    """Write `<study>/<series>.<category> <level>.mrk.json`, one file per box, beside a link to the image, and a script
+    that opens all of them.
 
     An image without lesions gets a markups file without markups: it says that the image was annotated.
     """
@@ -188,10 +192,12 @@ def write_slicer(out: Outgoing) -> tuple[Unused, ...]:
             label = _NO_FILE_NAME.sub("-", _label(lesion))[:_LONGEST_LABEL]
             names[label] += 1
             unique = label if names[label] == 1 else f"{label}_{names[label]}"
-            content = {"@schema": SCHEMA, "markups": [roi(lesion.box, unique)]}
+            markup = {**roi(lesion.box, unique), "display": display(REFERENCE_COLOR)}
+            content = {"@schema": SCHEMA, "markups": [markup]}
             write_json(folder / f"{image}.{unique}{ENDING}", content)
         if not scan.lesions:
             write_json(folder / f"{image}.none{ENDING}", {"@schema": SCHEMA, "markups": []})
+        write_text(folder / OPEN, open_script())
     return ()
 
 
@@ -199,6 +205,25 @@ def _label(lesion: Lesion) -> str:
     """The label that Slicer shows, which `convert source=slicer` reads again: `bulge L4-L5`."""
     words = [lesion.category, (lesion.level or "").replace("/", "-"), IGNORE if lesion.ignore else ""]
     return " ".join(word for word in words if word)
+
+
+def open_script() -> str:
+    """The script that opens a folder's images and boxes in 3D Slicer."""
+    return (files("spinedet.formats") / OPEN).read_text("utf-8")
+
+
+def display(color: str, opacity: float = 1.0, *, visible: bool = True) -> dict[str, Any]:
+    """How Slicer shows a box: its colour in two and three dimensions, its name beside it, no handles."""
+    return {
+        "visibility": visible,
+        "opacity": round(opacity, 2),
+        "color": rgb(color),
+        "selectedColor": rgb(color),
+        "propertiesLabelVisibility": True,
+        "pointLabelsVisibility": False,
+        "textScale": 3.0,
+        "handlesInteractive": False,
+    }
 
 
 def roi(box: Box, label: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from spinedet import __version__
 from spinedet.core.anatomy import Region
+from spinedet.core.colors import FINDING_COLOR, REFERENCE_COLOR
 from spinedet.core.files import write_text
 from spinedet.core.types import Manifest
 from spinedet.report.curves import HEIGHT, WIDTH, draw_curves
@@ -18,7 +19,6 @@ from spinedet.report.html import render
 from spinedet.report.number_format import MARKS
 from spinedet.report.scored_cases import ScoredCases
 from spinedet.report.sentences import cohort_in_words, plane_in_words, threshold_in_words, thresholds_of
-from spinedet.report.slice_pictures import FINDING_COLOR, REFERENCE_COLOR
 from spinedet.report.table_one import flow
 from spinedet.scoring import Group, Scores
 from spinedet.scoring.records import CenterGap

@@ -14,13 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from spinedet.core.colors import FINDING_COLOR, REFERENCE_COLOR
 from spinedet.core.geometry import Array, EdgeBox, Grid
 from spinedet.core.types import Box
 from spinedet.imaging.planes import PlaneSpec, orient
 from spinedet.imaging.volume import Volume, Voxels
 
-# Told apart by people with any colour vision, and never grey.
-REFERENCE_COLOR, FINDING_COLOR = "#38c6ff", "#ff9d1e"
 _TEXT_COLOR = "#f2f2f2"
 _MOST_TILES, _FEWEST_TILES = 5, 3
 _TILE_HEIGHT, _TILE_WIDTH, _GAP, _CAPTION = 360, 420, 6, 22  # pixels
