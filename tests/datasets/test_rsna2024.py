@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -53,11 +55,16 @@ def write_table(path: Path, head: str, rows: list[tuple[str, ...]]) -> None:
         csv.writer(stream).writerows([head.split(","), *rows])
 
 
-def write_tables(root: Path, study: str = STUDY, points: tuple[tuple[str, ...], ...] = POINTS) -> None:
+def write_tables(
+    root: Path,
+    study: str = STUDY,
+    points: tuple[tuple[str, ...], ...] = POINTS,
+    grades: Mapping[str, str] = MappingProxyType(GRADES),
+) -> None:
     names = [f"{condition}_{level}" for condition in CONDITIONS for level in LEVELS]
     root.mkdir(exist_ok=True)
-    grades = (study, *(GRADES.get(name, "Normal/Mild") for name in names))
-    write_table(root / "train.csv", ",".join(["study_id", *names]), [grades, ("999", *grades[1:])])
+    row = (study, *(grades.get(name, "Normal/Mild") for name in names))
+    write_table(root / "train.csv", ",".join(["study_id", *names]), [row, ("999", *row[1:])])
     head = "study_id,series_id,instance_number,condition,level,x,y"
     write_table(root / "train_label_coordinates.csv", head, [(study, *point) for point in points])
     described = [(T1, "Sagittal T1"), (T2, "Sagittal T2/STIR"), (AXIAL, "Axial T2")]
@@ -79,6 +86,16 @@ def write_images(root: Path, study: str = STUDY) -> None:
         write_dicom(folder / AXIAL / f"{n + 1}.dcm", place, uids, (1, 0, 0, 0, c, s), (1.0, 1.0))
         place, uids = (-15.0, 10.0, 60.0 + 4 * n), ("1.1", "1.2.9", f"1.3.9.{n + 3}")
         write_dicom(folder / AXIAL / f"{n + 4}.dcm", place, uids, (1, 0, 0, 0, 1, 0), (1.0, 1.0))
+
+
+def add_study(root: Path, study: str) -> None:
+    """One more study, graded Normal/Mild everywhere, without points."""
+    write_images(root, study)
+    names = 5 * len(CONDITIONS)
+    described = [(study, T2, "Sagittal T2/STIR"), (study, AXIAL, "Axial T2")]
+    for name, rows in (("train", [(study, *["Normal/Mild"] * names)]), ("train_series_descriptions", described)):
+        with (root / f"{name}.csv").open("a", encoding="utf-8", newline="") as stream:
+            csv.writer(stream).writerows(rows)
 
 
 @pytest.fixture

@@ -194,13 +194,13 @@ def _without_point(
     """Lesions of train.csv that have no row in the table of points."""
     located = {point.column_of_grade for point in points if isinstance(point, _Point)}
     for name, grade in grades.items():
-        if grade in config.positive and name not in located:
+        if name != "study_id" and name not in located and _effect(grade, config) is Effect.EXCLUDED:
             yield Unused(f"train.csv, {name}", f"graded {grade}, but it has no usable point")
 
 
 def _effect(grade: str, config: RsnaConfig) -> Effect:
-    """What it does to a study that the place of this grade is unknown."""
-    return Effect.EXCLUDED if grade in config.positive else Effect.NONE
+    """What it does to a study that the place of this grade is unknown; a blank one says nothing."""
+    return Effect.EXCLUDED if grade in config.positive or (grade and grade not in GRADES) else Effect.NONE
 
 
 def _point(line: int, row: Row, grades: Mapping[str, str], config: RsnaConfig) -> _Point | Unused:
@@ -231,7 +231,10 @@ def _read(exam: _Exam, config: RsnaConfig) -> Reading:
         places = _places(point, stacks.get(point.series, []), scans, config)
         if isinstance(places, Unused):
             unused.append(places)
-        elif point.grade in config.positive or point.grade not in GRADES:
+            continue
+        if point.grade and point.grade not in GRADES:
+            unused.append(Unused(point.where, f"unknown grade {point.grade!r}", Effect.IGNORED))
+        if point.grade in config.positive or point.grade not in GRADES:
             lesions += [_lesion(len(lesions) + n, point, scan, box, config) for n, (scan, box) in enumerate(places, 1)]
         else:
             negatives += [_negative(point, scan, box) for scan, box in places]

@@ -176,6 +176,8 @@ def _read(folder: Path, links: Path, studies: Mapping[str, AnnotatedStudy], conf
     ]
     points = enumerate((point for work in works for point in work.data.point), start=1)
     found, unused = separate(made for number, point in points for made in _made(number, point, place, config))
+    if not found and not unused:
+        others.append(Unused("the annotated image", "no disc of it is annotated"))
     series = Series(id=_SERIES, plane=plane, path=folder_of(place.stack, links).absolute())
     study = Study(
         id=f"Tianchi-{folder.name}",
