@@ -94,7 +94,7 @@ def test_a_deletion_keeps_its_sign_and_deletes(word: str) -> None:
 
 
 def test_a_deletion_of_another_value_is_refused() -> None:
-    with pytest.raises(ConfigCompositionException, match="The value of .seed. is 0 and not 7"):
+    with pytest.raises(ConfigCompositionException, match=r"The value of .seed. is 0 and not 7"):
         value_of("train", "seed", "~seed=7")
 
 
