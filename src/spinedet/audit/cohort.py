@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from spinedet.audit.faults import AuditLimits, Fault, Severity
 from spinedet.audit.images import SeriesFacts, StudyFacts
 from spinedet.audit.manifests import Reading
 from spinedet.core.anatomy import Plane
+from spinedet.core.manifest import leaks
 from spinedet.core.types import Lesion, Study
 
 
@@ -27,9 +28,8 @@ def audit_cohort(readings: Sequence[Reading], facts: Sequence[StudyFacts], limit
         told = f"the manifests are of {' and '.join(regions)} spines; check one region at a time"
         faults.append(Fault("regions", Severity.ERROR, (), told))
     faults += _repeated_across(readings)
-    faults += _two_homes(studies, "splits", lambda study: study.split.value if study.split else "null")
-    faults += _two_homes(studies, "centres", lambda study: study.center)
-    faults += _same_pictures(series, used)
+    pictures = tuple(_same_pictures(series, used))
+    faults += [*_leaks(studies, pictures), *pictures]
     faults += _odd_spacings(series, used, limits)
     faults += _odd_sizes(used, limits)
     faults += _missing_planes(used, limits)
@@ -48,16 +48,21 @@ def _repeated_across(readings: Sequence[Reading]) -> Iterator[Fault]:
             yield Fault("repeated_id", Severity.ERROR, (name,), told)
 
 
-def _two_homes(studies: Sequence[Study], what: str, home: Callable[[Study], str]) -> Iterator[Fault]:
-    """A patient in two splits or two centres."""
-    seen: dict[str, dict[str, str]] = defaultdict(dict)
-    for study in studies:
-        seen[study.patient].setdefault(home(study), study.id)
-    for homes in seen.values():
-        if len(homes) > 1:
-            (one, first), (two, second), *_ = homes.items()
-            told = f"one patient is in two {what}: {first} in {one}, {second} in {two}; keep each patient in one"
-            yield Fault(f"patient_in_two_{what}", Severity.ERROR, (first, second), told)
+def _leaks(studies: Sequence[Study], pictures: Sequence[Fault]) -> Iterator[Fault]:
+    """What commands refuse: patients in two splits or centres, and images in two splits by the manifest's sha256.
+
+    Args:
+        pictures: faults of equal voxels, which are not told twice.
+    """
+    known = {fault.where[0] for fault in pictures}
+    for leak in leaks(studies):
+        (first, one), (second, two) = leak.first, leak.second
+        if leak.what != "image":
+            told = f"one patient is in two {leak.what}: {first} in {one}, {second} in {two}; keep each patient in one"
+            yield Fault(f"patient_in_two_{leak.what}", Severity.ERROR, (first, second), told)
+        elif second not in known:
+            told = f"the same sha256 as an image of {first}, in another split; remove one"
+            yield Fault("same_picture", Severity.ERROR, (second,), told)
 
 
 def _same_pictures(series: Sequence[SeriesFacts], studies: dict[str, Study]) -> Iterator[Fault]:

@@ -22,8 +22,8 @@ from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, validate, write_json
 from spinedet.core.types import Findings, FiniteJson, Record, TrainedOn, is_none
-from spinedet.scoring import OperatingPoint
-from spinedet.scoring.operating_point import ChosenOn, Threshold
+from spinedet.scoring import OperatingPoint, Threshold
+from spinedet.scoring.operating_point import ChosenOn
 
 FORMAT = "spinedet-run"
 LIBRARIES = ("torch", "monai", "pytorch-lightning", "hydra-core", "numpy", "scipy", "nibabel", "SimpleITK", "pydicom")
