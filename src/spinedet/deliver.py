@@ -12,7 +12,7 @@ from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
 from spinedet.imaging.settings import SelectionRules
 from spinedet.pipelines.outputs import check_outputs
-from spinedet.pipelines.outputs.settings import ReportSettings
+from spinedet.pipelines.outputs.settings import FhirSettings, ReportSettings
 
 
 @dataclass
@@ -21,11 +21,12 @@ class DeliverConfig(CommonConfig):
 
     Attributes:
         findings: the findings.json of `predict`. input: the images that it read: a folder, a file or a manifest.
-        outputs: what to write: sr, page, csv, slicer.
+        outputs: what to write: sr, page, csv, slicer, fhir.
         reading: exports of the reading page; the DICOM report is a new version with the reader's decisions.
         previous: `out=` of the `predict` or `deliver` that wrote the version before; where `findings` lies when null.
         region: of the spine, for findings that do not name it: lumbar or cervical.
         pictures: draw one for each series on the page. sr: what goes into a DICOM report.
+        fhir: what goes into FHIR resources.
         dicom: how series are chosen from DICOM studies, as `predict` was told.
     """
 
@@ -37,6 +38,7 @@ class DeliverConfig(CommonConfig):
     region: str | None = None
     pictures: bool = True
     sr: ReportSettings = field(default_factory=ReportSettings)
+    fhir: FhirSettings = field(default_factory=FhirSettings)
     dicom: SelectionRules = field(default_factory=SelectionRules)
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.imaging.settings import EligibilityLimits, SelectionRules
 from spinedet.pipelines.outputs import check_outputs
-from spinedet.pipelines.outputs.settings import ReportSettings
+from spinedet.pipelines.outputs.settings import FhirSettings, ReportSettings
 from spinedet.runs.sharding import ArchiveConfig
 
 
@@ -22,8 +22,9 @@ class PredictConfig(ArchiveConfig):
     Attributes:
         run: folder of a finished run. input: an image file, a DICOM folder, a folder of images, or a manifest.
         plane: of the images; inferred from their geometry when null. region: that of the run when null.
-        min_score: findings below it are not written. outputs: written beside findings.json: page, csv, slicer, sr.
+        min_score: findings below it are not written. outputs: beside findings.json: page, csv, slicer, fhir, sr.
         pictures: draw one for each series on the page. sr: what goes into a DICOM report.
+        fhir: what goes into FHIR resources.
         dicom: how series are chosen from DICOM studies. eligibility: what is doubtful, and what is refused.
         flip: predict for each volume's mirror image too, and average. ensemble: other runs that predict together with
             `run`; the threshold stays that of `run`, and levels stay unresolved.
@@ -38,6 +39,7 @@ class PredictConfig(ArchiveConfig):
     outputs: list[str] = field(default_factory=lambda: ["page"])
     pictures: bool = True
     sr: ReportSettings = field(default_factory=ReportSettings)
+    fhir: FhirSettings = field(default_factory=FhirSettings)
     dicom: SelectionRules = field(default_factory=SelectionRules)
     eligibility: EligibilityLimits = field(default_factory=EligibilityLimits)
     flip: bool = False

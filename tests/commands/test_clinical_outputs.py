@@ -53,7 +53,13 @@ class Predicted:
 def predicted(tmp_path_factory: pytest.TempPathFactory) -> Predicted:
     folder = tmp_path_factory.mktemp("clinical")
     hospital = write_study(folder / "SECRETPATH" / "study", "several blocks")
-    words = (f"outputs=[{','.join(OUTPUTS)}]", f"sr.min_score={LEAST}", "sr.images=true", "eligibility.gate=false")
+    words = (
+        f"outputs=[{','.join(OUTPUTS)}]",
+        f"sr.min_score={LEAST}",
+        "sr.images=true",
+        "fhir.identified=true",
+        "eligibility.gate=false",
+    )
     with capture_terminal() as terminal:
         assert run_command("predict", "run=shipped", f"input={hospital.folder}", *words, f"out={folder / 'out'}") == 0
     found = Predicted(hospital, folder / "out", terminal.getvalue())
@@ -108,6 +114,8 @@ def test_identifiers_are_in_dicom_and_nowhere_else(predicted: Predicted) -> None
     inside = b"".join(path.read_bytes() for path in (predicted.out / "dicom").rglob("*.dcm"))
     for secret in ("secret-id", "19500101", "secret-accession", predicted.hospital.study):
         assert secret.encode() in inside
+    (identified,) = (predicted.out / "dicom").rglob("*.fhir.json")
+    assert "secret-id" in identified.read_text()
 
 
 def test_the_report_holds_what_the_findings_file_holds(predicted: Predicted) -> None:

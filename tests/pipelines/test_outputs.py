@@ -28,8 +28,8 @@ from spinedet.imaging.input_checks import InputCheck, Suitability
 from spinedet.imaging.volume import Volume, read_volume
 from spinedet.pipelines.outputs import OUTPUTS, check_outputs
 from spinedet.pipelines.outputs.csv_table import COLUMNS
+from spinedet.pipelines.outputs.dicom_folder import open_stacks
 from spinedet.pipelines.outputs.settings import ReportSettings
-from spinedet.pipelines.outputs.sr import open_stacks
 from spinedet.pipelines.outputs.writer import Output, OutputContext, load_outputs
 from spinedet.pipelines.predict_series import record_of
 from spinedet.pipelines.prediction import SeriesPrediction, StudyPrediction, StudyRecord
@@ -123,7 +123,7 @@ def test_a_report_needs_dicom_images_and_says_so(context: OutputContext, capsys:
     assert sorted(file.name for file in (context.folder / "dicom").rglob("*.*")) == ["README.txt", "not_written.txt"]
     reason = (context.folder / "dicom/A-1/not_written.txt").read_text()
     assert reason.startswith("sag is no DICOM series")
-    assert "no report: 1 studies" in " ".join(capsys.readouterr().err.split())
+    assert "no document in dicom/: 1 studies" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("geometry", ["slices", "volume"])

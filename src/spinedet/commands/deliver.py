@@ -35,7 +35,7 @@ def deliver(config: DeliverConfig) -> Status:
     kept = KeptPredictions(model, wanted, dict(by_digest(images)))
     folder = claim_output(config, "deliver")
     previous = Path(config.previous) if config.previous else Path(config.findings).parent
-    context = OutputContext(folder, model, config.pictures, config.sr, corrections, previous)
+    context = OutputContext(folder, model, config.pictures, config.sr, config.fhir, corrections, previous)
     records, skipped = _write(kept, outputs, context)
     if not records:
         raise InputError(next(iter(skipped.values()), f"{config.findings} holds no study"))

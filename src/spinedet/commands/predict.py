@@ -44,7 +44,7 @@ def predict(config: PredictConfig) -> Status:
     levels = LevelAssigner(run.model.region, run.levels if len(run.weights_sha256) == 1 else None, manual)
     predictor = Predictor(run, config.eligibility, config.min_score, levels)
     job = PredictionJob(
-        predictor, source, shard, outputs, OutputContext(folder, run.identity, config.pictures, config.sr)
+        predictor, source, shard, outputs, OutputContext(folder, run.identity, config.pictures, config.sr, config.fhir)
     )
     predict_part(job)
     return summarise(job, lambda counts: tracking.log_metrics(config.logger, folder, asdict(counts)))
@@ -78,6 +78,7 @@ def _facts(config: PredictConfig, run: FinishedRun, source: ImageInput) -> dict[
         "outputs": list(config.outputs),
         "pictures": config.pictures,
         "sr": asdict(config.sr),
+        "fhir": asdict(config.fhir),
         **_manual(config),
     }
 

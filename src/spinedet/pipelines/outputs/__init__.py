@@ -13,6 +13,7 @@ OUTPUTS = {
     "page": "spinedet.pipelines.outputs.page",
     "csv": "spinedet.pipelines.outputs.csv_table",
     "slicer": "spinedet.pipelines.outputs.slicer",
+    "fhir": "spinedet.pipelines.outputs.fhir",
     "sr": "spinedet.pipelines.outputs.sr",
 }
 # Extras of the package that install the libraries of an output.

@@ -26,3 +26,16 @@ class ReportSettings:
     def __post_init__(self) -> None:
         if self.geometry not in GEOMETRIES:
             raise InputError(f"sr.geometry={self.geometry}: use {' or '.join(GEOMETRIES)}")
+
+
+@dataclass
+class FhirSettings:
+    """What goes into FHIR resources.
+
+    Attributes:
+        min_score: findings from this score on are in them; those above the operating point when null.
+        identified: write a second file, in `dicom/`, that names patient, examination and series.
+    """
+
+    min_score: float | None = None
+    identified: bool = False

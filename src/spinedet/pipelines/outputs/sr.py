@@ -2,49 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from spinedet.cli.console import console, escaped
-from spinedet.core.errors import InputError
-from spinedet.core.file_names import file_name
-from spinedet.core.files import write_bytes, write_text
+from spinedet.core.files import write_bytes
 from spinedet.formats.dicom_key_images import Picture, capture, selection
 from spinedet.formats.dicom_report import ReportContent, ReportedFinding, build_report, document_bytes
-from spinedet.formats.dicom_sources import SourceStack, open_stack, same_study
+from spinedet.formats.dicom_sources import SourceStack
 from spinedet.imaging.planes import SPECS
+from spinedet.pipelines.outputs.dicom_folder import (
+    FOLDER,
+    document_folder,
+    explain_folder,
+    noting_refusals,
+    open_stacks,
+    tell_what_is_missing,
+)
 from spinedet.pipelines.outputs.settings import ReportSettings
 from spinedet.pipelines.outputs.writer import Output, OutputContext
-from spinedet.pipelines.prediction import StudyPrediction, StudyRecord
+from spinedet.pipelines.prediction import StudyPrediction
 from spinedet.pipelines.reader_corrections import CorrectedFinding
 from spinedet.report.slice_pictures import Mark, draw_series
 
-FOLDER = "dicom"
 REPORT = "report.dcm"
-_REFUSED = "not_written.txt"
-_README = """This folder contains patient identifiers: name, ID, birth date and examination, as the images give them.
-The documents in it are written by research software; they are no diagnosis, and nobody has verified them.
-Send them with: spinedet push out=FOLDER url=http(s)://HOST/dicom-web
-"""
 
 
 def _write(study: StudyPrediction, context: OutputContext) -> None:
-    write_text(context.folder / FOLDER / "README.txt", _README)
+    explain_folder(context.folder)
     folder = document_folder(context.folder, study.id)
     if not study.series:
         return
-    try:
+    with noting_refusals(folder):
         content = _content(study, open_stacks(study), context)
         report = build_report(content)
-    except InputError as error:
-        write_text(folder / _REFUSED, f"{error}\n")
-        return
-    write_bytes(folder / REPORT, document_bytes(report))
-    if context.report.images:
-        _write_key_images(folder, study, content, report)
+        write_bytes(folder / REPORT, document_bytes(report))
+        if context.report.images:
+            _write_key_images(folder, study, content, report)
 
 
 def _write_key_images(folder: Path, study: StudyPrediction, content: ReportContent, report: Dataset) -> None:
@@ -62,22 +58,6 @@ def _write_key_images(folder: Path, study: StudyPrediction, content: ReportConte
     selected = selection(content)
     if selected is not None:
         write_bytes(folder / "key_objects.dcm", document_bytes(selected))
-
-
-def document_folder(out: Path, study: str) -> Path:
-    """Where the documents of a study lie."""
-    return out / FOLDER / file_name(study)
-
-
-def open_stacks(study: StudyPrediction) -> tuple[SourceStack, ...]:
-    """The DICOM files of all series of a study.
-
-    Raises:
-        InputError: a series is no DICOM, or they are of several examinations.
-    """
-    stacks = tuple(open_stack(one.files, one.grid, one.series) for one in study.series)
-    same_study(stacks)
-    return stacks
 
 
 def _content(study: StudyPrediction, stacks: tuple[SourceStack, ...], context: OutputContext) -> ReportContent:
@@ -123,12 +103,4 @@ def _previous(context: OutputContext, study: str) -> tuple[Dataset, ...]:
     return (dcmread(path),) if path.is_file() else ()
 
 
-def _tell_what_is_missing(records: Callable[[], Iterator[StudyRecord]], context: OutputContext) -> None:
-    """Say in a line how many studies have no report, and why the first has none."""
-    refused = [path for one in records() if (path := document_folder(context.folder, one.id) / _REFUSED).is_file()]
-    if refused:
-        reason = refused[0].read_text(encoding="utf-8").strip()
-        console.print(f"[yellow]no report:[/] {len(refused)} studies, see {FOLDER}/*/{_REFUSED}; {escaped(reason)}")
-
-
-OUTPUT = Output(FOLDER, _write, _tell_what_is_missing)
+OUTPUT = Output(FOLDER, _write, tell_what_is_missing)

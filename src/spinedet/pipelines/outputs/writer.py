@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spinedet.core.errors import InputError
 from spinedet.pipelines.outputs import EXTRAS, OUTPUTS
-from spinedet.pipelines.outputs.settings import ReportSettings
+from spinedet.pipelines.outputs.settings import FhirSettings, ReportSettings
 from spinedet.pipelines.prediction import StudyPrediction, StudyRecord
 from spinedet.pipelines.reader_corrections import Correction
 from spinedet.runs.provenance import ModelIdentity
@@ -21,7 +21,7 @@ class OutputContext:
 
     Attributes:
         folder: the command's `out=`. model: of the predictions.
-        pictures: whether pictures are drawn. report: settings of DICOM reports.
+        pictures: whether pictures are drawn. report, fhir: settings of DICOM reports and of FHIR resources.
         corrections: of readers, by study id. previous: the output folder with the versions that they replace.
     """
 
@@ -29,6 +29,7 @@ class OutputContext:
     model: ModelIdentity
     pictures: bool = True
     report: ReportSettings = field(default_factory=ReportSettings)
+    fhir: FhirSettings = field(default_factory=FhirSettings)
     corrections: Mapping[str, Correction] = field(default_factory=dict)
     previous: Path | None = None
 
