@@ -27,7 +27,7 @@ from spinedet.formats.slicer import SlicerConfig, open_slicer
 from spinedet.imaging.input_checks import InputCheck, Suitability
 from spinedet.imaging.volume import Volume, read_volume
 from spinedet.pipelines.outputs import OUTPUTS, check_outputs
-from spinedet.pipelines.outputs.csv_table import COLUMNS
+from spinedet.pipelines.outputs.csv_table import COLUMNS, LEVEL_COLUMNS
 from spinedet.pipelines.outputs.dicom_folder import open_stacks
 from spinedet.pipelines.outputs.settings import ReportSettings
 from spinedet.pipelines.outputs.writer import Output, OutputContext, load_outputs
@@ -169,6 +169,29 @@ def test_csv_holds_every_listed_finding_to_the_last_digit(context: OutputContext
         assert tuple(float(row[f"size_{number}_mm"]) for number in (1, 2, 3)) == found.box.size
         read = tuple(tuple(float(row[f"axis_{n}_{axis}"]) for axis in "ras") for n in (1, 2, 3))
         assert read == found.box.axes
+
+
+def test_csv_by_level_joins_what_lies_at_one_level(context: OutputContext) -> None:
+    one = study(context)
+    (series,) = one.series
+    axial = replace(
+        series,
+        series="ax",
+        plane=Plane.AXIAL,
+        candidates=(finding(0.7, "L4/L5").model_copy(update={"series": "ax"}),),
+    )
+    below = finding(0.3, ordinal=1).model_copy(update={"box": Box(center=(0, 0, 1), size=(1, 1, 1))})
+    one = replace(one, series=(replace(series, candidates=(*series.candidates[:2], below)), axial))
+    write(load_outputs(["csv"])[0], context, one)
+    with (context.folder / "levels.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert tuple(rows[0]) == LEVEL_COLUMNS
+    shown = [(row["level"], row["ordinal"], row["score_sagittal"], row["score_axial"], row["findings"]) for row in rows]
+    assert shown == [("L4/L5", "", "0.91", "0.7", "2"), ("", "", "0.62", "", "1"), ("", "1", "0.3", "", "1")]
+    assert [row["above_operating_point"] for row in rows] == ["yes", "yes", "no"]
+    assert (rows[0]["pfirrmann"], rows[1]["pfirrmann"]) == ("4.25", "")
+    assert one.findings.fused is not None
+    assert float(rows[0]["score_fused"]) == max(each.score for each in one.findings.fused if each.level == "L4/L5")
 
 
 def test_the_page_lists_what_counts_and_what_the_model_was_trained_on(context: OutputContext) -> None:
