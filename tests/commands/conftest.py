@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from spinedet.core.manifest import read_manifest
 
 Run = Callable[..., int]
 LEAN_STUDY = ("size=smoke", "size.patients=[3]", "size.recipes=[]", "workers=1")
@@ -50,3 +53,18 @@ def smoke_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cohort(smoke_run: Path) -> Path:
     """The manifest of the phantoms that the smoke run drew."""
     return smoke_run / "cohort" / "manifest.json"
+
+
+@pytest.fixture
+def image(cohort: Path) -> Path:
+    return read_manifest(cohort).studies[0].series[0].path
+
+
+@pytest.fixture
+def folder(cohort: Path, tmp_path: Path) -> Path:
+    """A folder of four images."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number, study in enumerate(read_manifest(cohort).studies[:4]):
+        shutil.copy(study.series[0].path, folder / f"scan {number}.nii.gz")
+    return folder

@@ -5,32 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK
 from numpy.testing import assert_allclose
 
 import spinedet
 from spinedet.core.anatomy import Plane
 from spinedet.core.findings import read_findings
-from spinedet.core.manifest import read_manifest, write_manifest
 from spinedet.detection.inference import detect_native_volume
 from spinedet.detection.model_files import load_model
 from spinedet.imaging.planes import SAGITTAL, orient, plane_of
 from spinedet.imaging.settings import EligibilityLimits, SelectionRules
-from spinedet.imaging.volume import ImageSource, Volume, read_volume, write_volume
-from spinedet.pipelines import predict_archive
-from spinedet.pipelines.image_sources import StudySource, open_input
+from spinedet.imaging.volume import Volume, read_volume
+from spinedet.pipelines.image_sources import open_input
 from spinedet.pipelines.predict_series import Predictor, predict_study
 from spinedet.pipelines.prediction import StudyPrediction
 from spinedet.runs.run_folder import open_run
@@ -40,11 +33,6 @@ from .conftest import Run
 
 REAL = os.environ.get("SPINEDET_REAL_DATA")
 needs_real_data = pytest.mark.skipif(REAL is None, reason="SPINEDET_REAL_DATA does not say where real scans are")
-
-
-@pytest.fixture
-def image(cohort: Path) -> Path:
-    return read_manifest(cohort).studies[0].series[0].path
 
 
 def test_an_image_file_gives_findings_and_a_picture(run: Run, smoke_run: Path, image: Path, tmp_path: Path) -> None:
@@ -91,22 +79,6 @@ def test_a_mirror_image_and_another_run_change_what_is_found(
     assert max(scores["together"]) == pytest.approx(max(scores["alone"]))
 
 
-def test_an_interrupted_archive_goes_on_and_its_parts_are_put_together(
-    run: Run, smoke_run: Path, cohort: Path, tmp_path: Path
-) -> None:
-    words = (f"run={smoke_run}", f"input={cohort}", "pictures=false")
-    assert run("predict", *words, f"out={tmp_path / 'whole'}") == 0
-    out = tmp_path / "parts"
-    assert run("predict", *words, f"out={out}", "shard=2/2") == 0
-    assert not (out / "findings.json").exists()
-    journal = out / "parts/0002-of-0002.jsonl"
-    lines = journal.read_bytes().splitlines(keepends=True)
-    journal.write_bytes(lines[0] + lines[1][:50])  # as a kill leaves it
-    for part in ("1/2", "2/2"):
-        assert run("predict", *words, f"out={out}", f"shard={part}") == 0
-    assert (out / "findings.json").read_bytes() == (tmp_path / "whole/findings.json").read_bytes()
-
-
 def test_a_neck_is_looked_at_as_a_neck(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
     """Told by `region=` for an image, by its manifest for an archive; and as a test looks at it."""
     content = json.loads(cohort.read_text())
@@ -131,71 +103,6 @@ def test_a_neck_is_looked_at_as_a_neck(run: Run, smoke_run: Path, cohort: Path, 
     assert scores("image") == pytest.approx(scores("archive"))
     assert scores("image") == pytest.approx(scores("test"))
     assert scores("image") != pytest.approx(scores("lumbar"))
-
-
-def test_one_broken_study_of_an_archive_is_listed(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
-    manifest = read_manifest(cohort)
-    (broken, *_), whole = manifest.studies[0].series, manifest.studies[1]
-    lost = manifest.studies[0].model_copy(
-        update={"series": (broken.model_copy(update={"path": Path("/nowhere.nii")}),), "negatives": ()}
-    )
-    write_manifest(tmp_path / "m.json", manifest.model_copy(update={"studies": (lost, whole)}))
-    out = tmp_path / "out"
-    assert run("predict", f"run={smoke_run}", f"input={tmp_path / 'm.json'}", f"out={out}") == 3
-    assert [study.id for study in read_findings(out / "findings.json").studies] == [whole.id]
-    assert [entry["study"] for entry in json.loads((out / "skipped.json").read_text())] == [f"{lost.id}/{broken.id}"]
-
-
-def test_one_broken_image_does_not_end_the_run(run: Run, smoke_run: Path, image: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    shutil.copy(image, folder / "good.nii.gz")
-    (folder / "bad.nii.gz").write_bytes(image.read_bytes()[:5000])
-    out = tmp_path / "out"
-    assert run("predict", f"run={smoke_run}", f"input={folder}", f"out={out}") == 3
-    assert [study.id for study in read_findings(out / "findings.json").studies] == ["good"]
-    (skipped,) = json.loads((out / "skipped.json").read_text())
-    assert "bad.nii.gz" in skipped["reason"]
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("input=nowhere.nii.gz",), "nowhere.nii.gz does not exist"),
-        (("input={empty}",), "holds no image"),
-        (("input={cohort}", "shard=9/4"), "the third of sixteen"),
-        (("input={image}", "plane=coronal"), "plane=coronal"),
-        (("input={image}", "region=thoracic"), "region=thoracic"),
-        (("input={truncated}",), "truncated.nii.gz"),
-        (("input={flat}",), "flat.nii.gz"),
-    ],
-)
-def test_wrong_input_is_refused(
-    run: Run,
-    smoke_run: Path,
-    image: Path,
-    cohort: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    words: tuple[str, ...],
-    message: str,
-) -> None:
-    names = {name: tmp_path / name for name in ("empty", "truncated.nii.gz", "flat.nii.gz")}
-    names["empty"].mkdir()
-    names["truncated.nii.gz"].write_bytes(image.read_bytes()[:5000])
-    write_flat(names["flat.nii.gz"])
-    filled = {"image": image, "cohort": cohort, **{name.partition(".")[0]: path for name, path in names.items()}}
-    status = run("predict", f"run={smoke_run}", f"out={tmp_path / 'out'}", *(word.format(**filled) for word in words))
-    assert status == 2
-    told = capsys.readouterr().err
-    assert message in told
-    assert "Traceback" not in told
-
-
-def write_flat(path: Path) -> None:
-    import nibabel as nib
-
-    nib.save(nib.Nifti1Image(np.zeros((20, 20), np.int16), np.eye(4)), path)
 
 
 def test_all_48_ways_to_store_a_volume_give_the_same_findings(smoke_run: Path, image: Path) -> None:
@@ -269,103 +176,6 @@ def test_a_real_mha_is_read(run: Run, smoke_run: Path, tmp_path: Path) -> None:
     assert run("predict", f"run={smoke_run}", f"input={image}", f"out={tmp_path / 'out'}") == 0
 
 
-def test_what_is_doubtful_is_told_and_what_is_refused_is_skipped(
-    run: Run, smoke_run: Path, image: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    volume = read_volume(image)
-    write_volume(folder / "T2_scan.nii.gz", volume)
-    write_volume(folder / "T1_scan.nii.gz", volume)
-    write_volume(folder / "ct.nii.gz", Volume(volume.array - 1000, volume.grid))
-    out = tmp_path / "out"
-    assert run("predict", f"run={smoke_run}", f"input={folder}", f"out={out}", "pictures=false") == 3
-    studies = {
-        study["id"]: study["eligibility"] for study in json.loads((out / "findings.json").read_text())["studies"]
-    }
-    assert studies["T2_scan"]["T2_scan"]["questions"]["weighting"]["standing"] == "ok"
-    assert studies["T1_scan"]["T1_scan"]["standing"] == "doubtful"
-    assert studies["T1_scan"]["T1_scan"]["questions"]["weighting"] == {
-        "standing": "doubtful",
-        "reason": "T1 by its file name; it looks like T2 by its pixels",
-    }
-    (skipped,) = json.loads((out / "skipped.json").read_text())
-    assert "ct is not eligible: weighting rejected" in skipped["reason"]
-    assert "weighting doubtful: T1 by its file name" in (out / "index.html").read_text()
-    told = tmp_path / "told"
-    words = ("pictures=false", "eligibility.gate=false")
-    assert run("predict", f"run={smoke_run}", f"input={folder / 'ct.nii.gz'}", f"out={told}", *words) == 0
-
-
-@pytest.fixture
-def folder(cohort: Path, tmp_path: Path) -> Path:
-    """A folder of four images."""
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for number, study in enumerate(read_manifest(cohort).studies[:4]):
-        shutil.copy(study.series[0].path, folder / f"scan {number}.nii.gz")
-    return folder
-
-
-def in_a_child(run: Run, words: tuple[str, ...], before: Callable[[], None]) -> int:
-    """Run `predict` in a copy of this process; its exit status, or minus the signal that ended it."""
-    child = os.fork()
-    if child == 0:
-        before()
-        os._exit(run("predict", *words))
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def interrupt_at(number: int, act: Callable[[], None]) -> Callable[[], None]:
-    """Makes the prediction for the study of this number act before it begins."""
-    original, begun = predict_archive.predict_study, count(1)
-
-    def predict_or_act(predictor: Predictor, source: StudySource) -> StudyPrediction:
-        if next(begun) == number:
-            act()
-        return original(predictor, source)
-
-    return lambda: setattr(predict_archive, "predict_study", predict_or_act)
-
-
-def ctrl_c() -> None:
-    raise KeyboardInterrupt
-
-
-def kill() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-@pytest.mark.parametrize(("act", "status"), [(kill, -signal.SIGKILL), (ctrl_c, 130)], ids=["kill -9", "Ctrl-C"])
-def test_an_interrupted_folder_of_images_goes_on_to_the_same_bytes(
-    run: Run, smoke_run: Path, folder: Path, tmp_path: Path, act: Callable[[], None], status: int
-) -> None:
-    words = (f"run={smoke_run}", f"input={folder}", "pictures=false", "outputs=[page,csv]")
-    assert run("predict", *words, f"out={tmp_path / 'whole'}") == 0
-    out = tmp_path / "out"
-    assert in_a_child(run, (*words, f"out={out}"), interrupt_at(3, act)) == status
-    assert not (out / "findings.json").exists()
-    assert len((out / "parts/0001-of-0001.jsonl").read_bytes().splitlines()) == 2
-    begun: list[str] = []
-    original = predict_archive.predict_study
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(predict_archive, "predict_study", lambda p, s: begun.append(s.id) or original(p, s))
-        assert run("predict", *words, f"out={out}", "resume=true") == 0
-    assert begun == ["scan 2", "scan 3"]
-    for name in ("findings.json", "findings.csv", "index.html"):
-        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-
-
-def test_another_folder_cannot_go_on(
-    run: Run, smoke_run: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = (f"run={smoke_run}", f"input={folder}", "pictures=false", f"out={tmp_path / 'out'}")
-    assert run("predict", *words) == 0
-    (folder / "scan 3.nii.gz").unlink()
-    assert run("predict", *words, "resume=true") == 2
-    assert "input_sha256" in capsys.readouterr().err
-
-
 def test_findings_tell_the_model_the_thresholds_and_the_images(
     run: Run, smoke_run: Path, image: Path, tmp_path: Path
 ) -> None:
@@ -383,100 +193,6 @@ def test_findings_tell_the_model_the_thresholds_and_the_images(
     assert study["images"] == {study["id"]: hashlib.sha256(image.read_bytes()).hexdigest()}
     assert (out / "slicer" / study["id"] / "open_in_slicer.py").is_file()
     assert not (out / "index.html").exists()
-
-
-def test_strange_names_stay_inside_out(
-    run: Run, smoke_run: Path, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    names = ["[bold]", "<b>é", "x" * 240, "-rf", "a;b$(c)"]
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for name in names:
-        shutil.copy(image, folder / f"{name}.nii.gz")
-    shutil.copy(image, folder / os.fsdecode(b"latin-\xe9.nii.gz"))
-    out = tmp_path / "out"
-    before = set(tmp_path.iterdir())
-    words = (f"run={smoke_run}", f"input={folder}", f"out={out}", "outputs=[page,csv,slicer]")
-    assert run("predict", *words) == 0
-    assert set(tmp_path.iterdir()) - before == {out}
-    assert {study.id for study in read_findings(out / "findings.json").studies} == {*names, "latin-�"}
-    assert len(list((out / "pictures").iterdir())) == len(names) + 1
-    assert "[bold]" in capsys.readouterr().out
-
-
-def test_a_manifest_with_strange_ids_stays_inside_out(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
-    manifest = read_manifest(cohort)
-    ids = ["../../escaped", "[/x]", "x" * 300]
-    studies = tuple(s.model_copy(update={"id": i}) for s, i in zip(manifest.studies, ids, strict=False))
-    write_manifest(tmp_path / "m.json", manifest.model_copy(update={"studies": studies}))
-    out = tmp_path / "deep/er/out"
-    words = (f"run={smoke_run}", f"input={tmp_path / 'm.json'}", f"out={out}", "outputs=[page,csv,slicer]")
-    assert run("predict", *words) == 0
-    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {
-        tmp_path / "m.json",
-        *(path for path in out.rglob("*") if path.is_file()),
-    }
-    assert [study.id for study in read_findings(out / "findings.json").studies] == ids
-
-
-def test_links_are_followed_once_and_what_is_left_out_is_listed(
-    run: Run, smoke_run: Path, folder: Path, tmp_path: Path
-) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    shutil.move(folder / "scan 0.nii.gz", elsewhere / "linked.nii.gz")
-    (folder / "more").symlink_to(elsewhere)
-    (elsewhere / "cycle").symlink_to(folder)
-    (folder / "again.nii.gz").symlink_to(folder / "scan 1.nii.gz")
-    out = tmp_path / "out"
-    with pytest.warns(UserWarning, match="left out"):
-        assert run("predict", f"run={smoke_run}", f"input={folder}", f"out={out}", "pictures=false") == 0
-    found = [study.id for study in read_findings(out / "findings.json").studies]
-    assert found == ["more-linked", "scan 1", "scan 2", "scan 3"]
-    left_out = {one["path"]: one["reason"] for one in json.loads((out / "left_out.json").read_text())}
-    assert left_out["again.nii.gz"] == "a link to a file that is read already"
-    assert "more/cycle" in left_out
-
-
-def test_files_that_differ_in_their_ending_alone_are_two_studies(
-    run: Run, smoke_run: Path, image: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    shutil.copy(image, folder / "scan.nii.gz")
-    SimpleITK.WriteImage(SimpleITK.ReadImage(str(image)), str(folder / "scan.mha"))
-    out = tmp_path / "out"
-    assert run("predict", f"run={smoke_run}", f"input={folder}", f"out={out}") == 0
-    assert {study.id for study in read_findings(out / "findings.json").studies} == {"scan.nii.gz", "scan.mha"}
-    assert len(list((out / "pictures").iterdir())) == 2
-
-
-def test_a_rejected_input_leaves_its_folder_free(run: Run, smoke_run: Path, image: Path, tmp_path: Path) -> None:
-    bad, out = tmp_path / "bad.nii.gz", tmp_path / "out"
-    bad.write_bytes(image.read_bytes()[:5000])
-    assert run("predict", f"run={smoke_run}", f"input={bad}", f"out={out}") == 2
-    assert run("predict", f"run={smoke_run}", f"input={image}", f"out={out}") == 0
-
-
-@pytest.mark.parametrize("error", [MemoryError(), ValueError("odd bytes"), RecursionError()])
-def test_whatever_one_file_raises_the_others_are_read(
-    run: Run, smoke_run: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    original = ImageSource.read
-
-    def read(source: ImageSource) -> Volume:
-        if source.id == "scan 1":
-            raise error
-        return original(source)
-
-    monkeypatch.setattr(ImageSource, "read", read)
-    out = tmp_path / "out"
-    assert run("predict", f"run={smoke_run}", f"input={folder}", f"out={out}", "pictures=false") == 3
-    found = [study.id for study in read_findings(out / "findings.json").studies]
-    assert found == ["scan 0", "scan 2", "scan 3"]
-    (skipped,) = json.loads((out / "skipped.json").read_text())
-    assert skipped["study"] == "scan 1/scan 1"
-    assert "scan 1" in skipped["reason"]
 
 
 def test_levels_are_assigned_from_all_candidates_before_outputs_are_written(

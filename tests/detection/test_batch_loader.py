@@ -23,8 +23,7 @@ from spinedet.training.preemption import Preempted, StopSignal
 from spinedet.training.samplers import PlaneTurns, Position, Share
 from spinedet.training.settings import TrainerConfig
 from tests.detection.conftest import MakeStudy
-from tests.detection.test_resume import AfterSteps, same
-from tests.detection.tiny import SPEC, plan, settings, turned
+from tests.detection.tiny import SPEC, AfterSteps, plan, same, settings, turned
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from spinedet.core.files import sha256
 from spinedet.core.geometry import EdgeBox, Grid
 from spinedet.core.types import Lesion, Negative
 from spinedet.detection.batch import Detections, Structures, Targets
+from spinedet.detection.boxes import limits
 from spinedet.detection.dataset import (
     Augmented,
     Example,
@@ -33,6 +35,7 @@ from spinedet.training.samplers import Draw, EpochSampler, Share
 from tests.detection.conftest import MakeStudy
 
 CATEGORIES = ("degeneration",)
+GRADED_GRID = Grid((10, 40, 50), np.diag([4.0, 1.6, 1.6, 1.0]))
 
 
 def test_targets_are_mm_from_the_outer_corner() -> None:
@@ -173,3 +176,26 @@ def test_thin_images_are_thickened_with_what_reaches_their_last_slice() -> None:
         assert found[:, [0, 3]].tolist() == [[10.0, 20.0], [2.0, 4.0]]
     alone = collate([Example(image[:, :1], targets, Plane.SAGITTAL, 4.0)])
     assert alone.images.shape[2] == 3
+
+
+def lesion_told(attributes: dict[str, Any]) -> Lesion:
+    box = GRADED_GRID.world(EdgeBox(np.array([1.0, 3, 5]), np.array([3.0, 7, 10])))
+    return Lesion(id="1", series="s", category="d", box=box, attributes=attributes)
+
+
+def test_targets_take_numbers_and_leave_all_else_unknown() -> None:
+    told: list[Any] = [{"severity": 2}, {"severity": 1.5}, {}, {"severity": None}, {"severity": "mild"}]
+    read = targets_on(GRADED_GRID, [lesion_told(one) for one in (*told, {"severity": True})], ("d",)).severity
+    assert read[:2].tolist() == [2, 1.5]
+    assert read[2:].isnan().all()
+
+
+def test_a_crop_keeps_the_grades_of_the_lesions_it_shows() -> None:
+    places = torch.tensor([[20.0, 40.0 + 60 * row, 60, 20, 10, 20] for row in range(6)])
+    three = torch.arange(6)
+    whole = Targets(places, three * 0, three < 0, severity=three + 0.0)
+    seen = Augmented(SAGITTAL, AugmentConfig(), seed=0)(torch.randn(1, 10, 260, 100), whole, Draw(0, 0)).targets
+    assert 0 < len(seen.severity) < 6
+    low, _ = limits(seen.boxes)
+    # Whatever was turned, stretched and cut, lesions further down have the higher grades.
+    assert seen.severity[low[:, 1].argsort()].tolist() == sorted(seen.severity.tolist())

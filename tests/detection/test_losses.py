@@ -9,8 +9,17 @@ import torch
 
 from spinedet.detection.assignment import Match
 from spinedet.detection.batch import Targets
-from spinedet.detection.losses import WEIGHT_GIOU, MatchedPredictions, Prediction, batch_losses, varifocal
+from spinedet.detection.losses import (
+    WEIGHT_GIOU,
+    WEIGHT_SEVERITY,
+    MatchedPredictions,
+    Prediction,
+    batch_losses,
+    varifocal,
+)
+from spinedet.detection.models.ordinal_head import expected_grade
 from spinedet.detection.settings import LEAST_QUALITY
+from tests.detection.test_batch import targets
 
 BOX = torch.tensor([[10.0, 10.0, 10.0, 8.0, 8.0, 8.0]])
 NONE = torch.empty(0, dtype=torch.long)
@@ -74,3 +83,24 @@ def test_parts_are_kept_apart_and_each_is_a_mean_per_match() -> None:
     losses = batch_losses({"good": [perfect], "mixed": [perfect, beside]})
     assert losses["good/giou"].item() == pytest.approx(0, abs=1e-6)
     assert losses["mixed/giou"].item() == pytest.approx(WEIGHT_GIOU / 2)
+
+
+def test_the_term_is_the_cross_entropy_of_being_above_each_grade() -> None:
+    logits = torch.tensor([[3.0, -1.0], [0.0, 0.0], [9.0, 9.0]])
+    match = Match(torch.tensor([0, 1]), torch.tensor([1, 0]))
+    answer = MatchedPredictions(Prediction(BOX.repeat(3, 1), torch.zeros(3, 1), logits), targets(math.nan, 1.0), match)
+    # The first prediction answers for the lesion of grade 1, above 0 and not above 1; of the other nothing is known.
+    wanted = math.log1p(math.exp(-3)) + math.log1p(math.exp(-1))
+    losses = batch_losses({"dense": [answer]})
+    assert losses["dense/severity"].item() == pytest.approx(WEIGHT_SEVERITY * wanted, rel=1e-5)
+
+
+def test_a_grade_between_two_is_its_own_best_answer() -> None:
+    logits = torch.tensor([[20.0, 0.0]], requires_grad=True)
+    match = Match(torch.tensor([0]), torch.tensor([0]))
+    batch_losses({"p": [MatchedPredictions(Prediction(BOX, torch.zeros(1, 1), logits), targets(1.5), match)]})[
+        "p/severity"
+    ].backward()
+    assert logits.grad is not None
+    assert logits.grad.abs().max() < 1e-6
+    assert expected_grade(logits).item() == pytest.approx(1.5)

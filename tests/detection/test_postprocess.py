@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +20,7 @@ TILT = np.deg2rad(20)
 DIRECTIONS = np.array([[0, 0, -1.0], [np.sin(TILT), -np.cos(TILT), 0], [np.cos(TILT), np.sin(TILT), 0]])
 TILTED = np.block([[DIRECTIONS * [4, 1.6, 1.6], np.array([[30.0], [5], [-7]])], [np.zeros((1, 3)), np.ones((1, 1))]])
 GRID = Grid((10, 40, 50), np.diag([4.0, 1.6, 1.6, 1.0]))
+GRADED_BOX = torch.tensor([[20.0, 30.0, 30.0, 8.0, 8.0, 8.0]])
 
 
 def detections(boxes: list[list[float]], scores: list[list[float]]) -> Detections:
@@ -58,3 +62,14 @@ def test_a_box_outside_the_image_is_no_finding() -> None:
 def test_never_more_than_the_most() -> None:
     many = detections([[20.0, 30, 30, 8, 8, 8]] * 300, [[0.5]] * 300)
     assert len(findings(many, GRID, "s", ("d",), 0.1)) == MOST_FINDINGS
+
+
+def test_a_finding_tells_its_grade_only_where_there_is_one() -> None:
+    two = Detections(GRADED_BOX.repeat(2, 1), torch.tensor([[0.9], [0.8]]), torch.tensor([2.25, math.nan]))
+    graded, unknown = findings(two, GRID, "s", ("d",), 0.1)
+    (plain,) = findings(Detections(GRADED_BOX, torch.tensor([[0.8]])), GRID, "s", ("d",), 0.1)
+    assert graded.severity == 2.25
+    assert json.loads(graded.model_dump_json())["severity"] == 2.25
+    assert unknown.severity is None
+    assert plain.model_dump_json() == unknown.model_dump_json()
+    assert "severity" not in plain.model_dump(mode="json")

@@ -54,11 +54,17 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "retinanet with focal loss": ("retinanet", {"negatives": "focal"}),
     "retinanet on several levels": ("retinanet", {"levels": ["fine", "coarse"]}),
 }
+GRADING = ["set that grades", "dense that grades"]
 
 
 def config_of(variant: str) -> ModelConfig:
     name, switched = VARIANTS[variant]
     return replace(CONFIGS[name](), **SMALL[name], **switched)
+
+
+def seeded(variant: str) -> Detector:
+    torch.manual_seed(0)
+    return build(config_of(variant), CARD)
 
 
 @pytest.fixture(params=VARIANTS)

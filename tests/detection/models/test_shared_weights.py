@@ -18,11 +18,10 @@ from spinedet.detection.settings import RetinaNetConfig
 from spinedet.detection.trainer import train_network
 from spinedet.training.checkpoints import newest_checkpoint
 from spinedet.training.preemption import Preempted
+from tests.detection.conftest import MakeStudy
+from tests.detection.tiny import AfterSteps, plan, same, settings, turned
 
-from .conftest import MakeStudy
 from .test_detectors import CARD, SHAPE, VARIANTS, config_of, lesions, total
-from .test_resume import AfterSteps, same
-from .tiny import plan, settings, turned
 
 # Boxes and voxels of the other plane are of other sizes.
 AXIAL_CARD = replace(CARD, spacing=(4.0, 2.0, 2.0), mean_size=(10.0, 20.0, 30.0))
