@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import spinedet
+from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
+from spinedet.core.manifest import write_manifest
 from spinedet.core.types import Findings, Manifest
 from spinedet.imaging.volume import read_volume
 
@@ -41,6 +43,18 @@ def test_predict_equals_the_command(folder: Path, manifest: Manifest) -> None:
     written = spinedet.read_findings(folder / "predicted/findings.json")
     assert found.studies == written.studies
     assert Findings.model_validate(found.to_dict(), strict=False).studies == found.studies
+
+
+def test_the_region_of_a_manifest_decides_on_the_levels(folder: Path, manifest: Manifest, tmp_path: Path) -> None:
+    neck = manifest.model_copy(update={"region": Region.CERVICAL, "studies": manifest.studies[:1]})
+    write_manifest(tmp_path / "neck.json", neck)
+    words = (f"input={tmp_path / 'neck.json'}", f"out={tmp_path / 'out'}", "pictures=false", "eligibility.gate=false")
+    assert run_command("predict", "run=shipped", *words) == 0
+    found = spinedet.load("shipped").predict(tmp_path / "neck.json")
+    assert found.studies == spinedet.read_findings(tmp_path / "out/findings.json").studies
+    lumbar = spinedet.load("shipped").predict(folder / "cohort/manifest.json").studies[0]
+    assert {one.level for one in lumbar.findings} != {None}
+    assert {one.level for one in found.studies[0].findings} == {None}
 
 
 def test_a_volume_is_predicted_as_its_file_is(manifest: Manifest) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from spinedet.core.anatomy import Plane
@@ -46,20 +46,19 @@ class LoadedModel:
             InputError: there is no image, or none of the series can be used.
         """
         chosen = Plane(plane) if plane else None
-        levels = LevelAssigner(self.run.model.region, self.run.levels)
-        predictor = Predictor(self.run, EligibilityLimits(), self.min_score, levels)
         if isinstance(image, Volume):
-            studies = iter([_study_of(image, chosen)])
+            run, studies = self.run, iter([_study_of(image, chosen)])
         else:
             source = open_input(Path(image), SelectionRules(), chosen)
-            predictor = replace(predictor, run=in_region(self.run, source.region))
-            studies = source.studies()
+            run, studies = in_region(self.run, source.region), source.studies()
+        levels = LevelAssigner(run.model.region, run.levels)
+        predictor = Predictor(run, EligibilityLimits(), self.min_score, levels)
         predictions = [predict_study(predictor, study) for study in studies]
         reasons = [f"{one.id}/{series}: {why}" for one in predictions for series, why in one.skipped.items()]
         if reasons and not any(one.series for one in predictions):
             raise InputError(f"no series can be used; the first: {reasons[0]}")
         found = tuple(one.findings for one in predictions if one.series)
-        return findings_header(predictor.run.identity, created=None).model_copy(update={"studies": found})
+        return findings_header(run.identity, created=None).model_copy(update={"studies": found})
 
 
 def load(run: str | Path = "shipped", min_score: float = 0.01) -> LoadedModel:
