@@ -3,7 +3,7 @@
     python benchmarks/generate/shipped_weights.py SPIDER_FOLDER MIDSLICES_FOLDER runs/weights [--write]
 
 1. Phantoms of the randomised centre teach to find discs, sound ones too, in stacks, slabs and slices. The training
-   begins with the weights that ship already.
+   begins with random weights: those that ship have seen all patients, and with them the folds' test patients.
 2. Five folds of patients give findings out of fold, and with them the threshold.
 3. A detector of all patients and 40 phantoms is trained like those of the folds.
 4. The axial detector, of phantoms alone, is taken over from the weights that ship already.
@@ -40,7 +40,7 @@ from spinedet.simulation.settings import CohortConfig, GroupConfig
 from spinedet.training.settings import TrainerConfig
 
 PLANE, FOLDS, SEED, MIXED = Plane.SAGITTAL, 5, 0, 40
-PHANTOMS = CohortConfig(name="phantom-randomised", groups=[GroupConfig("R", "train", 100)], coarseness=1.4, positions=1)
+PHANTOMS = CohortConfig(name="phantom-randomised", groups=[GroupConfig("R", "train", 160)], coarseness=1.4, positions=1)
 WEIGHTS = Path(__file__).resolve().parents[2] / "src/spinedet/weights"
 
 
@@ -51,18 +51,18 @@ def on_cpu(epochs: int) -> TrainerConfig:
 
 FINDER = Settings(
     GradedConfig(),
-    RecipeConfig(batch=4, lr=7e-4),
+    RecipeConfig(batch=4),
     AugmentConfig(slab_probability=0.75, slab_slices=5),
-    on_cpu(18),
+    on_cpu(40),
 )
 GRADED = Settings(
     GradedConfig(),
     RecipeConfig(batch=4, layer_decay=0.0),
     AugmentConfig(slab_probability=0.2, slab_slices=4),
-    on_cpu(20),
+    on_cpu(30),
 )
 # More scans an epoch, about as many steps.
-FINAL = replace(GRADED, trainer=on_cpu(12))
+FINAL = replace(GRADED, trainer=on_cpu(20))
 
 
 def convert(source: str, root: Path, out: Path) -> Path:
@@ -86,7 +86,6 @@ def finder(phantoms: Manifest, out: Path) -> PlaneDetector:
             score=lambda detections: 0.0,
             folder=out / "finder" / "checkpoints",
             seed=SEED,
-            initial=open_run(SHIPPED).model.detectors[PLANE],
         )
         (detector,) = train_network([plan], FINDER)
         save_model(folder, Model("finder", phantoms.region, {PLANE: detector}))

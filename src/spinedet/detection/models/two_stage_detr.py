@@ -76,6 +76,10 @@ class TwoStageDetr(Detector):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Class, L1 and GIoU terms of the dense stage, each decoder layer and the denoising queries."""
+        return self.losses_and_boxes(batch)[0]
+
+    def losses_and_boxes(self, batch: Batch) -> tuple[dict[str, Tensor], list[Detections]]:
+        """The loss terms, and what the last layer detects in the same pass, without gradients."""
         tokens = self.dense(batch.images)
         given = tokens.detached() if self.config.apart else tokens
         queries, copies = self._select(given), jitter(batch.targets, self.config.denoising)
@@ -91,7 +95,9 @@ class TwoStageDetr(Detector):
             matched |= _match_denoising(boxes[:, :, count:], logits[:, :, count:], copies, batch.targets)
         losses = batch_losses(matched, self.config.least_quality)
         whole = ("dense", f"decoder{len(layers) - 1}", f"denoise{len(layers) - 1}")
-        return {n: term if n.split("/")[0] in whole else self.config.auxiliary * term for n, term in losses.items()}
+        terms = {n: term if n.split("/")[0] in whole else self.config.auxiliary * term for n, term in losses.items()}
+        scores = logits[-1, :, :count].detach().sigmoid()
+        return terms, [Detections(*scan) for scan in zip(boxes[-1, :, :count].detach(), scores, strict=True)]
 
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Detections]:
