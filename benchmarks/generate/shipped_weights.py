@@ -25,21 +25,23 @@ from pathlib import Path
 from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_json
 from spinedet.core.manifest import read_manifests
-from spinedet.core.types import Manifest, Study, TrainedOn
+from spinedet.core.types import Findings, Manifest, Study, TrainedOn
 from spinedet.detection.dataset import prepare_scans
+from spinedet.detection.inference import detect_studies
 from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
 from spinedet.detection.settings import GradedConfig, RecipeConfig
 from spinedet.detection.trainer import PlanePlan, Settings, train_network
 from spinedet.imaging.planes import SPECS
 from spinedet.imaging.settings import AugmentConfig
 from spinedet.pipelines.cross_validation import CrossValidation, patient_folds, run_folds, train_on_all
+from spinedet.pipelines.splits import only
 from spinedet.runs.run_folder import SHIPPED, open_run
-from spinedet.scoring import IouCriterion, read_operating_point, write_operating_point
+from spinedet.scoring import IouCriterion, choose_operating_point, read_operating_point, write_operating_point
 from spinedet.simulation.cohort import draw_cohort
 from spinedet.simulation.settings import CohortConfig, GroupConfig
 from spinedet.training.settings import TrainerConfig
 
-PLANE, FOLDS, SEED, MIXED = Plane.SAGITTAL, 5, 0, 40
+PLANE, FOLDS, SEED, MIXED, HELD_OUT = Plane.SAGITTAL, 5, 0, 40, 20
 PHANTOMS = CohortConfig(name="phantom-randomised", groups=[GroupConfig("R", "train", 160)], coarseness=1.4, positions=1)
 WEIGHTS = Path(__file__).resolve().parents[2] / "src/spinedet/weights"
 
@@ -73,23 +75,29 @@ def convert(source: str, root: Path, out: Path) -> Path:
     return out / "manifest.json"
 
 
-def finder(phantoms: Manifest, out: Path) -> PlaneDetector:
-    """The detector that phantoms have taught."""
-    folder = out / "finder" / "model"
-    if not folder.exists():
-        scans = prepare_scans(phantoms.studies, SPECS[PLANE], out / "finder" / "cache", 1).scans
+def finder(phantoms: Manifest, out: Path) -> Path:
+    """A run of the detector that phantoms have taught, its threshold from `HELD_OUT` of them."""
+    folder = out / "finder"
+    if not (folder / "operating_point.json").exists():
+        scans = prepare_scans(phantoms.studies, SPECS[PLANE], folder / "cache", 1).scans
+        held_out = phantoms.studies[-HELD_OUT:]
         plan = PlanePlan(
             spec=SPECS[PLANE],
             categories=phantoms.categories,
-            train=scans,
-            tune=scans[:1],
+            train=scans[:-HELD_OUT],
+            tune=scans[-1:],
             score=lambda detections: 0.0,
-            folder=out / "finder" / "checkpoints",
+            folder=folder / "checkpoints",
             seed=SEED,
         )
         (detector,) = train_network([plan], FINDER)
-        save_model(folder, Model("finder", phantoms.region, {PLANE: detector}))
-    return load_model(folder).detectors[PLANE]
+        told = TrainedOn(kind="phantoms", phantoms=len(phantoms.studies), patients=0)
+        model = Model("finder", phantoms.region, {PLANE: detector}, trained_on=told)
+        save_model(folder / "model", model)
+        found = Findings(model={"name": model.name}, studies=detect_studies(model, held_out, 0.01, 1).studies)
+        point = choose_operating_point(only(phantoms, held_out), found, IouCriterion())
+        write_operating_point(folder / "operating_point.json", point)
+    return folder
 
 
 def graded(real: Manifest, extra: tuple[Study, ...], initial: PlaneDetector, out: Path) -> Path:
@@ -134,7 +142,8 @@ def main() -> None:
     out: Path = options.out
     manifests = [convert(name, getattr(options, name), out / name) for name in ("midslices", "spider")]
     phantoms = read_manifests([draw_cohort(PHANTOMS, out / "phantoms", 1)])
-    final = graded(read_manifests(manifests), phantoms.studies[:MIXED], finder(phantoms, out), out)
+    initial = open_run(str(finder(phantoms, out))).model.detectors[PLANE]
+    final = graded(read_manifests(manifests), phantoms.studies[:MIXED], initial, out)
     join(final, out / "weights")
     write_json(out / "weights" / "made.json", {"folds": FOLDS, "seed": SEED, "phantoms_mixed_in": MIXED})
     if options.write:

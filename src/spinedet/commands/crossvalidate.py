@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from spinedet.cli.console import console, results, show_notes
@@ -13,6 +14,7 @@ from spinedet.core.files import read_json, write_json, write_text
 from spinedet.core.manifest import phantom_note, read_manifests
 from spinedet.core.types import Manifest, Study
 from spinedet.crossvalidate import CrossvalidateConfig
+from spinedet.detection.model_files import PlaneDetector
 from spinedet.detection.trainer import Settings
 from spinedet.pipelines.cross_validation import (
     CrossValidation,
@@ -104,7 +106,7 @@ def _task(config: CrossvalidateConfig, manifest: Manifest, folder: Path) -> Cros
         if config.by is None
         else group_folds(studies, config.by, config.folds, config.seed)
     )
-    initial = open_run(config.init).model.detectors if config.init else {}
+    initial = _initial(config.init, studies) if config.init else {}
     return CrossValidation(
         manifest=manifest,
         plan=plan,
@@ -117,6 +119,22 @@ def _task(config: CrossvalidateConfig, manifest: Manifest, folder: Path) -> Cros
         initial=initial.get(plane),
         workers=config.processes,
     )
+
+
+def _initial(path: str, studies: Sequence[Study]) -> Mapping[Plane, PlaneDetector]:
+    """The detectors that every training begins with.
+
+    Raises:
+        InputError: the run cannot be opened, or was developed on a study that is crossed over.
+    """
+    run = open_run(path)
+    seen = [study.id for study in studies if run.developed_on(study.id)]
+    if seen:
+        raise InputError(
+            f"init={path} was trained or tuned on {len(seen)} of these {len(studies)} studies, {seen[0]!r} among them: "
+            "their results would not be those of unseen patients; begin with a run that never saw them"
+        )
+    return run.model.detectors
 
 
 def _extra(config: CrossvalidateConfig, manifest: Manifest) -> tuple[Study, ...]:
