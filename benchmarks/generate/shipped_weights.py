@@ -2,10 +2,11 @@
 
     python benchmarks/generate/shipped_weights.py SPIDER_FOLDER MIDSLICES_FOLDER runs/weights [--write]
 
-1. Phantoms of the randomised centre teach to find discs, sound ones too, in stacks, slabs and slices. The training
-   begins with random weights: those that ship have seen all patients, and with them the folds' test patients.
+1. Phantoms of the randomised centre, fat-suppressed ones among them, teach to find discs, sound ones too, in stacks,
+   slabs and slices. The training begins with random weights: those that ship have seen all patients, and with them
+   the folds' test patients.
 2. Five folds of patients give findings out of fold, and with them the threshold.
-3. A detector of all patients and 40 phantoms is trained like those of the folds.
+3. A detector of all patients and a quarter of the phantoms is trained like those of the folds.
 4. The axial detector, of phantoms alone, is taken over from the weights that ship already.
 
 Finished steps are kept, so stop and start as you like. `--write` puts the result into the package; write
@@ -41,8 +42,15 @@ from spinedet.simulation.cohort import draw_cohort
 from spinedet.simulation.settings import CohortConfig, GroupConfig
 from spinedet.training.settings import TrainerConfig
 
-PLANE, FOLDS, SEED, MIXED, HELD_OUT = Plane.SAGITTAL, 5, 0, 40, 20
-PHANTOMS = CohortConfig(name="phantom-randomised", groups=[GroupConfig("R", "train", 160)], coarseness=1.4, positions=1)
+PLANE, FOLDS, SEED = Plane.SAGITTAL, 5, 0
+# Every so many phantoms are mixed into the last training, or kept apart for the finder's threshold.
+MIXED, HELD_OUT = 4, 8
+PHANTOMS = CohortConfig(
+    name="phantom-randomised",
+    groups=[GroupConfig("R", "train", 130), GroupConfig("F", "train", 30)],
+    coarseness=1.4,
+    positions=1,
+)
 WEIGHTS = Path(__file__).resolve().parents[2] / "src/spinedet/weights"
 
 
@@ -76,16 +84,17 @@ def convert(source: str, root: Path, out: Path) -> Path:
 
 
 def finder(phantoms: Manifest, out: Path) -> Path:
-    """A run of the detector that phantoms have taught, its threshold from `HELD_OUT` of them."""
+    """A run of the detector that phantoms have taught, its threshold from those that are kept apart."""
     folder = out / "finder"
     if not (folder / "operating_point.json").exists():
         scans = prepare_scans(phantoms.studies, SPECS[PLANE], folder / "cache", 1).scans
-        held_out = phantoms.studies[-HELD_OUT:]
+        held_out = phantoms.studies[::HELD_OUT]
+        apart = {study.id for study in held_out}
         plan = PlanePlan(
             spec=SPECS[PLANE],
             categories=phantoms.categories,
-            train=scans[:-HELD_OUT],
-            tune=scans[-1:],
+            train=[scan for scan in scans if scan.study not in apart],
+            tune=scans[:1],
             score=lambda detections: 0.0,
             folder=folder / "checkpoints",
             seed=SEED,
@@ -143,9 +152,12 @@ def main() -> None:
     manifests = [convert(name, getattr(options, name), out / name) for name in ("midslices", "spider")]
     phantoms = read_manifests([draw_cohort(PHANTOMS, out / "phantoms", 1)])
     initial = open_run(str(finder(phantoms, out))).model.detectors[PLANE]
-    final = graded(read_manifests(manifests), phantoms.studies[:MIXED], initial, out)
+    final = graded(read_manifests(manifests), phantoms.studies[2::MIXED], initial, out)
     join(final, out / "weights")
-    write_json(out / "weights" / "made.json", {"folds": FOLDS, "seed": SEED, "phantoms_mixed_in": MIXED})
+    write_json(
+        out / "weights" / "made.json",
+        {"folds": FOLDS, "seed": SEED, "phantoms_mixed_in": len(phantoms.studies[2::MIXED])},
+    )
     if options.write:
         shutil.copytree(out / "weights" / "model", WEIGHTS / "model", dirs_exist_ok=True)
         shutil.copy(out / "weights" / "operating_point.json", WEIGHTS / "operating_point.json")

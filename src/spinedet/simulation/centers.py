@@ -58,6 +58,7 @@ class ImagingConfig:
         wrap: chance that the body folds over along the phase encoding.
         tint: deviation of each tissue's brightness (log scale) from its physics: 0 for real scanners.
         gamma: exponent on the stored values.
+        fat_suppressed: chance that the sagittal series is fat-suppressed, by STIR or by a spectral pulse.
     """
 
     vendor: str | None = "SIEMENS"
@@ -79,6 +80,7 @@ class ImagingConfig:
     wrap: float = 0.05
     tint: float = 0.0
     gamma: Range = (1.0, 1.0)
+    fat_suppressed: float = 0.0
 
 
 def _axial() -> StackConfig:
@@ -249,12 +251,19 @@ def _randomised() -> CenterConfig:
     )  # fmt: skip
 
 
+def _fat_suppressed() -> CenterConfig:
+    """The randomised centre with fat-suppressed sagittal series, for training alone."""
+    wide = _randomised()
+    return replace(wide, name="F", imaging=replace(wide.imaging, kind="2D", fat_suppressed=1.0))
+
+
 def _hospital(name: str, like: CenterConfig, habits: AnnotationHabits) -> CenterConfig:
     """A centre with the scanner of another, patients as degenerated as SPIDER's, and its own annotators."""
     return replace(like, name=name, wear=DegenerationSettings(shift=like.wear.shift), habits=habits)
 
 
-# A to D are plain enough for a demonstration in minutes; I to IV are as hard as hospitals are; R is for training only.
+# A to D are plain enough for a demonstration in minutes; I to IV are as hard as hospitals are; R and F are for
+# training only.
 CENTERS: dict[str, CenterConfig] = {
     center.name: center
     for center in (
@@ -267,5 +276,6 @@ CENTERS: dict[str, CenterConfig] = {
         _hospital("III", _center_c(), AnnotationHabits(margin=-0.5, jitter=0.8, misses=0.05)),
         _hospital("IV", _center_d(), AnnotationHabits(jitter=0.6, misses=0.02, raters=2)),
         _randomised(),
+        _fat_suppressed(),
     )
 }

@@ -32,6 +32,8 @@ class DrawnStudy:
     def attributes(self) -> dict[str, FiniteJson]:
         """The manifest's attributes of the patient and the scanner."""
         patient, sequence = self.scene.spine.patient, self.stacks[0].scan.sequence
+        suppressed = "STIR" if sequence.stir else "spectral" if sequence.fat_left < 1 else None
+        told: dict[str, FiniteJson] = {"fat_suppression": suppressed} if suppressed else {}
         return {
             "sex": patient.sex,
             "age": patient.age,
@@ -39,6 +41,7 @@ class DrawnStudy:
             "field_strength": sequence.field_tesla,
             "repetition_time": sequence.tr_ms,
             "echo_time": sequence.te_ms,
+            **told,
         }
 
 

@@ -30,13 +30,17 @@ class Sequence:
     """The knobs of a T2-weighted turbo spin echo that decide its contrast.
 
     `fat_t2_ms` is the apparent T2 of fat: trains of refocusing pulses remove its J-coupling, the more the longer they
-    are (Henkelman et al., JMRI 2:533, 1992).
+    are (Henkelman et al., JMRI 2:533, 1992). Fat is suppressed by an inversion before the train at whose time fat's
+    magnetisation is zero (STIR; Bydder and Young, JCAT 9:659, 1985), or by a spectral pulse that
+    leaves `fat_left` of it.
     """
 
     field_tesla: float
     tr_ms: float
     te_ms: float
     fat_t2_ms: float = 150.0
+    stir: bool = False
+    fat_left: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +103,12 @@ def with_t2(tissue: Tissue, factor: float) -> Tissue:
 
 
 def echo(tissue: Tissue, sequence: Sequence) -> Signal:
-    """Signal of a spin echo, PD (1 - exp(-TR/T1)) exp(-TE/T2), for water and fat apart."""
+    """Signal of a spin echo, PD (1 - exp(-TR/T1)) exp(-TE/T2), for water and fat apart.
+
+    After an inversion the bracket is |1 - 2 exp(-TI/T1) + exp(-TR/T1)|.
+    """
     water = _spin_echo(tissue.t1_ms, tissue.t2_ms, sequence)
-    fat = _spin_echo(_FAT_T1_MS, (sequence.fat_t2_ms, sequence.fat_t2_ms), sequence)
+    fat = _spin_echo(_FAT_T1_MS, (sequence.fat_t2_ms, sequence.fat_t2_ms), sequence) * sequence.fat_left
     # Six digits: a last-bit difference between mathematics libraries must not reach the files.
     return Signal(
         round(tissue.density * (1 - tissue.fat) * water, 6),
@@ -111,7 +118,17 @@ def echo(tissue: Tissue, sequence: Sequence) -> Signal:
 
 def _spin_echo(t1_ms: tuple[float, float], t2_ms: tuple[float, float], sequence: Sequence) -> float:
     t1, t2 = (_at_field(times, sequence.field_tesla) for times in (t1_ms, t2_ms))
-    return (1 - math.exp(-sequence.tr_ms / t1)) * math.exp(-sequence.te_ms / t2)
+    recovered = 1 - math.exp(-sequence.tr_ms / t1)
+    if sequence.stir:
+        null = _inversion_time(sequence)
+        recovered = abs(1 - 2 * math.exp(-null / t1) + math.exp(-sequence.tr_ms / t1))
+    return recovered * math.exp(-sequence.te_ms / t2)
+
+
+def _inversion_time(sequence: Sequence) -> float:
+    """The time after an inversion at which fat's longitudinal magnetisation is zero, ms."""
+    t1 = _at_field(_FAT_T1_MS, sequence.field_tesla)
+    return t1 * math.log(2 / (1 + math.exp(-sequence.tr_ms / t1)))
 
 
 def _at_field(times_ms: tuple[float, float], field_tesla: float) -> float:

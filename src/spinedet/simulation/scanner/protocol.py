@@ -87,6 +87,8 @@ def draw_stacks(center: CenterConfig, spine: Spine, sampling: Sampling, rng: np.
         scan = replace(
             _scan(center.imaging, config, protocol, (pixel, pitch), rng), profile=PROFILES[sampling.positions]
         )
+        if plane is Plane.SAGITTAL and center.imaging.fat_suppressed:
+            scan = replace(scan, sequence=_fat_suppressed(scan.sequence, center.imaging.fat_suppressed, rng))
         grids = list(_grids(plane, spine, config, (size, pixel, pitch), rng))
         names = [name] if len(grids) == 1 else [f"{name}{number}" for number in range(1, len(grids) + 1)]
         stacks += [Stack(label, plane, grid, scan) for label, grid in zip(names, grids, strict=True)]
@@ -124,6 +126,19 @@ def _echo_train(protocol: Protocol, imaging: ImagingConfig, rng: np.random.Gener
         round(protocol.tr_ms * tr, 1),
         round(protocol.te_ms * te, 1),
         fat,
+    )
+
+
+def _fat_suppressed(sequence: EchoTrain, chance: float, rng: np.random.Generator) -> EchoTrain:
+    """The sequence with fat suppressed, by STIR as often as by a spectral pulse, whose field is never even."""
+    suppressed, stir, left = rng.random() < chance, rng.random() < 0.5, _draw((0.02, 0.2), rng)
+    if not suppressed:
+        return sequence
+    # With less signal left, STIR is read at a shorter echo time.
+    return (
+        replace(sequence, stir=True, te_ms=round(0.6 * sequence.te_ms, 1))
+        if stir
+        else replace(sequence, fat_left=round(left, 4))
     )
 
 
