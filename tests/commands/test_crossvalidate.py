@@ -1,0 +1,38 @@
+"""`crossvalidate` from manifest to table, and weights that may not be its start."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run
+
+LEAN = (
+    *("folds=2", "model.width=4", "model.channels=16", "model.grader.width=4", "model.grader.channels=16"),
+    *("trainer.max_epochs=1", "trainer.accelerator=cpu", "recipe.batch=2", "bootstrap.samples=50", "workers=1"),
+)
+
+
+def test_every_patient_is_tested_and_a_finished_training_is_kept(tmp_path: Path, cohort: Path, run: Run) -> None:
+    out = tmp_path / "folds"
+    words = (f"data.manifests=[{cohort}]", f"out={out}", *LEAN)
+    assert run("crossvalidate", *words) == 0
+    told = json.loads((out / "crossvalidation.json").read_text())
+    tested = sorted(patient for fold in told["folds"].values() for patient in fold)
+    assert tested == sorted(study["patient"] for study in json.loads(cohort.read_text())["studies"])
+    assert set(told["thresholds"]) == {"0"}
+    first = out / "seed-0" / "fold-0" / "findings.json"
+    before = first.stat().st_mtime_ns
+    assert run("crossvalidate", *words, "seeds=[0,1]") == 0
+    assert first.stat().st_mtime_ns == before
+    assert (out / "seed-1" / "fold-1" / "findings.json").is_file()
+
+
+def test_weights_that_saw_the_patients_are_no_start(
+    tmp_path: Path, cohort: Path, smoke_run: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (f"data.manifests=[{cohort}]", f"out={tmp_path / 'folds'}", f"init={smoke_run}", *LEAN)
+    assert run("crossvalidate", *words) == 2
+    assert "begin with a run that never saw them" in " ".join(capsys.readouterr().err.split())
