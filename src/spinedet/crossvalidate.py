@@ -38,6 +38,8 @@ class CrossvalidateConfig(TrainingConfig):
         by: a study attribute, such as vendor; each of its values is tested by a detector of the other values.
         seeds: of the trainings; numbers are means over them. seed: of the folds.
         rule: how a fold's threshold is chosen, on findings in other folds.
+        beside: folders of other cross-validations of the same patients in the same folds; their results stand beside
+            these, with paired differences.
         final: train a detector on all patients too; `out/final` is then a run, its threshold that of the findings of
             all folds of the first seed.
     """
@@ -48,6 +50,7 @@ class CrossvalidateConfig(TrainingConfig):
     seeds: list[int] = field(default_factory=lambda: [0])
     data: CrossvalidationData = field(default_factory=CrossvalidationData)
     bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
+    beside: list[str] = field(default_factory=list)
     final: bool = False
 
     def __post_init__(self) -> None:

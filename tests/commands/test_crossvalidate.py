@@ -28,6 +28,12 @@ def test_every_patient_is_tested_and_a_finished_training_is_kept(tmp_path: Path,
     assert run("crossvalidate", *words, "seeds=[0,1]") == 0
     assert first.stat().st_mtime_ns == before
     assert (out / "seed-1" / "fold-1" / "findings.json").is_file()
+    other = tmp_path / "again"
+    assert run("crossvalidate", words[0], f"out={other}", *LEAN, f"beside=[{out}]") == 0
+    rows = json.loads((other / "crossvalidation.json").read_text())["results"]
+    assert [row["name"] for row in rows if "behind" in row] == ["folds"]
+    assert run("crossvalidate", words[0], f"out={tmp_path / 'third'}", *LEAN[1:], "folds=3", f"beside=[{out}]") == 2
+    assert run("crossvalidate", words[0], f"out={tmp_path / 'fourth'}", *LEAN, f"beside=[{tmp_path}]") == 2
 
 
 def test_weights_that_saw_the_patients_are_no_start(

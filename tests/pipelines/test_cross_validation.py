@@ -121,3 +121,21 @@ def test_the_rules_and_the_seeds_stand_in_one_table() -> None:
     assert numbers["ours"].estimate("f1 difference").value == pytest.approx(3 / 7)
     assert numbers["ours"].estimate("grading auc").value == 1.0
     assert markdown(found).count("\n") == 5
+
+
+def test_another_cross_validation_is_compared_patient_by_patient() -> None:
+    reference = manifest([study(str(n), [0.0, 20.0], [40.0, 60.0]) for n in range(4)])
+
+    def all_at(*heights: float) -> Findings:
+        found = tuple(finding(height, 0.9) for height in heights)
+        studies = tuple(StudyFindings(id=one.id, findings=found) for one in reference.studies)
+        return Findings(model={"planes": ["sagittal"]}, studies=studies)
+
+    contenders = {"ours": [all_at(0.0, 20.0)], "theirs": [all_at(0.0)]}
+    found = results(reference, contenders, IouCriterion(), BootstrapSettings(samples=50))
+    behind = {one.name: one.behind for one in found if one.behind}
+    assert set(behind) == {"theirs"}
+    assert behind["theirs"]["f1"].value == pytest.approx(1 - 2 / 3)
+    assert behind["theirs"]["grading auc"].value == pytest.approx(1 - 0.75)
+    assert "| ours minus |" in markdown(found)
+    assert "behind" in next(one for one in found if one.name == "theirs").record

@@ -11,12 +11,14 @@ from spinedet.cli.output_folder import claim_output
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, write_json, write_text
+from spinedet.core.findings import read_findings
 from spinedet.core.manifest import phantom_note, read_manifests
-from spinedet.core.types import Manifest, Study
+from spinedet.core.types import Findings, Manifest, Study
 from spinedet.crossvalidate import CrossvalidateConfig
 from spinedet.detection.model_files import PlaneDetector
 from spinedet.detection.trainer import Settings
 from spinedet.pipelines.cross_validation import (
+    POOLED,
     CrossValidation,
     group_folds,
     patient_folds,
@@ -27,8 +29,10 @@ from spinedet.pipelines.cross_validation import (
 )
 from spinedet.pipelines.score_cross_validation import markdown
 from spinedet.pipelines.score_cross_validation import results as scored
-from spinedet.pipelines.splits import data_hash, fewer, only, seen_note
+from spinedet.pipelines.splits import data_hash, fewer, only
 from spinedet.runs.run_folder import open_run
+
+RESULTS = "crossvalidation.json"
 
 
 def crossvalidate(config: CrossvalidateConfig) -> Status:
@@ -36,6 +40,7 @@ def crossvalidate(config: CrossvalidateConfig) -> Status:
     manifest = _manifest(config)
     folder = _folder(config, manifest)
     task = _task(config, manifest, folder)
+    others = _beside(config, task)
     prepared = task.prepared()
     for seed in config.seeds:
         for number, name in enumerate(run_folds(task, prepared, seed), start=1):
@@ -43,8 +48,8 @@ def crossvalidate(config: CrossvalidateConfig) -> Status:
     findings = [pooled(task, seed) for seed in config.seeds]
     read = {study.id for study in findings[0].studies}
     reference = only(manifest, (study for study in manifest.studies if study.id in read))
-    found = scored(reference, {"cross-validated": findings}, config.criterion, config.bootstrap)
-    notes = [*phantom_note(manifest.studies), *_initial_notes(config, manifest)]
+    found = scored(reference, {folder.name: findings, **others}, config.criterion, config.bootstrap)
+    notes = [*phantom_note(manifest.studies), *_initial_notes(config)]
     content = {
         "format": "spinedet-crossvalidation",
         "version": 1,
@@ -53,7 +58,7 @@ def crossvalidate(config: CrossvalidateConfig) -> Status:
         "results": [one.record for one in found],
         "notes": notes,
     }
-    write_json(folder / "crossvalidation.json", content)
+    write_json(folder / RESULTS, content)
     write_text(folder / "crossvalidation.md", "".join(f"**{note}**\n\n" for note in notes) + markdown(found))
     show_notes(notes)
     results.print(markdown(found), markup=False)
@@ -62,12 +67,27 @@ def crossvalidate(config: CrossvalidateConfig) -> Status:
     return Skipped(prepared.skipped).report(folder)
 
 
-def _initial_notes(config: CrossvalidateConfig, manifest: Manifest) -> tuple[str, ...]:
-    """What the folds began with, and a warning when that has seen patients that the folds are tested on."""
-    if not config.init:
-        return ()
-    initial = open_run(config.init)
-    return (*seen_note(initial, manifest.studies, "the initial weights"), *initial.as_initial.sentences)
+def _initial_notes(config: CrossvalidateConfig) -> tuple[str, ...]:
+    """What the folds began with."""
+    return open_run(config.init).as_initial.sentences if config.init else ()
+
+
+def _beside(config: CrossvalidateConfig, task: CrossValidation) -> dict[str, list[Findings]]:
+    """The pooled findings of each seed of other cross-validations, by the names of their folders.
+
+    Raises:
+        InputError: a folder holds no finished cross-validation, or one of other folds.
+    """
+    found = {}
+    folds = {fold.name: sorted(fold.test) for fold in task.plan.tested}
+    for path in map(Path, config.beside):
+        if not (path / RESULTS).is_file():
+            raise InputError(f"beside={path} has no {RESULTS}; name the folder of a finished crossvalidate")
+        told = read_json(path / RESULTS)
+        if told["folds"] != folds:
+            raise InputError(f"beside={path} tested other patients or folds; cross-validate both with equal settings")
+        found[path.name] = [read_findings(path / f"seed-{seed}" / POOLED) for seed in told["thresholds"]]
+    return found
 
 
 def _manifest(config: CrossvalidateConfig) -> Manifest:

@@ -23,6 +23,7 @@ from spinedet.scoring import Criterion, choose_operating_point, write_operating_
 
 # Findings are mapped so that this is every fold's threshold.
 COMMON_THRESHOLD = 0.5
+POOLED = "pooled.json"
 _SURE = 1 - 1e-6
 
 
@@ -215,14 +216,19 @@ def _findings(task: CrossValidation, studies: Sequence[StudyFindings]) -> Findin
 
 
 def pooled(task: CrossValidation, seed: int) -> Findings:
-    """The findings of all tested folds of one seed, each fold's scores mapped so that its threshold is one half."""
+    """The findings of all tested folds of one seed, each fold's scores mapped so that its threshold is one half.
+
+    They are written to `pooled.json` in the seed's folder.
+    """
     studies: list[StudyFindings] = []
     thresholds = {}
     for fold in task.plan.tested:
         threshold = thresholds[fold.name] = _threshold(task, fold, seed)
         studies += [_mapped(study, threshold) for study in _tested(task, fold, seed)]
     write_json(task.root / f"seed-{seed}" / "thresholds.json", thresholds)
-    return _findings(task, studies)
+    findings = _findings(task, studies)
+    write_findings(task.root / f"seed-{seed}" / POOLED, findings)
+    return findings
 
 
 def _tested(task: CrossValidation, fold: Fold, seed: int) -> tuple[StudyFindings, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ LOWEST = "lowest four, no image"
 EVERY = "every place, no image"
 _DETECTION = ("f1", "f1_max", "ap", "precision", "recall", froc_name(1.0))
 _COMPARED = ("f1", "ap", AUC)
+_GRADED = ("pfirrmann kappa", "bulging auc", "herniation auc", "narrowing auc")
 # Columns of the table, with their statistics.
 _COLUMNS = {
     "F1": "f1",
@@ -37,17 +38,24 @@ _COLUMNS = {
     "herniation AUC": "herniation auc",
     "narrowing AUC": "narrowing auc",
 }
+# Columns of the second table.
+_PAIRED = {title: name for title, name in _COLUMNS.items() if name in (*_COMPARED, *_GRADED)}
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """One contender's numbers, means over its seeds, with replicates that are common to all contenders."""
+    """One contender's numbers, means over its seeds, with replicates that are common to all contenders.
+
+    Attributes:
+        apart: its numbers minus those of the lowest four. behind: those of the first contender minus its own.
+    """
 
     name: str
     seeds: int
     detection: Statistics
     grading: Statistics
     apart: Mapping[str, Estimate]
+    behind: Mapping[str, Estimate] = field(default_factory=dict)
 
     def estimate(self, statistic: str) -> Estimate | None:
         """One number; None where it was not measured."""
@@ -62,7 +70,8 @@ class Result:
         names = dict.fromkeys((*_DETECTION, *self.grading.values, *self.apart))
         known = {name: self.estimate(name) for name in names}
         numbers = {name: one.model_dump(mode="json") for name, one in known.items() if one is not None}
-        return {"name": self.name, "seeds": self.seeds, "numbers": numbers}
+        behind = {name: one.model_dump(mode="json") for name, one in self.behind.items()}
+        return {"name": self.name, "seeds": self.seeds, "numbers": numbers} | ({"behind": behind} if behind else {})
 
 
 def rule_findings(manifest: Manifest, count: int) -> Findings:
@@ -101,8 +110,17 @@ def results(
         )
         for name, several in {**contenders, **rules}.items()
     }
-    lowest = numbers[LOWEST]
-    return [Result(name, len(contenders.get(name, [None])), *own, _apart(lowest, own)) for name, own in numbers.items()]
+    lowest, first = numbers[LOWEST], next(iter(contenders))
+    return [
+        Result(
+            name,
+            len(contenders.get(name, [None])),
+            *own,
+            apart={f"{key} difference": one for key, one in _apart(lowest, own, _COMPARED).items()},
+            behind={} if name in (first, EVERY, LOWEST) else _apart(own, numbers[first], (*_COMPARED, *_GRADED)),
+        )
+        for name, own in numbers.items()
+    ]
 
 
 def _detection(manifest: Manifest, findings: Findings, settings: ScoreSettings) -> Statistics:
@@ -129,22 +147,34 @@ def _mean(several: Sequence[Statistics]) -> Statistics:
     return replace(first, values=values, replicates=mean("replicates"), left_out=mean("left_out"))
 
 
-def _apart(lowest: tuple[Statistics, Statistics], own: tuple[Statistics, Statistics]) -> dict[str, Estimate]:
+def _apart(
+    first: tuple[Statistics, Statistics], second: tuple[Statistics, Statistics], names: Sequence[str]
+) -> dict[str, Estimate]:
+    """The second's numbers minus the first's, as far as both have them."""
     found: dict[str, Estimate] = {}
-    for first, second in zip(lowest, own, strict=True):
-        apart = difference(first, second, _COMPARED)
-        found |= {f"{name} difference": apart.estimate(name) for name in apart.values}
+    for one, other in zip(first, second, strict=True):
+        apart = difference(one, other, names)
+        found |= {name: apart.estimate(name) for name in apart.values}
     return found
 
 
 def markdown(found: Sequence[Result]) -> str:
-    """A row for each contender."""
-    lines = [f"| | seeds | {' | '.join(_COLUMNS)} |", "|" + "---|" * (2 + len(_COLUMNS))]
-    lines += [
-        f"| {one.name} | {one.seeds} | {' | '.join(_cell(one.estimate(name)) for name in _COLUMNS.values())} |"
-        for one in found
-    ]
+    """A row for each contender; a second table of the first minus each of the others, where there are others."""
+    lines = _table(["", "seeds", *_COLUMNS])
+    lines += [_row([one.name, str(one.seeds)], [one.estimate(name) for name in _COLUMNS.values()]) for one in found]
+    behind = [one for one in found if one.behind]
+    if behind:
+        lines += ["", *_table([f"{found[0].name} minus", *_PAIRED])]
+        lines += [_row([one.name], [one.behind.get(name) for name in _PAIRED.values()]) for one in behind]
     return "\n".join(lines) + "\n"
+
+
+def _table(header: Sequence[str]) -> list[str]:
+    return [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
+
+
+def _row(names: Sequence[str], numbers: Sequence[Estimate | None]) -> str:
+    return f"| {' | '.join([*names, *map(_cell, numbers)])} |"
 
 
 def _cell(estimate: Estimate | None) -> str:
