@@ -12,6 +12,7 @@ from spinedet.core.errors import InputError
 from spinedet.imaging.settings import EligibilityLimits, SelectionRules
 from spinedet.pipelines.outputs import check_outputs
 from spinedet.pipelines.outputs.settings import FhirSettings, ReportSettings
+from spinedet.pipelines.sample import SAMPLE
 from spinedet.runs.sharding import ArchiveConfig
 
 
@@ -20,7 +21,8 @@ class PredictConfig(ArchiveConfig):
     """Prediction for images.
 
     Attributes:
-        run: folder of a finished run. input: an image file, a DICOM folder, a folder of images, or a manifest.
+        run: folder of a finished run, or `shipped`, the weights of the package; these when null and input=sample.
+        input: an image file, a DICOM folder, a folder of images, a manifest, or `sample`, a scan in the package.
         plane: of the images; inferred from their geometry when null. region: that of the run when null.
         min_score: findings below it are not written. outputs: beside findings.json: page, csv, slicer, fhir, sr.
         pictures: draw one for each series on the page. sr: what goes into a DICOM report.
@@ -31,7 +33,7 @@ class PredictConfig(ArchiveConfig):
         l5: a point in the vertebra L5 as R,A,S in mm, that names all levels. c2: likewise in C2.
     """
 
-    run: str = MISSING
+    run: str | None = None
     input: str = MISSING
     plane: str | None = None
     region: str | None = None
@@ -52,6 +54,8 @@ class PredictConfig(ArchiveConfig):
             known = [choice.value for choice in choices]
             if value not in (None, *known):
                 raise InputError(f"{name}={value}: use one of {known}, or leave it out")
+        if self.run is None and self.input != SAMPLE:
+            raise InputError("run= is needed; pass it on the command line (see --help), or run=shipped")
         check_outputs(self.outputs)
 
 

@@ -15,6 +15,7 @@ from spinedet.core.geometry import iou
 from spinedet.core.grades import SCALES
 from spinedet.formats.mask_boxes import label_boxes
 from spinedet.imaging.volume import read_volume
+from spinedet.pipelines.sample import sample_scan
 from spinedet.runs.run_folder import SHIPPED, open_run
 
 from .conftest import Run
@@ -51,6 +52,40 @@ def test_a_folder_of_that_name_is_reached_by_its_path(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="is no run folder"):
         open_run(f"./{SHIPPED}")
+
+
+def test_the_sample_shows_a_real_spine_on_the_reading_page(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run("predict", "input=sample", f"out={out}") == 0
+    assert "trained on this patient" in " ".join(capsys.readouterr().err.split())
+    (study,) = read_findings(out / "findings.json").studies
+    assert {one.level for one in study.findings if one.above_operating_point} >= {"L4/L5", "L5/S1"}
+    assert (out / "reading" / f"{study.id}.html").is_file()
+
+
+def test_the_sample_is_small_and_says_whose_it_is() -> None:
+    assert sample_scan().stat().st_size < 4_000_000
+    told = " ".join((sample_scan().parent / "ATTRIBUTION.md").read_text("utf-8").split())
+    for words in ("CC BY 4.0", "10159290", "patient 52", "were trained on this patient"):
+        assert words in told
+
+
+def test_another_input_needs_a_run(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("predict", f"input={tmp_path}", f"out={tmp_path / 'out'}") == 2
+    assert "run= is needed" in capsys.readouterr().err
+
+
+@needs_real_data
+def test_the_sample_is_the_scan_of_the_data_set_without_loss() -> None:
+    source = read_volume(Path(str(REAL)) / "spider/images/52_t2_SPACE.mha")
+    sample = read_volume(sample_scan())
+    assert (sample.array == source.array.transpose(1, 2, 0)).all()
+    for corner in ((0, 0, 0), (15, 639, 511)):
+        there = source.grid.affine @ [corner[0], *corner[1:], 1]
+        here = sample.grid.affine @ [*corner[1:], corner[0], 1]
+        assert there == pytest.approx(here, abs=1e-3)
 
 
 @needs_real_data

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spinedet.cli import tracking
+from spinedet.cli.console import console
 from spinedet.cli.dicom_table import report_choices
 from spinedet.cli.exit_status import Status
 from spinedet.core.anatomy import Plane, Region
@@ -20,8 +21,9 @@ from spinedet.pipelines.image_sources import ImageInput, open_input
 from spinedet.pipelines.outputs.writer import OutputContext, load_outputs
 from spinedet.pipelines.predict_archive import PredictionJob, predict_part, report_left_out, summarise
 from spinedet.pipelines.predict_series import Predictor, in_region
+from spinedet.pipelines.sample import NOTE, SAMPLE, sample_scan
 from spinedet.predict import PredictConfig
-from spinedet.runs.run_folder import FinishedRun, open_run
+from spinedet.runs.run_folder import SHIPPED, FinishedRun, open_run
 from spinedet.runs.sharding import claim_archive, kept_salt, shared_folder
 
 
@@ -30,9 +32,11 @@ def predict(config: PredictConfig) -> Status:
     run = _open(config)
     shared = shared_folder(config)
     salt = config.dicom.salt or kept_salt(shared, secrets.token_hex(16))
-    source = open_input(
-        Path(config.input), replace(config.dicom, salt=salt), Plane(config.plane) if config.plane else None
-    )
+    image = Path(config.input)
+    if config.input == SAMPLE:
+        image = sample_scan()
+        console.print(f"[yellow]note:[/] {NOTE}")
+    source = open_input(image, replace(config.dicom, salt=salt), Plane(config.plane) if config.plane else None)
     run = in_region(run, source.region)
     outputs = load_outputs(config.outputs)
     folder, shard = claim_archive(config, "predict", _facts(config, run, source))
@@ -52,7 +56,7 @@ def predict(config: PredictConfig) -> Status:
 
 def _open(config: PredictConfig) -> FinishedRun:
     """The run, its detectors joined by those of the ensemble."""
-    runs = [open_run(path) for path in (config.run, *config.ensemble)]
+    runs = [open_run(path) for path in (config.run or SHIPPED, *config.ensemble)]
     model = as_ensemble([run.model for run in runs])
     hashes = tuple(digest for run in runs for digest in run.weights_sha256)
     run = replace(

@@ -281,8 +281,8 @@ function rank(one) {
   const known = data.heights[place(one)];
   return known === undefined ? one.box.center[2] : known;
 }
-function gradeText(one) {
-  return Object.entries(one.grades || {}).map(([name, value]) => `${name} ${value.toFixed(name === "pfirrmann" ? 1 : 2)}`).join(", ");
+function grades(one) {
+  return Object.entries(one.grades || {}).map(([name, value]) => `${name} ${value.toFixed(name === "pfirrmann" ? 1 : 2)}`);
 }
 function drawTable() {
   const rows = ordered(), body = byId("rows"), groups = [];
@@ -302,7 +302,7 @@ function drawTable() {
       }
       const score = one.score === null ? "added" : one.score.toFixed(2);
       line.append(make("td", { className: "series", textContent: one.series }), make("td", { textContent: one.category }),
-        make("td", { className: "number", textContent: score }), make("td", { className: "grades", textContent: gradeText(one) }), make("td", { textContent: decisionOf(one).decision || "" }));
+        make("td", { className: "number", textContent: score }), make("td", { className: "grades" }, ...grades(one).flatMap(text => [make("span", { textContent: text }), " "])), make("td", { textContent: decisionOf(one).decision || "" }));
       line.classList.toggle("chosen", one.id === state.chosen);
       line.classList.toggle("below", decisionOf(one).decision === "rejected");
       line.dataset.id = one.id;
@@ -323,7 +323,7 @@ function drawDetails() {
   panel.hidden = !one;
   if (!one || panel.contains(document.activeElement) && document.activeElement.tagName === "INPUT") return;
   const series = seriesById[one.series], edges = edgesOf(series, one.box);
-  const first = Math.floor(edges.low[0] + 1e-6) + 1, last = Math.ceil(edges.high[0] - 1e-6);
+  const first = Math.max(Math.floor(edges.low[0] + 1e-6), 0) + 1, last = Math.min(Math.ceil(edges.high[0] - 1e-6), series.shape[0]);
   const button = (text, key, act, on) => make("button", { textContent: `${text} (${key})`, className: on ? "on" : "", onclick: act });
   const list = (id, values, value, act) => {
     const select = make("select", { id });
@@ -396,7 +396,7 @@ function save() {
 }
 function drawSummary(rows) {
   const words = rows.map(one => make("tr", {}, make("td", { textContent: place(one) }), make("td", { textContent: one.series }), make("td", { textContent: one.category }),
-    make("td", { textContent: one.score === null ? "" : one.score.toFixed(2) }), make("td", { textContent: gradeText(one) }),
+    make("td", { textContent: one.score === null ? "" : one.score.toFixed(2) }), make("td", { textContent: grades(one).join(", ") }),
     make("td", { textContent: decisionOf(one).decision || "undecided" }), make("td", { textContent: one.comment || "" })));
   const head = make("tr", {}, ...["Level", "Series", "Category", "Score", "Grades", "Decision", "Comment"].map(text => make("th", { textContent: text })));
   byId("summary").replaceChildren(make("p", { textContent: `Reader: ${byId("reader").value || "–"}. Time: ${Math.round(elapsed())} s.` }), make("table", {}, head, ...words));
