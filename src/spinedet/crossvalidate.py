@@ -35,6 +35,7 @@ class CrossvalidateConfig(TrainingConfig):
     Attributes:
         plane: whose detector is trained.
         folds: parts that the patients are cut into; with `by`, those that choose thresholds within each training group.
+        fold_file: the folds themselves, as data_manifests/spider-folds.json fixes them; `folds` and `seed` do nothing.
         by: a study attribute, such as vendor; each of its values is tested by a detector of the other values.
         seeds: of the trainings; numbers are means over them. seed: of the folds.
         rule: how a fold's threshold is chosen, on findings in other folds.
@@ -46,6 +47,7 @@ class CrossvalidateConfig(TrainingConfig):
 
     plane: str = "sagittal"
     folds: int = 5
+    fold_file: str | None = None
     by: str | None = None
     seeds: list[int] = field(default_factory=lambda: [0])
     data: CrossvalidationData = field(default_factory=CrossvalidationData)
@@ -60,6 +62,8 @@ class CrossvalidateConfig(TrainingConfig):
             raise InputError(f"plane={self.plane}: use one of {known}")
         if self.folds < 2:
             raise InputError(f"folds={self.folds}: use at least 2")
+        if self.fold_file and self.by:
+            raise InputError("pass fold_file= or by=, not both")
         if not self.seeds:
             raise InputError("seeds=[]: name at least one")
         if self.rule == KEEP:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,16 @@ from spinedet.core.types import Box, Finding, Findings, Lesion, Manifest, Negati
 from spinedet.detection.settings import CONFIGS, RecipeConfig
 from spinedet.detection.trainer import Settings
 from spinedet.imaging.settings import AugmentConfig
-from spinedet.pipelines.cross_validation import CrossValidation, Fold, balanced, group_folds, patient_folds, pooled
+from spinedet.pipelines.cross_validation import (
+    CrossValidation,
+    Fold,
+    balanced,
+    folds_digest,
+    group_folds,
+    patient_folds,
+    pooled,
+    recorded_folds,
+)
 from spinedet.pipelines.score_cross_validation import LOWEST, markdown, results, rule_findings
 from spinedet.scoring import BootstrapSettings, IouCriterion
 from spinedet.training.settings import TrainerConfig
@@ -61,6 +71,45 @@ def test_each_patient_is_tested_once_and_never_trains_its_own_detector() -> None
         assert not fold.train & fold.test
         assert all(not inner.test & fold.test for inner in plan.inner[fold.name])
     assert len(plan.every) == 4
+
+
+def test_a_file_fixes_the_folds_of_all_who_use_it(tmp_path: Path) -> None:
+    studies = [study(name, [0.0]) for name in ("a", "b", "c")]
+    folds = {"x": ["a", "z"], "y": ["b", "c"], "empty": ["w"]}
+    path = tmp_path / "folds.json"
+
+    def write(folds: dict[str, list[str]], digest: str | None = None) -> None:
+        told = {"format": "spinedet-folds", "version": 1, "sha256": digest or folds_digest(folds), "folds": folds}
+        path.write_text(json.dumps(told))
+
+    write(folds)
+    plan = recorded_folds(studies, path)
+    assert [(fold.name, sorted(fold.train), sorted(fold.test)) for fold in plan.tested] == [
+        ("x", ["b", "c"], ["a"]),
+        ("y", ["a"], ["b", "c"]),
+    ]
+    assert [fold.name for fold in plan.inner["x"]] == ["y"]
+    for wrong, message in (
+        ({"x": ["a"], "y": ["b"]}, "'c' is in none"),
+        ({"x": ["a", "b"], "y": ["b", "c"]}, "'b' is in two"),
+        ({"x": ["a", "b", "c"], "y": ["z"]}, "in one of its folds"),
+    ):
+        write(wrong)
+        with pytest.raises(InputError, match=message):
+            recorded_folds(studies, path)
+    write(folds, "0" * 64)
+    with pytest.raises(InputError, match="not those of its sha256"):
+        recorded_folds(studies, path)
+
+
+def test_the_folds_of_spider_are_those_that_the_tables_used() -> None:
+    path = Path(__file__).parents[2] / "data_manifests" / "spider-folds.json"
+    folds = json.loads(path.read_text())["folds"]
+    patients = [patient for fold in folds.values() for patient in fold]
+    assert len(patients) == len(set(patients)) == 218
+    assert [len(fold) for fold in folds.values()] == [44, 44, 44, 43, 43]
+    plan = recorded_folds([study(patient, [0.0]) for patient in patients], path)
+    assert len(plan.tested) == 5
 
 
 def test_a_group_is_tested_by_detectors_and_a_threshold_of_the_others() -> None:

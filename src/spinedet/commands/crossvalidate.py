@@ -10,7 +10,7 @@ from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.output_folder import claim_output
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_json, write_json, write_text
+from spinedet.core.files import read_json, sha256, write_json, write_text
 from spinedet.core.findings import read_findings
 from spinedet.core.manifest import phantom_note, read_manifests
 from spinedet.core.types import Findings, Manifest, Study
@@ -23,6 +23,7 @@ from spinedet.pipelines.cross_validation import (
     group_folds,
     patient_folds,
     pooled,
+    recorded_folds,
     run_folds,
     thresholds_of,
     train_on_all,
@@ -110,6 +111,8 @@ def _folder(config: CrossvalidateConfig, manifest: Manifest) -> Path:
     settings = {name: getattr(config, name) for name in ("plane", "folds", "by", "seed", "rule", "init")}
     parts = {name: vars(getattr(config, name)) for name in ("recipe", "augment", "trainer", "data")}
     record = {**settings, "model": repr(config.model), **{k: repr(v) for k, v in parts.items()}}
+    if config.fold_file:
+        record["fold_file"] = sha256(Path(config.fold_file))
     record["studies"] = data_hash(manifest.studies)
     before = Path(config.out) / "settings.json" if config.out else None
     if before and before.is_file() and read_json(before) == record:
@@ -121,11 +124,12 @@ def _folder(config: CrossvalidateConfig, manifest: Manifest) -> Path:
 
 def _task(config: CrossvalidateConfig, manifest: Manifest, folder: Path) -> CrossValidation:
     studies, plane = manifest.studies, Plane(config.plane)
-    plan = (
-        patient_folds(studies, config.folds, config.seed)
-        if config.by is None
-        else group_folds(studies, config.by, config.folds, config.seed)
-    )
+    if config.fold_file:
+        plan = recorded_folds(studies, Path(config.fold_file))
+    elif config.by:
+        plan = group_folds(studies, config.by, config.folds, config.seed)
+    else:
+        plan = patient_folds(studies, config.folds, config.seed)
     initial = _initial(config.init, studies) if config.init else {}
     return CrossValidation(
         manifest=manifest,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,9 +88,47 @@ def lesions_of(studies: Sequence[Study]) -> dict[str, int]:
 def patient_folds(studies: Sequence[Study], count: int, seed: int) -> FoldPlan:
     """Every patient is tested once; a fold's threshold comes from the findings in all other folds."""
     parts = balanced(lesions_of(studies), count, seed)
-    every = frozenset[str]().union(*parts)
-    folds = tuple(Fold(f"fold-{row}", every - part, part) for row, part in enumerate(parts))
+    return _crossed({f"fold-{row}": part for row, part in enumerate(parts)})
+
+
+def _crossed(parts: Mapping[str, frozenset[str]]) -> FoldPlan:
+    every = frozenset[str]().union(*parts.values())
+    folds = tuple(Fold(name, every - part, part) for name, part in parts.items())
     return FoldPlan(folds, {fold.name: tuple(other for other in folds if other is not fold) for fold in folds})
+
+
+def folds_digest(folds: Mapping[str, Sequence[str]]) -> str:
+    """SHA-256 of a partition: a line `patient<tab>fold` for each patient, sorted."""
+    lines = sorted(f"{patient}\t{name}" for name, patients in folds.items() for patient in patients)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def recorded_folds(studies: Sequence[Study], path: Path) -> FoldPlan:
+    """The folds that a file fixes, so that results of several groups can stand in one table; as `patient_folds`.
+
+    Patients of the file who are not among the studies are left out.
+
+    Raises:
+        InputError: the file breaks the format or its digest, a patient is in no fold or in two, or fewer than two
+            folds have a patient.
+    """
+    content = read_json(path)
+    folds = content.get("folds") if isinstance(content, dict) else None
+    if not isinstance(folds, dict) or content.get("format") != "spinedet-folds":
+        raise InputError(f"{path} is no file of folds (format spinedet-folds, folds: name -> patients)")
+    if folds_digest(folds) != content.get("sha256"):
+        raise InputError(f"{path}: the folds are not those of its sha256; take the original file")
+    of = [patient for patients in folds.values() for patient in patients]
+    patients = {study.patient for study in studies}
+    lacking, twice = sorted(patients - set(of)), sorted({patient for patient in of if of.count(patient) > 1})
+    if lacking or twice:
+        wrong = f"{lacking[0]!r} is in none of its folds" if lacking else f"{twice[0]!r} is in two of its folds"
+        raise InputError(f"{path}: patient {wrong}; these folds are of other data")
+    parts = {name: frozenset(named) & patients for name, named in folds.items()}
+    parts = {name: part for name, part in parts.items() if part}
+    if len(parts) < 2:
+        raise InputError(f"{path}: all patients here are in one of its folds; use folds= instead")
+    return _crossed(parts)
 
 
 def group_folds(studies: Sequence[Study], attribute: str, count: int, seed: int) -> FoldPlan:
