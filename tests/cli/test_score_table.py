@@ -36,7 +36,7 @@ def scores_of(*centers: str) -> Scores:
 
 
 def printed(scores: Scores, width: int = 100) -> str:
-    console = Console(width=width, record=True, file=io.StringIO())
+    console = Console(width=width, record=True, file=io.StringIO(), markup=False)
     console.print(scores_table(scores))
     return console.export_text()
 

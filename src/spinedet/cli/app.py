@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from spinedet.cli import tracking
-from spinedet.cli.console import console, escaped
+from spinedet.cli.console import console, show_labelled
 from spinedet.cli.exit_status import Status, worst
 from spinedet.cli.help import help_page
 from spinedet.cli.output_folder import timestamp
@@ -168,17 +168,17 @@ def _ended(error: BaseException) -> tuple[Status, str]:
             remedy = "continue with resume=true, with fewer workers= if memory was short"
             return Status.FAILED, _report_error(f"{what}; {remedy}")
         case Preempted():
-            console.print("[yellow]preempted[/]; the training is saved, continue with resume=true")
+            console.print("preempted; the training is saved, continue with resume=true")
             return Status.FAILED, "preempted"
         case KeyboardInterrupt():
-            console.print("[yellow]interrupted[/]; finished work is kept; continue with resume=true")
+            console.print("interrupted; finished work is kept; continue with resume=true")
             return Status.INTERRUPTED, "interrupted"
-    console.print(escaped(traceback.format_exc()))
+    console.print(traceback.format_exc())
     return Status.FAILED, f"{type(error).__name__}: {error}"
 
 
 def _report_error(message: str) -> str:
-    console.print(f"[bold red]error:[/] {escaped(message)}")
+    show_labelled("error:", message, "bold red")
     return message
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.text import Text
 
-from spinedet.cli.console import results, wide
+from spinedet.cli.console import plain_table, results, show_table
 from spinedet.core.files import write_json
 from spinedet.imaging.dicom import SeriesDecision, StudySelection
 
@@ -24,16 +24,15 @@ def report_choices(choices: Sequence[StudySelection], folder: Path) -> None:
     if not choices:
         return
     write_json(folder / "series.json", [_record(choice) for choice in choices])
-    table = Table("study", "series", "plane", "weighting", "images", "why", title="DICOM series")
+    table = plain_table("study", "series", "plane", "weighting", "images", "why", title="DICOM series")
     rows = [(choice, decision) for choice in choices for decision in choice.decisions]
     for choice, decision in rows[:_MOST_ROWS]:
-        mark = "[bold]" if decision.chosen else "[dim]"
         plane = decision.plane.value if decision.plane else "–"
-        why = "; ".join(decision.reasons).replace("[", r"\[")
+        why = Text("; ".join(decision.reasons), "bold" if decision.chosen else "dim")
         name = f"{decision.series}{' (chosen)' if decision.chosen else ''}"
         size = decision.summary.partition(",")[0]
-        table.add_row(choice.study.key, name, plane, decision.weighting or "–", size, f"{mark}{why}[/]")
-    wide(results).print(table)
+        table.add_row(choice.study.key, name, plane, decision.weighting or "–", size, why)
+    show_table(table)
     if len(rows) > _MOST_ROWS:
         results.print(f"... and {len(rows) - _MOST_ROWS} more in series.json")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
-from spinedet.cli.console import console, escaped
+from spinedet.cli.console import show_labelled
 from spinedet.core.files import write_json
 
 
@@ -32,7 +32,7 @@ class Skipped:
             return Status.DONE
         write_json(folder / "skipped.json", [{"study": s, "reason": r} for s, r in self.reasons.items()])
         for study, reason in self.reasons.items():
-            console.print(f"[yellow]skipped[/] {escaped(study)}: {escaped(reason)}")
+            show_labelled("skipped", f"{study}: {reason}")
         return Status.SKIPPED
 
 

@@ -6,7 +6,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from spinedet.cli.console import console, escaped
+from spinedet.cli.console import console
 from spinedet.cli.settings import CommonConfig
 from spinedet.cli.sweep_jobs import job_number
 from spinedet.core.files import claim_folder
@@ -30,7 +30,7 @@ def claim_output(config: CommonConfig, command: str, free_bytes: int = 16 << 20)
     """
     folder = output_folder(config, command)
     claim_folder(folder, free_bytes)
-    console.print(f"writing to [bold]{escaped(str(folder))}[/]")
+    console.print(f"writing to {folder}")
     return folder
 
 

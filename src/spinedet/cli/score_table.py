@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from spinedet.cli.console import results
 from spinedet.report.number_format import DASH, MARKS, percent, shown
@@ -24,7 +24,7 @@ def show_scores(scores: Scores) -> None:
     """Print every plane with its centres and categories, the criterion and the thresholds beneath."""
     # A pipe has no width of its own, and a table that is squeezed into 80 columns is of no use in a log.
     width = min(results.width, WIDTH) if results.is_terminal else WIDTH
-    Console(file=results.file, width=width, highlight=False).print(scores_table(scores))
+    Console(file=results.file, width=width, highlight=False, markup=False).print(scores_table(scores))
 
 
 def scores_table(scores: Scores) -> Table:
@@ -33,7 +33,7 @@ def scores_table(scores: Scores) -> Table:
         box=SIMPLE_HEAD,
         show_edge=False,
         padding=(0, 0),
-        caption=escape(_caption(scores)),
+        caption=Text(_caption(scores)),
         caption_justify="left",
         caption_style="dim",
     )
@@ -54,7 +54,7 @@ def _planes(scores: Scores) -> list[str]:
 
 def _cells(group: Group) -> Iterator[str]:
     rest = [str(value) for key, value in group.by.items() if key != "plane"]
-    yield escape(f"  {', '.join(rest)}" if rest else str(group.by["plane"]))
+    yield f"  {', '.join(rest)}" if rest else str(group.by["plane"])
     yield from (f"{number}" for number in (group.n.series, group.n.lesions, group.tp, group.fp, group.fn))
     yield shown(group.precision).value
     yield shown(group.recall).value

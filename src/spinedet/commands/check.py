@@ -9,15 +9,13 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from rich.table import Table
-
 from spinedet.audit.cohort import audit_cohort
 from spinedet.audit.faults import AuditLimits, Fault, Severity
 from spinedet.audit.images import StudyFacts, examine
 from spinedet.audit.manifests import Reading, read_leniently
 from spinedet.check import CheckConfig
 from spinedet.cli import tracking
-from spinedet.cli.console import console, results, wide
+from spinedet.cli.console import console, plain_table, results, show_table
 from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.output_folder import claim_output
 from spinedet.cli.progress import progress_bar
@@ -107,21 +105,20 @@ def _sheet(study: Study, folder: Path, faults: Sequence[Fault]) -> Sheet:
 
 
 def _show(rows: Sequence[CenterRow], faults: Sequence[Fault]) -> None:
-    cohort = Table("centre", *CenterRow.HEADINGS, title="cohort")
-    for row in rows:
-        cohort.add_row(row.center, *row.cells)
-    terminal = wide(results)
-    terminal.print(cohort)
+    # Lines rather than columns: a row of eight numbers is wider than most terminals.
+    cohort = plain_table("centre", *(row.center for row in rows), title="cohort")
+    for number, heading in enumerate(CenterRow.HEADINGS):
+        cohort.add_row(heading, *(row.cells[number] for row in rows))
+    show_table(cohort)
     if not faults:
-        terminal.print("no fault found")
+        results.print("no fault found")
         return
-    table = Table("severity", "fault", "where", "what", title=counted(len(faults), "fault"))
+    table = plain_table("severity", "fault", "where", "what", title=counted(len(faults), "fault"))
     for fault in faults[:_MOST_ROWS]:
-        words = (" / ".join(fault.where), fault.message)
-        table.add_row(fault.severity.value, fault.code, *(word.replace("[", r"\[") for word in words))
-    terminal.print(table)
+        table.add_row(fault.severity.value, fault.code, " / ".join(fault.where), fault.message)
+    show_table(table)
     if len(faults) > _MOST_ROWS:
-        terminal.print(f"... and {len(faults) - _MOST_ROWS} more in faults.json")
+        results.print(f"... and {len(faults) - _MOST_ROWS} more in faults.json")
 
 
 def _status(faults: Sequence[Fault], folder: Path) -> Status:

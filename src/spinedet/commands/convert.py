@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.markup import escape
-from rich.table import Table
 
 from spinedet.cli import tracking
-from spinedet.cli.console import console, results
+from spinedet.cli.console import console, plain_table, show_labelled, show_table
 from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.output_folder import claim_output, output_folder
 from spinedet.cli.progress import progress_bar
@@ -69,7 +67,7 @@ def convert(config: ConvertConfig) -> Status:
     _write_unused(folder, outcome)
     _draw(read_manifest(path), config.pictures, folder / "pictures")
     _show(manifest, outcome)
-    console.print(f"manifest: {escape(str(path))}")
+    console.print(f"manifest: {path}")
     numbers = {"studies": len(outcome.studies), "lesions": sum(len(s.lesions) for s in outcome.studies)}
     tracking.log_metrics(config.logger, folder, {**numbers, "skipped": len(outcome.skipped)})
     status = Skipped(outcome.skipped).report(folder)
@@ -132,7 +130,7 @@ def _write_unused(folder: Path, outcome: _Outcome) -> None:
         return
     rows = [UnusedAnnotation(study=study, **asdict(each)) for study, each in outcome.unused]
     write_json(folder / UNUSED_FILE, [row.model_dump(mode="json") for row in rows])
-    console.print(f"[yellow]{len(rows)} annotations could not be used[/]; see unused.json")
+    show_labelled(f"{len(rows)} annotations could not be used;", "see unused.json")
 
 
 def _draw(manifest: Manifest, count: int, folder: Path) -> None:
@@ -145,10 +143,11 @@ def _draw(manifest: Manifest, count: int, folder: Path) -> None:
 
 
 def _show(manifest: Manifest, outcome: _Outcome) -> None:
-    table = Table("", "", title=f"{manifest.name}, {manifest.region.value} spine", show_header=False)
+    table = plain_table("", "", title=f"{manifest.name}, {manifest.region.value} spine")
+    table.show_header = False
     for name, value in _facts(manifest, outcome):
         table.add_row(name, value)
-    results.print(table)
+    show_table(table)
 
 
 def _facts(manifest: Manifest, outcome: _Outcome) -> Iterator[tuple[str, str]]:

@@ -62,7 +62,7 @@ def crossvalidate(config: CrossvalidateConfig) -> Status:
     write_json(folder / RESULTS, content)
     write_text(folder / "crossvalidation.md", "".join(f"**{note}**\n\n" for note in notes) + markdown(found))
     show_notes(notes)
-    results.print(markdown(found), markup=False)
+    results.print(markdown(found))
     if config.final:
         console.print(f"run: {train_on_all(task, prepared, config.seeds[0])}")
     return Skipped(prepared.skipped).report(folder)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spinedet.cli import tracking
-from spinedet.cli.console import console, escaped
+from spinedet.cli.console import console
 from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.output_folder import claim_output
 from spinedet.cli.progress import progress_bar
@@ -41,7 +41,7 @@ def deliver(config: DeliverConfig) -> Status:
         raise InputError(next(iter(skipped.values()), f"{config.findings} holds no study"))
     for output in outputs:
         output.write_summary(lambda: _again(records), context)
-        console.print(f"written: {escaped(str(folder / output.shown))}")
+        console.print(f"written: {folder / output.shown}")
     tracking.log_metrics(config.logger, folder, {"studies": len(records), "skipped": len(skipped)})
     return Skipped(skipped).report(folder)
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rich.markup import escape
-from rich.table import Table
-
 from spinedet.cli import tracking
-from spinedet.cli.console import console, results
+from spinedet.cli.console import console, plain_table, show_table
 from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.output_folder import claim_output
 from spinedet.cli.progress import progress_bar
@@ -39,7 +36,7 @@ def export(config: ExportConfig) -> Status:
     if len(skipped) == len(wanted):
         raise InputError(next(iter(skipped.values())))
     _show(manifest, config, [len(wanted) - len(skipped), len(skipped), len(left_out)])
-    console.print(f"written to {escape(str(folder))}")
+    console.print(f"written to {folder}")
     tracking.log_metrics(config.logger, folder, {"series": len(wanted), "skipped": len(skipped)})
     return Skipped(skipped).report(folder)
 
@@ -68,6 +65,6 @@ def _scans(
 
 
 def _show(manifest: Manifest, config: ExportConfig, counts: list[int]) -> None:
-    table = Table("series", "skipped", "entries left out", title=f"{manifest.name} for {config.to}")
+    table = plain_table("series", "skipped", "entries left out", title=f"{manifest.name} for {config.to}")
     table.add_row(*map(str, counts))
-    results.print(table)
+    show_table(table)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spinedet.cli import tracking
-from spinedet.cli.console import console
+from spinedet.cli.console import show_notes
 from spinedet.cli.dicom_table import report_choices
 from spinedet.cli.exit_status import Status
 from spinedet.core.anatomy import Plane, Region
@@ -35,7 +35,7 @@ def predict(config: PredictConfig) -> Status:
     image = Path(config.input)
     if config.input == SAMPLE:
         image = sample_scan()
-        console.print(f"[yellow]note:[/] {NOTE}")
+        show_notes([NOTE])
     source = open_input(image, replace(config.dicom, salt=salt), Plane(config.plane) if config.plane else None)
     run = in_region(run, source.region)
     outputs = load_outputs(config.outputs)

@@ -6,10 +6,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from rich.table import Table
-
 from spinedet.cli import tracking
-from spinedet.cli.console import console, results
+from spinedet.cli.console import console, plain_table, show_table
 from spinedet.cli.exit_status import Status
 from spinedet.core.errors import InputError
 from spinedet.imaging.dicom.stow import Pacs, StudyDocuments, documents_in
@@ -37,8 +35,8 @@ def push(config: PushConfig) -> Status:
 
 def _show(studies: tuple[StudyDocuments, ...]) -> None:
     """Counts alone: a terminal is often logged, and identifiers name the patient."""
-    table = Table("kind", "documents", title=f"DICOM documents of {len(studies)} examinations")
+    table = plain_table("kind", "documents", title=f"DICOM documents of {len(studies)} examinations")
     kinds = Counter(document.SOPClassUID.name for one in studies for document in one.documents)
     for kind, count in sorted(kinds.items()):
         table.add_row(kind, str(count))
-    results.print(table)
+    show_table(table)

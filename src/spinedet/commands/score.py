@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from spinedet.cli import tracking
-from spinedet.cli.console import console, results, show_notes
+from spinedet.cli.console import console, plain_table, show_notes, show_table
 from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.output_folder import claim_output
 from spinedet.cli.progress import progress_bar
@@ -71,7 +70,7 @@ def _compare(config: ScoreConfig, manifest: Manifest, folder: Path) -> Status:
     comparison = compare(manifest, first, second, _settings(config, first))
     write_comparison(folder / "comparison.json", comparison)
     show_notes(comparison.notes)
-    results.print(_differences_table(comparison))
+    show_table(_differences_table(comparison))
     console.print(f"all differences: {folder / 'comparison.json'}")
     return Status.DONE
 
@@ -120,14 +119,17 @@ def _settings(config: ScoreConfig, detector: Contender) -> ScoreSettings:
 
 def _differences_table(comparison: Comparison) -> Table:
     """Every part's F1, sensitivity at one false positive per scan and AP."""
-    table = Table(title=f"second minus first; {comparison.criterion['description']}", title_justify="left", box=None)
-    for name in ("", "statistic", escape(comparison.first), escape(comparison.second), "difference", "p", "p (Holm)"):
-        table.add_column(name, justify="left" if name in ("", "statistic") else "right")
+    title = f"second minus first; {comparison.criterion['description']}"
+    table = plain_table(
+        "", "statistic", comparison.first, comparison.second, "difference", "p", "p (Holm)", title=title
+    )
+    for column in table.columns[2:]:
+        column.justify = "right"
     for one in comparison.differences:
         if one.metric in _SHOWN:
             part = ", ".join(str(value) for value in one.by.values()) or "everything"
             cell = signed(one.difference)
             numbers = ("–" if value is None else f"{value:.3f}" for value in (one.first, one.second))
             p = ("–" if value is None else f"{value:.4f}" for value in (one.p, one.p_holm))
-            table.add_row(escape(part), one.metric, *numbers, f"{cell.value} {cell.interval or cell.remark}", *p)
+            table.add_row(part, one.metric, *numbers, f"{cell.value}\n{cell.interval or cell.remark}", *p)
     return table

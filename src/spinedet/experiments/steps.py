@@ -73,7 +73,7 @@ def take_steps(steps: Sequence[Step], folder: Path) -> list[Outcome]:
         console.print(f"{where}: {step.command} ...")
         outcomes[step.name] = outcome = _taken(step, folder)
         told = f"{outcome.state} in {outcome.seconds:.0f} s"
-        console.print(f"{where}: {told}{f': {outcome.reason}' if outcome.reason else ''}", markup=False)
+        console.print(f"{where}: {told}{f': {outcome.reason}' if outcome.reason else ''}")
     return list(outcomes.values())
 
 

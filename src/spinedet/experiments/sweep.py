@@ -7,15 +7,16 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from spinedet.cli.console import console, show_notes
+from spinedet.cli.console import console, results, show_notes, show_table
 from spinedet.cli.exit_status import Status
 from spinedet.cli.sweep_jobs import SweepJob
+from spinedet.cli.sweep_table import sweep_table
 from spinedet.core.errors import InputError
 from spinedet.core.files import write_json
 from spinedet.core.findings import read_findings
 from spinedet.core.manifest import read_manifests
 from spinedet.pipelines.splits import only
-from spinedet.report.sweep_page import SweepLine, banner, show_lines, write_sweep
+from spinedet.report.sweep_page import SweepLine, banner, write_sweep
 from spinedet.runs.run_folder import RunFolder
 from spinedet.scoring import read_scores
 
@@ -34,7 +35,9 @@ def collect_sweep(folder: Path, jobs: Sequence[SweepJob]) -> None:
     }
     write_json(folder / "sweep.json", content)
     show_notes(banner(lines))
-    show_lines(lines, broken)
+    show_table(sweep_table(lines))
+    for words, why in broken:
+        results.print(f"broken job: {words}: {why}")
     console.print(f"sweep: {write_sweep(folder, lines, broken)}")
 
 

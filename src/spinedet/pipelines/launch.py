@@ -218,7 +218,7 @@ def _helper(team: Team, meeting_point: dict[str, str]) -> None:
         with process_group(team):
             _help()
     except InputError as error:
-        console.print(f"process {team.rank + 1} of {team.size}: {error}", markup=False)
+        console.print(f"process {team.rank + 1} of {team.size}: {error}")
         sys.exit(1)
     except (Preempted, RuntimeError):
         sys.exit(1)  # the first process says why

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.table import Table
-
-from spinedet.cli.console import console, escaped, results, show_notes
+from spinedet.cli.console import console, plain_table, show_labelled, show_notes, show_table
 from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
@@ -79,7 +77,7 @@ def report_left_out(left_out: Mapping[str, str], folder: Path) -> None:
     if not left_out:
         return
     write_json(folder / "left_out.json", [{"path": path, "reason": reason} for path, reason in left_out.items()])
-    console.print(f"[yellow]left out:[/] {len(left_out)} links or folders of the input, see left_out.json")
+    show_labelled("left out:", f"{len(left_out)} links or folders of the input, see left_out.json")
 
 
 def summarise(job: PredictionJob, count: Callable[[Counts], None]) -> Status:
@@ -140,12 +138,12 @@ def _records(job: PredictionJob) -> Iterator[StudyRecord]:
 def _show(job: PredictionJob, rows: list[tuple[str, SeriesRecord]], counts: Counts) -> None:
     show_notes(job.context.model.statements)
     title = "findings above the operating point"
-    table = Table("study", "series", "plane", "findings", "highest score", "input", title=title)
+    table = plain_table("study", "series", "plane", "findings", "highest score", "input", title=title)
     for study, one in rows:
         best = "–" if one.best is None else f"{one.best:.2f}"
-        table.add_row(escaped(study), escaped(one.series), one.plane, str(one.above), best, one.suitability)
-    results.print(table)
+        table.add_row(study, one.series, one.plane, str(one.above), best, one.suitability)
+    show_table(table)
     if counts.series > len(rows):
         console.print(f"... and {counts.series - len(rows)} more series, all in findings.json")
     for name in ("findings.json", *(output.shown for output in job.outputs)):
-        console.print(f"written: {escaped(str(job.folder / name))}")
+        console.print(f"written: {job.folder / name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from spinedet.cli.console import console
+from spinedet.cli.console import show_notes
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.types import Finding
@@ -155,5 +155,5 @@ def in_region(run: FinishedRun, region: Region | None) -> FinishedRun:
     """The run, applied to images of this region; as it is when None. Warns where it was trained on another."""
     if region is None or region is run.model.region:
         return run
-    console.print(f"[yellow]note:[/] this run was trained on the {run.model.region.value} spine")
+    show_notes([f"this run was trained on the {run.model.region.value} spine"])
     return replace(run, model=replace(run.model, region=region))

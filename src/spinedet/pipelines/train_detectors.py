@@ -22,7 +22,6 @@ from rich.progress import (
     TaskID,
     TaskProgressColumn,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
@@ -132,7 +131,7 @@ def train_one(job: Job, planes: Sequence[Plane], send: SendEvent, stop: StopSign
 
 def _report_start(name: str, start: Saved, send: SendEvent) -> None:
     for path in start.damaged:
-        send(f"[yellow]{name}: {path.name} is damaged[/]; going on from the one before, {start.path.name}")
+        send(f"{name}: {path.name} is damaged; going on from the one before, {start.path.name}")
     at = start.position
     send(f"{name}: goes on after epoch {at.epoch}" + (f" and {at.steps} steps" if at.steps else ""))
 
@@ -252,7 +251,8 @@ def _folder(job: Job, plane: Plane) -> Path:
 @contextmanager
 def training_bars(names: Sequence[str]) -> Iterator[dict[str, SendEvent]]:
     """A bar for each training, moved by its progress; sentences go above the bars."""
-    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    # Short enough for a terminal of 80 columns: what does not fit is cut from the times.
+    columns = (BarColumn(bar_width=10), TaskProgressColumn(), TextColumn("left"), TimeRemainingColumn())
     state = TextColumn("{task.fields[state]}")
     with Progress(TextColumn("training {task.description}"), *columns, state, console=console) as progress:
         tasks = {name: progress.add_task(name, total=1.0, state="") for name in names}
@@ -263,5 +263,5 @@ def _move(progress: Progress, task: TaskID, event: Event) -> None:
     if isinstance(event, str):
         progress.console.print(event)
     else:
-        score = "" if math.isnan(event.tuning_f1) else f", best F1 on tuning {event.tuning_f1:.2f}"
+        score = "" if math.isnan(event.tuning_f1) else f", F1 {event.tuning_f1:.2f}"
         progress.update(task, completed=event.share, state=f"loss {event.loss:.2f}{score}")

@@ -7,16 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from spinedet import __version__
 from spinedet.core.files import write_text
 from spinedet.core.types import Findings, Manifest
 from spinedet.report.curves import HEIGHT, WIDTH, Curves, draw_runs
-from spinedet.report.html import in_text, render
+from spinedet.report.html import render
 from spinedet.report.number_format import MARKS
 from spinedet.report.scored_cases import match_again
 from spinedet.scoring import Group, Scores
@@ -54,22 +49,6 @@ class SweepLine:
         known = self.scores.trained_on
         trained_on = {} if known is None else {"trained_on": known.model_dump(mode="json")}
         return {**by, "operating_point_sha256": self.sha256, **trained_on, "n": self.group.n.model_dump(), **numbers}
-
-
-def show_lines(lines: Sequence[SweepLine], broken: Sequence[tuple[str, str]], console: Console | None = None) -> None:
-    """Print the table of a sweep; broken jobs stand beneath it."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False)
-    for name in ("run", "centre", "plane", "scans", "lesions", "precision", "recall", "F1", "AP"):
-        table.add_column(name)
-    for line in lines:
-        group = line.group
-        numbers = (in_text(one) for one in (group.precision, group.recall, group.f1, group.ap))
-        counts = (str(group.n.series), str(group.n.lesions))
-        table.add_row(escape(line.run), escape(line.center), line.plane, *counts, *numbers)
-    shown = console or Console(highlight=False, soft_wrap=True)
-    shown.print(table)
-    for words, why in broken:
-        shown.print(f"broken job: {words}: {why}", markup=False)
 
 
 def write_sweep(folder: Path, lines: Sequence[SweepLine], broken: Sequence[tuple[str, str]]) -> Path:

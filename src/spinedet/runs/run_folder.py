@@ -169,10 +169,10 @@ def claim_run(folder: Path, resume: bool) -> RunFolder:
     run = RunFolder(folder)
     if resume and run.config.is_file():
         check_writable(folder, ROOM_NEEDED)
-        console.print(f"going on in [bold]{folder}[/]")
+        console.print(f"going on in {folder}")
     else:
         claim_folder(folder, ROOM_NEEDED)
-        console.print(f"writing to [bold]{folder}[/]")
+        console.print(f"writing to {folder}")
     lock_folder(folder)
     return run
 

@@ -17,7 +17,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from spinedet.cli.console import console, escaped
+from spinedet.cli.console import console
 from spinedet.cli.output_folder import claim_output, requeued
 from spinedet.cli.settings import CommonConfig
 from spinedet.core.errors import InputError
@@ -97,7 +97,7 @@ def claim_archive(config: ArchiveConfig, command: str, facts: Mapping[str, Any])
     if folder is None:
         folder = claim_output(config, command)
     else:
-        console.print(f"writing to [bold]{escaped(str(folder))}[/], part {shard.index + 1} of {shard.count}")
+        console.print(f"writing to {folder}, part {shard.index + 1} of {shard.count}")
     join_archive(folder, {"command": command, **facts, "shards": shard.count})
     return folder, shard
 

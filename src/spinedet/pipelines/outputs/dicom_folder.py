@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from spinedet.cli.console import console, escaped
+from spinedet.cli.console import show_labelled
 from spinedet.core.errors import InputError
 from spinedet.core.file_names import file_name
 from spinedet.core.files import write_text
@@ -58,4 +58,4 @@ def tell_what_is_missing(records: Callable[[], Iterator[StudyRecord]], context: 
     if refused:
         reason = refused[0].read_text(encoding="utf-8").strip()
         what = f"{len(refused)} studies, see {FOLDER}/*/{_REFUSED}"
-        console.print(f"[yellow]no document in {FOLDER}/:[/] {what}; the first: {escaped(reason)}")
+        show_labelled(f"no document in {FOLDER}/:", f"{what}; the first: {reason}")

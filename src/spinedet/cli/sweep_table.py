@@ -1,0 +1,31 @@
+"""The results of a sweep, as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from spinedet.cli.console import plain_table
+from spinedet.report.number_format import shown
+from spinedet.report.sweep_page import SweepLine
+from spinedet.scoring import Estimate
+
+
+def sweep_table(lines: Sequence[SweepLine]) -> Table:
+    """A row for each run, centre and plane, intervals beneath their numbers; it needs 80 characters."""
+    table = plain_table("run, centre, plane", "scans", "lesions", "precision", "recall", "F1", "AP")
+    table.padding = (0, 1, 0, 0)
+    for column in table.columns[1:]:
+        column.justify, column.no_wrap = "right", True
+    for line in lines:
+        group = line.group
+        numbers = (_with_interval(one) for one in (group.precision, group.recall, group.f1, group.ap))
+        where = f"{line.run}, {line.center}, {line.plane}"
+        table.add_row(where, str(group.n.series), str(group.n.lesions), *numbers)
+    return table
+
+
+def _with_interval(estimate: Estimate) -> str:
+    cell = shown(estimate)
+    return f"{cell.value}\n{cell.interval or cell.remark}"
