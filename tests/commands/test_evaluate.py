@@ -32,6 +32,20 @@ def test_the_operating_point_of_the_run_is_used_unchanged(
     assert (out / "report.html").exists()
 
 
+def test_adapted_thresholds_stand_beside_the_frozen_one(
+    run: Run, smoke_run: Path, cohort: Path, tmp_path: Path
+) -> None:
+    frozen = read_operating_point(smoke_run / "operating_point.json")
+    out = tmp_path / "adapted"
+    words = (f"run={smoke_run}", f"data.manifests=[{cohort}]", f"out={out}", *QUICK, "test.adapt=true")
+    assert run("evaluate", *words) == 0
+    found = read_scores(out / "scores.json")
+    known = [one for one in frozen.thresholds if one.hit_model is not None]
+    assert [(one.plane, one.frozen.threshold) for one in found.adapted] == [(one.plane, one.value) for one in known]
+    assert ("Thresholds adapted without the reference standard" in (out / "report.html").read_text()) == bool(known)
+    assert found.operating_point_sha256 == frozen.sha256
+
+
 def test_parts_are_scored_together_by_the_last_one(run: Run, smoke_run: Path, cohort: Path, tmp_path: Path) -> None:
     words = (f"run={smoke_run}", f"data.manifests=[{cohort}]", *QUICK)
     assert run("evaluate", *words, f"out={tmp_path / 'whole'}") == 0

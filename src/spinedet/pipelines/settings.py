@@ -68,11 +68,14 @@ class TestConfig:
 
     Attributes:
         min_score: findings below it are not written. cases: studies shown with pictures in the report.
+        adapt: report, beside the frozen thresholds and never in their place, thresholds that are adapted to each centre
+            from its scores alone, without its reference standard.
     """
 
     min_score: float = 0.01
     bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
     cases: int = 6
+    adapt: bool = False
 
 
 @dataclass

@@ -129,6 +129,7 @@ def report_test(
         operating_point=point,
         bootstrap=config.bootstrap,
         internal_centers=test.internal_centers,
+        adapt=config.adapt,
     )
     examination = examine(reference, findings, settings)
     scores = report(reference.name, examination)

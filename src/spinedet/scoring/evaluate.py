@@ -23,7 +23,8 @@ from spinedet.scoring.metrics.matched_cohort import Judgement, above, judge, jud
 from spinedet.scoring.metrics.strata import Labels, stratify, usual_strata
 from spinedet.scoring.metrics.subgroups import Named, groups
 from spinedet.scoring.operating_point import OperatingPoint
-from spinedet.scoring.records import Calibration, Estimate, Group, Performance, Scores
+from spinedet.scoring.records import AdaptedThreshold, Calibration, Estimate, Group, Performance, Scores
+from spinedet.scoring.statistics.adaptation import adapted_thresholds
 from spinedet.scoring.statistics.bootstrap import BootstrapSettings, Weights, draw
 from spinedet.scoring.statistics.calibration import are_probabilities, calibration, reliability, tempered, uncalibrated
 from spinedet.scoring.statistics.center_gap import compare_centers
@@ -61,6 +62,7 @@ class ScoreSettings:
         secondary: IoU thresholds reported beside the criterion.
         internal: the centre to which the others are compared.
         internal_centers: where the detector was trained; all others are external.
+        adapt: report, beside the frozen thresholds of the operating point, ones adapted to each centre's scores.
         froc: `step`, or `linear` for parity with LUNA16's script.
         coco_compat: average precision as pycocotools computes it, without interval.
     """
@@ -76,6 +78,7 @@ class ScoreSettings:
     secondary: tuple[float, ...] = (0.1, 0.25, 0.5)
     internal: str | None = None
     internal_centers: tuple[str, ...] = ()
+    adapt: bool = False
     froc: str = "step"
     coco_compat: bool = False
 
@@ -222,6 +225,7 @@ def report(name: str, examination: Examination, progress: Progress = lambda done
         calibration=tuple(
             one for part in named if set(part.by) == {"plane"} for one in _calibrations(examination, part)
         ),
+        adapted=tuple(_adapted(examination)) if settings.adapt else (),
         not_read=cohort.not_read,
         notes=examination.notes,
     )
@@ -279,6 +283,14 @@ def _calibrations(examination: Examination, named: Named) -> Iterator[Calibratio
     for temperature in (1.0, fitted) if fitted else (1.0,):
         table = reliability(tempered(verdicts, temperature), named.part.members)
         yield calibration(table, examination.statistics(table), named.by, temperature)
+
+
+def _adapted(examination: Examination) -> Iterator[AdaptedThreshold]:
+    settings = examination.settings
+    point = settings.operating_point
+    if point is None:
+        raise InputError("thresholds can be adapted only where an operating point was frozen; pass operating_point=")
+    return adapted_thresholds(examination.judgement, point.thresholds, examination.weights, settings.bootstrap)
 
 
 def _applied(settings: ScoreSettings) -> AppliedThresholds:

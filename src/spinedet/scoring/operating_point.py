@@ -20,6 +20,7 @@ from spinedet.scoring.matching.cohort import PLANES, Cohort, Selection, as_table
 from spinedet.scoring.matching.criteria import SLACK, Criterion, criterion_record
 from spinedet.scoring.metrics.froc_pr import Staircase, staircase
 from spinedet.scoring.metrics.matched_cohort import Judgement, Part, judge, one_category
+from spinedet.scoring.statistics.adaptation import fit_hit_model
 from spinedet.scoring.statistics.calibration import fit_temperature
 from spinedet.scoring.thresholds import FrozenThresholds, Threshold, TuningData
 
@@ -193,6 +194,7 @@ def _threshold(judgement: Judgement, plane: int, categories: NDArray[np.bool_], 
         lesions=lesions,
         scans=scans,
         temperature=fit_temperature(verdicts),
+        hit_model=fit_hit_model(verdicts),
     )
 
 

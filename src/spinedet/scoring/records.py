@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, FiniteFloat, SerializerFunctionWrapHandler, model_serializer
 
 from spinedet.core.files import file_header, read_record, write_json
-from spinedet.core.types import FiniteJson, Record, TrainedOn, is_none
+from spinedet.core.types import FiniteJson, Record, TrainedOn, is_empty, is_none
 from spinedet.scoring.statistics.bootstrap import BootstrapRecord
 from spinedet.scoring.thresholds import AppliedThresholds, FrozenThresholds
 
@@ -272,6 +272,34 @@ class CenterGap(Record):
     change: dict[str, Estimate]
 
 
+class AtThreshold(Record):
+    """What one threshold gives."""
+
+    threshold: FiniteFloat
+    f1: Estimate
+    precision: Estimate
+    recall: Estimate
+
+
+class AdaptedThreshold(Record):
+    """A threshold from a centre's unlabelled scores beside the frozen one, see `adaptation.adapted_thresholds`.
+
+    Attributes:
+        tuning_share, share: of hits among the findings, on the tuning data and as estimated here.
+        change: F1 at the adapted threshold minus F1 at the frozen one.
+    """
+
+    center: str
+    plane: str
+    category: str
+    findings: int
+    tuning_share: FiniteFloat
+    share: FiniteFloat
+    frozen: AtThreshold
+    adapted: AtThreshold
+    change: Estimate
+
+
 class Scores(Record):
     """What `scores.json` holds; `trained_on` is what the findings say of their detector."""
 
@@ -287,6 +315,7 @@ class Scores(Record):
     contrasts: tuple[Contrast, ...] = ()
     center_gaps: tuple[CenterGap, ...] = ()
     calibration: tuple[Calibration, ...] = ()
+    adapted: tuple[AdaptedThreshold, ...] = Field(default=(), exclude_if=is_empty)
     not_read: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -6,9 +6,21 @@ from collections.abc import Iterable
 from itertools import product
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Discriminator, FiniteFloat, Tag
+from pydantic import Discriminator, Field, FiniteFloat, Tag
 
-from spinedet.core.types import FiniteJson, Record
+from spinedet.core.types import FiniteJson, Record, is_none
+
+
+class HitModel(Record):
+    """The chance that a finding of the tuning data is a hit: sigmoid(slope * logit(score) + intercept).
+
+    Attributes:
+        prior: share of hits among those findings.
+    """
+
+    slope: FiniteFloat
+    intercept: FiniteFloat
+    prior: FiniteFloat
 
 
 class Threshold(Record):
@@ -16,6 +28,7 @@ class Threshold(Record):
 
     Attributes:
         temperature: under which scores predicted hits best there, see `calibration.fit_temperature`.
+        hit_model: of the findings there, see `adaptation.fit_hit_model`; absent in files of earlier versions.
     """
 
     plane: str
@@ -27,6 +40,7 @@ class Threshold(Record):
     lesions: int = 0
     scans: int = 0
     temperature: FiniteFloat | None = None
+    hit_model: HitModel | None = Field(default=None, exclude_if=is_none)
     reason: str | None = None
 
 

@@ -160,11 +160,11 @@ def tally(
     judgement: Judgement, part: Part, above: NDArray[np.bool_], strata: Sequence[tuple[str, Labels]] = ()
 ) -> Tally:
     """Count a part of a judged cohort; `above` (n,) tells which findings reach the frozen threshold."""
-    book, decided = judgement.ledger(part), _decisions(judgement, part, above)
+    book, decided = judgement.ledger(part), decisions(judgement, part, above)
     names = np.flatnonzero(part.categories).tolist()
     single = [Part(part.cohort, part.scans, one_category(part.cohort, row)) for row in names] if len(names) > 1 else []
     categories = [
-        (judgement.ledger(one), _decisions(judgement, one, above)) for one in single if one.lesions_per_patient.any()
+        (judgement.ledger(one), decisions(judgement, one, above)) for one in single if one.lesions_per_patient.any()
     ]
     return Tally(
         part=part,
@@ -177,7 +177,8 @@ def tally(
     )
 
 
-def _decisions(judgement: Judgement, part: Part, above: NDArray[np.bool_]) -> Decisions:
+def decisions(judgement: Judgement, part: Part, above: NDArray[np.bool_]) -> Decisions:
+    """Counts of a part; `above` (n,) tells which findings reach the threshold."""
     lesion, scan = judgement.matches.lesion, judgement.cohort.marks.scan
     counted = part.marks & above
     hit, false = counted & (lesion >= 0), counted & (lesion < 0) & (lesion != ABSORBED)

@@ -119,7 +119,7 @@ def tempered(verdicts: Verdicts, temperature: float) -> Verdicts:
     """The same findings with the logits of their scores divided by a temperature."""
     if temperature == 1:
         return verdicts
-    return replace(verdicts, score=1 / (1 + np.exp(-_logit(verdicts.score) / temperature)))
+    return replace(verdicts, score=1 / (1 + np.exp(-logit(verdicts.score) / temperature)))
 
 
 def fit_temperature(verdicts: Verdicts) -> float | None:
@@ -130,11 +130,11 @@ def fit_temperature(verdicts: Verdicts) -> float | None:
     """
     if not are_probabilities(verdicts.score) or verdicts.hit.all() or not verdicts.hit.any():
         return None
-    logit, sign = _logit(verdicts.score), np.where(verdicts.hit, -1.0, 1.0)
+    odds, sign = logit(verdicts.score), np.where(verdicts.hit, -1.0, 1.0)
 
     def slope(coldness: float) -> float:
         """Derivative of the log loss, which is convex in 1 / temperature."""
-        return float((sign * logit / (1 + np.exp(-sign * logit * coldness))).sum())
+        return float((sign * odds / (1 + np.exp(-sign * odds * coldness))).sum())
 
     low, high = 1 / _HOTTEST, _HOTTEST
     for _ in range(_BISECTIONS):
@@ -143,6 +143,7 @@ def fit_temperature(verdicts: Verdicts) -> float | None:
     return (low * high) ** -0.5
 
 
-def _logit(score: Floats) -> Floats:
+def logit(score: Floats) -> Floats:
+    """Log odds of scores between 0 and 1, those of 0 and 1 being nearly as sure."""
     inside = np.clip(score, _EDGE, 1 - _EDGE)
     return np.log(inside / (1 - inside))
