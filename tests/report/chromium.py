@@ -23,6 +23,30 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 MISSING = "Chromium and its driver are not installed (Debian: apt-get install chromium chromium-driver)"
+# Texts of drawings that lie on each other or out of their drawing, and everything wider than its place.
+_LAYOUT = """
+const faults = [], root = document.documentElement;
+if (root.scrollWidth > root.clientWidth) faults.push(`the page is ${root.scrollWidth} wide`);
+for (const one of document.querySelectorAll(".scroll, table, p, figure, dl, header"))
+  if (one.clientWidth && one.scrollWidth > one.clientWidth + 1)
+    faults.push(`${one.tagName} is ${one.scrollWidth} wide: ${one.textContent.trim().slice(0, 40)}`);
+for (const svg of document.querySelectorAll("svg")) {
+  const frame = svg.getBoundingClientRect();
+  const texts = [...svg.querySelectorAll("text")].filter(one => one.textContent.trim());
+  const boxes = texts.map(one => one.getBoundingClientRect());
+  boxes.forEach((box, n) => {
+    const beside = box.left < frame.left - 1 || box.right > frame.right + 1;
+    if (beside || box.top < frame.top - 1 || box.bottom > frame.bottom + 1)
+      faults.push(`${texts[n].textContent} is out of its drawing`);
+    boxes.slice(n + 1).forEach((other, m) => {
+      const wide = Math.min(box.right, other.right) - Math.max(box.left, other.left);
+      const high = Math.min(box.bottom, other.bottom) - Math.max(box.top, other.top);
+      if (wide > 2 && high > 3) faults.push(`${texts[n].textContent} lies on ${texts[n + 1 + m].textContent}`);
+    });
+  });
+}
+return faults;
+"""
 
 
 class Browser:
@@ -48,6 +72,11 @@ class Browser:
             assert time.perf_counter() - start < 60, self.run("return document.body.innerText")
             time.sleep(0.02)
         return time.perf_counter() - start
+
+    def layout_faults(self, page: Path) -> list[str]:
+        """What is cut off or overlaps on a page without a script."""
+        self.send("/url", {"url": page.resolve().as_uri()})
+        return list(self.run(_LAYOUT))
 
     def run(self, script: str, *values: Any) -> Any:
         return self.send("/execute/sync", {"script": script, "args": list(values)})

@@ -14,15 +14,15 @@ from spinedet.scoring import Estimate
 
 def sweep_table(lines: Sequence[SweepLine]) -> Table:
     """A row for each run, centre and plane, intervals beneath their numbers; it needs 80 characters."""
-    table = plain_table("run, centre, plane", "scans", "lesions", "precision", "recall", "F1", "AP")
+    table = plain_table("run\ncentre, plane", "scans\nlesions", "precision", "recall", "F1", "AP")
     table.padding = (0, 1, 0, 0)
     for column in table.columns[1:]:
         column.justify, column.no_wrap = "right", True
     for line in lines:
         group = line.group
         numbers = (_with_interval(one) for one in (group.precision, group.recall, group.f1, group.ap))
-        where = f"{line.run}, {line.center}, {line.plane}"
-        table.add_row(where, str(group.n.series), str(group.n.lesions), *numbers)
+        where, counts = f"{line.run}\n{line.center}, {line.plane}", f"{group.n.series}\n{group.n.lesions}"
+        table.add_row(where, counts, *numbers)
     return table
 
 

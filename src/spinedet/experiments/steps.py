@@ -107,6 +107,8 @@ def _going_on(step: Step, run: RunFolder) -> tuple[str, ...]:
 
 
 def _last_words(log: Path, status: int | None) -> str:
+    if not log.is_file():
+        return f"it ended before it wrote anything (exit status {status})"
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("error:")]
     said = (errors or lines or ["it said nothing"])[-1].removeprefix("error: ")
