@@ -250,7 +250,7 @@ def numbers_of(reference: Manifest, answers: CohortFindings, settings: ScoreSett
     limits = np.array([answers.thresholds[study.id] for study in cohort.studies])
     reached = cohort.marks.score >= limits[cohort.scans.study[cohort.marks.scan]]
     whole = next(named for named in examination.groups if not named.by)
-    return examination.statistics(replace(examination, reached=reached).tally(whole))
+    return examination.statistics(replace(examination, reached=reached).count_part(whole))
 
 
 def chosen(trial: Trial, recipes: Sequence[Recipe], number: int) -> Recipe:

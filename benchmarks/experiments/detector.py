@@ -137,7 +137,7 @@ def run_job(bench: Bench, job: Job) -> None:
     quiet()
     with tempfile.TemporaryDirectory() as cache:
         training = prepare_training(bench, job, Path(cache))
-        judge(bench, job, training, train(training))
+        match_cohort(bench, job, training, train(training))
 
 
 def prepare_training(bench: Bench, job: Job, cache: Path) -> Training:
@@ -151,7 +151,7 @@ def prepare_training(bench: Bench, job: Job, cache: Path) -> Training:
     return Training(*known, augment=augment)
 
 
-def judge(bench: Bench, job: Job, training: Training, trained: Trained) -> None:
+def match_cohort(bench: Bench, job: Job, training: Training, trained: Trained) -> None:
     """Freeze the threshold on the tuning split, look at the test studies; `result.json` is written last."""
     folder, held, network = bench.folder(job), training.tune, trained.detector.network
     with tempfile.TemporaryDirectory() as cache:
@@ -214,9 +214,9 @@ def by_center(bench: Bench, jobs: Sequence[Job], iou: float) -> dict[str, Center
         one = examined(bench, job, iou)
         for named in one.groups:
             if set(named.by) == {"plane", "center"}:
-                counted = one.tally(named)
+                counted = one.count_part(named)
                 numbers = one.statistics(counted)
-                double = performance(counted, numbers, one.judgement, one.reached).duplicates / named.part.scans.sum()
+                double = performance(counted, numbers, one.matched, one.reached).duplicates / named.part.scans.sum()
                 found.setdefault(str(named.by["center"]), []).append(CenterNumbers(numbers, float(double)))
     return {
         center: CenterNumbers(

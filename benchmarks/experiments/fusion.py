@@ -56,7 +56,7 @@ def compare(manifest: Manifest, alone: Findings, together: Findings, iou: float)
     for before, after in zip(first.groups, second.groups, strict=True):
         if "plane" not in before.by:
             continue
-        one, two = first.statistics(first.tally(before)), second.statistics(second.tally(after))
+        one, two = first.statistics(first.count_part(before)), second.statistics(second.count_part(after))
         apart = difference(one, two, METRICS)
         cells = [str(before.by["plane"]), str(before.by.get("center", "all")), f"{iou:g}"]
         for name in METRICS:

@@ -156,10 +156,10 @@ def monai(manifest: Manifest, findings: Findings) -> float:
 
 def monai_froc(manifest: Manifest, findings: Findings) -> float:
     """MONAI's FROC score at the seven rates."""
-    judgement = examine(manifest, findings, ScoreSettings(criterion=IouCriterion(iou=IOU))).judgement
-    hit = judgement.matches.lesion >= 0
-    value = judgement.cohort.marks.score
-    lesions = len(judgement.cohort.lesions.records)
+    matched = examine(manifest, findings, ScoreSettings(criterion=IouCriterion(iou=IOU))).matched
+    hit = matched.matches.lesion >= 0
+    value = matched.cohort.marks.score
+    lesions = len(matched.cohort.lesions.records)
     # MONAI wants a probability for each lesion: that of its finding, 0 for a miss.
     found = np.append(value[hit], np.zeros(lesions - int(hit.sum())))
     rates, sensitivity = compute_froc_curve_data(value[~hit], found, lesions, len(manifest.studies))
@@ -170,9 +170,9 @@ def picai(manifest: Manifest, findings: Findings) -> tuple[float, float]:
     """picai_eval's average precision, and its sensitivity at the seven rates."""
     from picai_eval.metrics import Metrics
 
-    judgement = examine(manifest, findings, ScoreSettings(criterion=IouCriterion(iou=IOU))).judgement
+    matched = examine(manifest, findings, ScoreSettings(criterion=IouCriterion(iou=IOU))).matched
     with tempfile.TemporaryDirectory() as folder:
-        export_picai(Path(folder), judgement)
+        export_picai(Path(folder), matched)
         metrics = Metrics(str(Path(folder) / "picai_metrics.json"))
     return float(metrics.AP), float(np.mean([metrics.lesion_TPR_at_FPR(rate) for rate in RATES]))
 

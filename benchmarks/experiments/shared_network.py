@@ -16,8 +16,8 @@ from benchmarks.experiments.budgeted_training import quiet, train_together
 from benchmarks.experiments.detector import (
     Bench,
     Job,
-    judge,
     markdown,
+    match_cohort,
     parser_of,
     prepare_bench,
     prepare_training,
@@ -38,7 +38,7 @@ def run_shared(bench: Bench, seed: int) -> None:
         trainings = [prepare_training(bench, job, Path(cache)) for job in jobs]
         done = zip(jobs, trainings, train_together(trainings), strict=True)
         for job, training, trained in done:
-            judge(bench, Job(SHARED, job.plane, seed), training, trained)
+            match_cohort(bench, Job(SHARED, job.plane, seed), training, trained)
 
 
 def main() -> None:

@@ -79,7 +79,7 @@ class Said:
         settings = ScoreSettings(CRITERION, threshold=threshold, selection=plane, bootstrap=bootstrap, secondary=())
         examination = examine(*self.of(studies), settings)
         whole = next(named for named in examination.groups if not named.by)
-        return float(examination.statistics(examination.tally(whole)).values["f1"])
+        return float(examination.statistics(examination.count_part(whole)).values["f1"])
 
 
 def tried(bench: Bench, job: Job) -> Iterator[Tried]:

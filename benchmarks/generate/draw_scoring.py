@@ -22,7 +22,7 @@ from matplotlib.patches import Rectangle
 from spinedet.core.types import Findings, Manifest
 from spinedet.scoring import IouCriterion, ScoreSettings, examine
 from spinedet.scoring.error_analysis import OUTCOMES, Cases
-from spinedet.scoring.metrics.froc_pr import RATES, staircase
+from spinedet.scoring.metrics.froc_pr import RATES, operating_points
 from spinedet.scoring.metrics.matched_cohort import whole
 
 OUT = Path(__file__).resolve().parents[2] / "docs/figures"
@@ -88,9 +88,9 @@ def draw_example(outcome: list[str]) -> None:
 def draw_curves() -> None:
     """FROC and precision-recall of the example, with the points that a threshold can reach."""
     manifest, findings = cohort()
-    judgement = examine(manifest, findings, ScoreSettings(criterion=IouCriterion())).judgement
-    part = whole(judgement.cohort)
-    steps, curve = staircase(judgement.verdicts(part)), judgement.ledger(part).curve()
+    matched = examine(manifest, findings, ScoreSettings(criterion=IouCriterion())).matched
+    part = whole(matched.cohort)
+    steps, curve = operating_points(matched.ranked(part)), matched.ledger(part).curve()
     lesions, scans = curve.lesions[0], curve.scans[0]
     figure, (froc, recall) = plt.subplots(1, 2, figsize=(8.2, 3.4), layout="constrained")
     x = np.concatenate([[0], steps.fp / scans, [8]])
@@ -171,7 +171,7 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     manifest, findings = cohort()
     examination = examine(manifest, findings, ScoreSettings(criterion=IouCriterion()))
-    why = Cases(examination.judgement, examination.reached).why
+    why = Cases(examination.matched, examination.reached).why
     draw_criteria()
     draw_example([OUTCOMES[row] for row in why.tolist()])
     draw_curves()

@@ -164,12 +164,12 @@ def interval(hits: int, count: int) -> list[float]:
     return [round(low, 4), round(high, 4)]
 
 
-def choose(verdicts: Sequence[tuple[View, int | None, float]]) -> tuple[float, bool]:
+def choose(ranked: Sequence[tuple[View, int | None, float]]) -> tuple[float, bool]:
     """The lowest threshold that names at least 60 real patients with at most one wrong in 60; whether the upper limit
     of that error is below 5 %.
     """
     named = sorted(
-        ((p, best == v.outcome) for v, best, p in verdicts if _counts(v) and best not in (None, NOT_SHOWN)),
+        ((p, best == v.outcome) for v, best, p in ranked if _counts(v) and best not in (None, NOT_SHOWN)),
         reverse=True,
     )
     wrong = np.cumsum([not right for _, right in named])
@@ -189,13 +189,13 @@ def names(best: int | None, probability: float, threshold: float) -> bool:
     return best not in (None, NOT_SHOWN) and probability >= threshold
 
 
-def table(verdicts: Sequence[tuple[View, int | None, float]], threshold: float) -> dict[str, object]:
+def table(ranked: Sequence[tuple[View, int | None, float]], threshold: float) -> dict[str, object]:
     """What naming came to on one cohort; whole views are patients."""
-    whole = [(v, best, p) for v, best, p in verdicts if v.kind == WHOLE]
-    cut = [(v, best, p) for v, best, p in verdicts if v.kind.startswith(CUT.format(""))]
+    whole = [(v, best, p) for v, best, p in ranked if v.kind == WHOLE]
+    cut = [(v, best, p) for v, best, p in ranked if v.kind.startswith(CUT.format(""))]
     dropped = [
         best == v.outcome
-        for v, best, p in verdicts
+        for v, best, p in ranked
         if v.kind.startswith(DROPPED.format("")) and names(best, p, threshold)
     ]
     right = sum(best is not None and best == v.outcome for v, best, _ in whole)
@@ -272,11 +272,11 @@ def main() -> None:
     apart = {view.patient for views in tests.values() for view in views}
     cohorts = {str(path): [view for view in of(path) if view.patient not in apart] for path in given.fit}
     every = [view for views in cohorts.values() for view in views]
-    verdicts = out_of_fold(every)
-    limit, validated = choose(verdicts)
+    ranked = out_of_fold(every)
+    limit, validated = choose(ranked)
     weights = fitted(every)
     evidence = {
-        f"{kind}, out of fold": table([one for one in verdicts if one[0].phantom is phantom], limit)
+        f"{kind}, out of fold": table([one for one in ranked if one[0].phantom is phantom], limit)
         for kind, phantom in (("patients", False), ("phantoms", True))
         if any(view.phantom is phantom for view in every)
     }

@@ -116,7 +116,7 @@ def ours_in_memory(folder: Path, replicates: int = 0) -> Any:
     def run(data: Any) -> float:
         settings = ScoreSettings(bootstrap=BootstrapSettings(samples=replicates), strata=(), secondary=())
         examination = examine(*data, settings)
-        counted = examination.tally(examination.groups[0])
+        counted = examination.count_part(examination.groups[0])
         return float(examination.statistics(counted).values["ap"])
 
     return prepare, run
@@ -214,7 +214,7 @@ def picai(folder: Path, what: str) -> Any:
 
     def prepare() -> Any:
         data = read_manifest(folder / "manifest.json"), read_findings_table(folder / "findings.json")
-        export_picai(folder, examine(*data, ScoreSettings(secondary=())).judgement)
+        export_picai(folder, examine(*data, ScoreSettings(secondary=())).matched)
         return Metrics(str(folder / "picai_metrics.json"))
 
     def run(metrics: Any) -> float:

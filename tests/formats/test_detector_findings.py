@@ -31,7 +31,7 @@ def drawn(draw: Draw) -> Any:
 
 
 def judged(drawn: Any) -> Any:
-    return examine(drawn.manifest, drawn.found, ScoreSettings(criterion=IouCriterion())).judgement
+    return examine(drawn.manifest, drawn.found, ScoreSettings(criterion=IouCriterion())).matched
 
 
 def content(table: FindingsTable) -> list[Any]:

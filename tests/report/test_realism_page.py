@@ -27,8 +27,8 @@ def exhibit(group: str, ratio: float, *, real: bool, plane: Plane = Plane.SAGITT
 def test_a_median_is_judged_by_the_range_of_all_real_scans() -> None:
     shown = [exhibit("scan", 0.3, real=True), exhibit("scan", 0.5, real=True)]
     shown += [exhibit(name, ratio, real=False) for name, ratio in (("in", 0.4), ("low", 0.2), ("high", 0.6))]
-    verdicts = {line.group: line.verdict for line in compare(shown) if line.measure == "marrow/csf"}
-    assert verdicts == {"in": "inside", "low": "below the real scans", "high": "above the real scans"}
+    ranked = {line.group: line.verdict for line in compare(shown) if line.measure == "marrow/csf"}
+    assert ranked == {"in": "inside", "low": "below the real scans", "high": "above the real scans"}
 
 
 def test_without_real_scans_nothing_is_judged() -> None:

@@ -12,7 +12,7 @@ def test_planes_parts_and_curves(four) -> None:
     assert evidence.planes == ("sagittal", "axial")
     part = evidence.part("sagittal", ["A"])
     assert int(part.lesions_per_patient.sum()) == 3
-    steps = evidence.staircase(part)
+    steps = evidence.operating_points(part)
     assert steps.score.tolist() == [0.9, 0.8, 0.7, 0.6]
     assert steps.tp.tolist() == [1, 2, 3, 3]
     assert steps.fp.tolist() == [0, 0, 0, 1]
@@ -35,7 +35,7 @@ def test_frozen_thresholds_are_taken_from_the_scores(four) -> None:
     scores = score(four.manifest, four.found, ScoreSettings(operating_point=point))
     evidence = match_again(four.manifest, four.found, scores)
     assert evidence.limits == dict(point.values)
-    assert evidence.examination.judgement.criterion == IouCriterion(iou=0.25)
+    assert evidence.examination.matched.criterion == IouCriterion(iou=0.25)
 
 
 def test_replicates_are_those_of_the_scores(four) -> None:

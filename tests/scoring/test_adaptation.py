@@ -10,7 +10,7 @@ import pytest
 
 from spinedet.core.errors import InputError
 from spinedet.scoring import BootstrapSettings, IouCriterion, ScoreSettings, choose_operating_point, score
-from spinedet.scoring.metrics.froc_pr import Verdicts
+from spinedet.scoring.metrics.froc_pr import RankedFindings
 from spinedet.scoring.statistics.adaptation import adapted_threshold, fit_hit_model
 from spinedet.scoring.thresholds import HitModel
 
@@ -26,14 +26,14 @@ def drawn(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_hit_model_is_recovered() -> None:
     score, hit = drawn(20000, 0.5, 0)
-    model = fit_hit_model(Verdicts(score, hit, np.zeros(len(score), dtype=int)))
+    model = fit_hit_model(RankedFindings(score, hit, np.zeros(len(score), dtype=int)))
     assert model is not None
     # Two normal distributions with means 1 and -1 and deviation 1: the log odds are twice the logit.
     assert model.slope == pytest.approx(2.0, abs=0.1)
     assert model.intercept == pytest.approx(0.0, abs=0.05)
     assert model.prior == pytest.approx(hit.mean())
-    assert fit_hit_model(Verdicts(score, np.ones_like(hit), np.zeros(len(score), dtype=int))) is None
-    assert fit_hit_model(Verdicts(10 * score, hit, np.zeros(len(score), dtype=int))) is None
+    assert fit_hit_model(RankedFindings(score, np.ones_like(hit), np.zeros(len(score), dtype=int))) is None
+    assert fit_hit_model(RankedFindings(10 * score, hit, np.zeros(len(score), dtype=int))) is None
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])

@@ -20,7 +20,7 @@ from spinedet.core.manifest import read_manifest
 from spinedet.core.types import Findings, Manifest
 from spinedet.scoring import BootstrapSettings, CenterCriterion, IouCriterion, ScoreSettings, score
 from spinedet.scoring.matching.cohort import Selection, gather
-from spinedet.scoring.metrics.coco_ap import coco_average_precision, coco_judgement
+from spinedet.scoring.metrics.coco_ap import coco_average_precision, coco_matches
 from spinedet.scoring.metrics.matched_cohort import whole
 
 Draw = Callable[..., Any]
@@ -77,7 +77,7 @@ def pycocotools_ap(manifest: Manifest, findings: Findings, threshold: float) -> 
 
 def ours(manifest: Manifest, findings: Findings, threshold: float) -> float | None:
     cohort = gather(manifest, tabulate(findings), Selection())
-    return coco_average_precision(coco_judgement(cohort, IouCriterion(iou=threshold)), whole(cohort))
+    return coco_average_precision(coco_matches(cohort, IouCriterion(iou=threshold)), whole(cohort))
 
 
 @pytest.mark.parametrize("seed", range(12))

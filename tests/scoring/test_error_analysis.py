@@ -44,7 +44,7 @@ def drawn(draw: Draw) -> Any:
 def cases(drawn: Any) -> Cases:
     settings = ScoreSettings(criterion=IouCriterion(iou=0.5), threshold=0.5, bootstrap=BootstrapSettings(samples=0))
     examination = examine(drawn.manifest, drawn.found, settings)
-    return Cases(examination.judgement, examination.reached)
+    return Cases(examination.matched, examination.reached)
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -123,7 +123,7 @@ def test_curves_on_their_grids(draw: Draw, tmp_path: Path) -> None:
     drawn = draw().study([0.0, 100.0], [(0.0, 0.9), (50.0, 0.8), (100.0, 0.7)]).study([0.0], [(0.0, 0.6)])
     examination = examine(drawn.manifest, drawn.found, ScoreSettings(bootstrap=BootstrapSettings(samples=50)))
     named = examination.groups[1]
-    curves = grid_curves(examination.tally(named))
+    curves = grid_curves(examination.count_part(named))
     points = list(curve_points(curves, examination.statistics(curves)))
     write_curves(tmp_path / "curves.csv", [({"plane": "sagittal"}, points)])
     rows = read(tmp_path / "curves.csv")

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spinedet.scoring.metrics.froc_pr import RATES, Curve, Verdicts, ledger, staircase
+from spinedet.scoring.metrics.froc_pr import RATES, Curve, RankedFindings, ledger, operating_points
 
 
 def curve_of(marks: list[tuple[float, bool]], lesions: int, scans: int) -> Curve:
     score, hit = [mark[0] for mark in marks], [mark[1] for mark in marks]
-    verdicts = Verdicts(np.array(score, dtype=float), np.array(hit, dtype=bool), np.zeros(len(marks), dtype=int))
-    return ledger(verdicts, np.array([lesions]), np.array([scans])).curve()
+    ranked = RankedFindings(np.array(score, dtype=float), np.array(hit, dtype=bool), np.zeros(len(marks), dtype=int))
+    return ledger(ranked, np.array([lesions]), np.array([scans])).curve()
 
 
 def test_four_findings_by_hand() -> None:
@@ -80,8 +80,8 @@ def test_every_lesion_found_is_a_sensitivity_of_one() -> None:
 
 
 def test_the_staircase_knows_every_threshold() -> None:
-    marks = Verdicts(np.array([0.9, 0.5, 0.5, 0.1]), np.array([True, True, False, False]), np.zeros(4, dtype=int))
-    steps = staircase(marks)
+    marks = RankedFindings(np.array([0.9, 0.5, 0.5, 0.1]), np.array([True, True, False, False]), np.zeros(4, dtype=int))
+    steps = operating_points(marks)
     assert steps.score.tolist() == [0.9, 0.5, 0.1]
     assert (steps.tp.tolist(), steps.fp.tolist()) == ([1, 2, 2], [0, 1, 2])
     found = {threshold: (steps.at(threshold).tp, steps.at(threshold).fp) for threshold in (0.95, 0.9, 0.6, 0.5, 0.0)}
@@ -122,9 +122,9 @@ def test_weighted_curves_equal_repeated_patients(
     lesions = np.array([missed * (q == 0) + sum(hit for _, hit, p in marks if p == q) for q in range(4)])
     scans = np.array([1, 2, 1, 3])
     score, hit, patient = (np.array(column) for column in (zip(*marks, strict=True) if marks else ([], [], [])))
-    verdicts = Verdicts(score.astype(float), hit.astype(bool), patient.astype(int))
+    ranked = RankedFindings(score.astype(float), hit.astype(bool), patient.astype(int))
     weights = np.array([counts, [1, 1, 1, 1]], dtype=float).T
-    curve = ledger(verdicts, lesions, scans).weigh(weights)
+    curve = ledger(ranked, lesions, scans).weigh(weights)
     for column, weight in enumerate(weights.T.astype(int).tolist()):
         repeated = [mark for mark in marks for _ in range(weight[mark[2]])]
         total, shown = int(lesions @ weight), int(scans @ weight)

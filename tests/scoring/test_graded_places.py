@@ -50,8 +50,8 @@ def test_each_place_has_the_best_of_the_findings_that_fit_it_best() -> None:
     assert places.lesion.tolist()[:1] == [1.0]
     assert math.isnan(places.lesion[1])
     assert places.score.tolist() == [0.7, 0.0, 0.2]
-    assert places.told["pfirrmann"][0] == 4.4
-    assert np.isnan(places.told["pfirrmann"][1:]).all()
+    assert places.predicted["pfirrmann"][0] == 4.4
+    assert np.isnan(places.predicted["pfirrmann"][1:]).all()
     numbers = {name: float(value[0]) for name, value in places.measure(ONCE).items()}
     assert numbers["places found"] == pytest.approx(2 / 3)
     assert numbers["grading auc"] == 1.0

@@ -11,7 +11,7 @@ import pytest
 from spinedet.scoring.matching.cohort import Selection, gather
 from spinedet.scoring.matching.criteria import CenterCriterion, Criterion, DistanceCriterion, IouCriterion
 from spinedet.scoring.matching.greedy import ABSORBED, MISSED
-from spinedet.scoring.metrics.matched_cohort import judge
+from spinedet.scoring.metrics.matched_cohort import match_cohort
 
 Draw = Callable[..., Any]
 TILTED = [[1.0, 0.0, 0.0], [0.0, 0.8, 0.6], [0.0, -0.6, 0.8]]
@@ -23,13 +23,13 @@ def cube(place: float, size: float = 10.0) -> dict[str, Any]:
 
 def matched(drawn: Any, criterion: Criterion) -> list[int]:
     cohort = gather(drawn.manifest, drawn.table, Selection())
-    return judge(cohort, criterion).matches.lesion.tolist()
+    return match_cohort(cohort, criterion).matches.lesion.tolist()
 
 
 def test_the_highest_score_takes_the_lesion_and_the_second_is_a_duplicate(draw: Draw) -> None:
     drawn = draw().study([0.0], [(1.0, 0.6), (3.0, 0.9), (50.0, 0.8)])
     cohort = gather(drawn.manifest, drawn.table, Selection())
-    matches = judge(cohort, IouCriterion()).matches
+    matches = match_cohort(cohort, IouCriterion()).matches
     assert matches.lesion.tolist() == [MISSED, 0, MISSED]
     assert matches.finding.tolist() == [1]
     assert matches.duplicate.tolist() == [True, False, False]

@@ -104,7 +104,7 @@ def test_the_page_shows_the_agreement(draw: Draw) -> None:
     for grade, told in ((1, 1.25), (2, 2.0), (3, 2.5)):
         drawn.study([graded(0.0, grade)], [said(0.0, 0.9, told)])
     examined = examine(drawn.manifest, drawn.found, ScoreSettings(bootstrap=BootstrapSettings(samples=0)))
-    page = _page(report("drawn", examined), {}, Cases(examined.judgement, examined.reached))
+    page = _page(report("drawn", examined), {}, Cases(examined.matched, examined.reached))
     assert "<th>everything</th><td>3</td><td>1.000</td><td>1.000</td><td>0.250</td>" in page
 
 

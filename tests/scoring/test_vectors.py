@@ -23,8 +23,8 @@ from spinedet.scoring import (
     score,
 )
 from spinedet.scoring.matching.cohort import Selection, gather
-from spinedet.scoring.metrics.counts import froc_name, tally
-from spinedet.scoring.metrics.matched_cohort import judge, whole
+from spinedet.scoring.metrics.counts import count_part, froc_name
+from spinedet.scoring.metrics.matched_cohort import match_cohort, whole
 from spinedet.scoring.statistics.bootstrap import replicate
 
 EDGE_CASES = [
@@ -128,7 +128,7 @@ def test_replicates_under_stored_weights(vectors: Path) -> None:
     cohort = gather(manifest, read_findings_table(vectors / "box3d_200" / "findings.json"), Selection())
     assert cohort.patients == tuple(stored["patients"])
     above = cohort.marks.score >= expected["frozen_threshold"]["A"]
-    counted = tally(judge(cohort, IouCriterion(iou=expected["iou"])), whole(cohort), above)
+    counted = count_part(match_cohort(cohort, IouCriterion(iou=expected["iou"])), whole(cohort), above)
     found = replicate(counted.measure, stored["weights"].T, counted.batch)
     linear = replace(counted, froc="linear")
     found["linear"] = replicate(linear.measure, stored["weights"].T, counted.batch)["cpm"]

@@ -1,4 +1,4 @@
-"""Faults that show only when studies are held against each other."""
+"""Faults that only a comparison of studies shows."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def audit_cohort(readings: Sequence[Reading], facts: Sequence[StudyFacts], limit
     faults: list[Fault] = []
     regions = sorted({manifest.region.value for manifest in manifests})
     if len(regions) > 1:
-        told = f"the manifests are of {' and '.join(regions)} spines; check one region at a time"
-        faults.append(Fault("regions", Severity.ERROR, (), told))
+        message = f"the manifests are of {' and '.join(regions)} spines; check one region at a time"
+        faults.append(Fault("regions", Severity.ERROR, (), message))
     faults += _repeated_across(readings)
     pictures = tuple(_same_pictures(series, used))
     faults += [*_leaks(studies, pictures), *pictures]
@@ -38,31 +38,31 @@ def audit_cohort(readings: Sequence[Reading], facts: Sequence[StudyFacts], limit
 
 def _repeated_across(readings: Sequence[Reading]) -> Iterator[Fault]:
     """One study id in two files."""
-    homes: dict[str, set[Path]] = defaultdict(set)
+    paths_of: dict[str, set[Path]] = defaultdict(set)
     for reading in readings:
         for study in reading.whole.studies if reading.whole else ():
-            homes[study.id].add(reading.path)
-    for name, paths in homes.items():
+            paths_of[study.id].add(reading.path)
+    for name, paths in paths_of.items():
         if len(paths) > 1:
-            told = f"study id {name!r} is in {len(paths)} manifests; give each study its own id"
-            yield Fault("repeated_id", Severity.ERROR, (name,), told)
+            message = f"study id {name!r} is in {len(paths)} manifests; give each study its own id"
+            yield Fault("repeated_id", Severity.ERROR, (name,), message)
 
 
 def _leaks(studies: Sequence[Study], pictures: Sequence[Fault]) -> Iterator[Fault]:
     """What commands refuse: patients in two splits or centres, and images in two splits by the manifest's sha256.
 
     Args:
-        pictures: faults of equal voxels, which are not told twice.
+        pictures: faults of equal voxels, which are not reported twice.
     """
     known = {fault.where[0] for fault in pictures}
     for leak in leaks(studies):
         (first, one), (second, two) = leak.first, leak.second
         if leak.what != "image":
-            told = f"one patient is in two {leak.what}: {first} in {one}, {second} in {two}; keep each patient in one"
-            yield Fault(f"patient_in_two_{leak.what}", Severity.ERROR, (first, second), told)
+            message = f"one patient is in two {leak.what}: {first} in {one}, {second} in {two}; "
+            yield Fault(f"patient_in_two_{leak.what}", Severity.ERROR, (first, second), message)
         elif second not in known:
-            told = f"the same sha256 as an image of {first}, in another split; remove one"
-            yield Fault("same_picture", Severity.ERROR, (second,), told)
+            message = f"the same sha256 as an image of {first}, in another split; remove one"
+            yield Fault("same_picture", Severity.ERROR, (second,), message)
 
 
 def _same_pictures(series: Sequence[SeriesFacts], studies: dict[str, Study]) -> Iterator[Fault]:
@@ -70,13 +70,13 @@ def _same_pictures(series: Sequence[SeriesFacts], studies: dict[str, Study]) -> 
     groups: dict[str, list[SeriesFacts]] = defaultdict(list)
     for one in series:
         groups[one.content].append(one)
-    for alike in groups.values():
-        for other in alike[1:]:
-            first, second = studies[alike[0].study], studies[other.study]
+    for group in groups.values():
+        for other in group[1:]:
+            first, second = studies[group[0].study], studies[other.study]
             leak = (first.split, first.patient, first.center) != (second.split, second.patient, second.center)
-            told = f"the same picture as {first.id}/{alike[0].series}{_difference(first, second)}; remove one"
+            message = f"the same picture as {first.id}/{group[0].series}{_difference(first, second)}; remove one"
             severity = Severity.ERROR if leak else Severity.WARNING
-            yield Fault("same_picture", severity, (other.study, other.series), told)
+            yield Fault("same_picture", severity, (other.study, other.series), message)
 
 
 def _difference(first: Study, second: Study) -> str:
@@ -94,17 +94,17 @@ def _odd_spacings(series: Sequence[SeriesFacts], studies: dict[str, Study], limi
         by_plane[one.plane].append(one)
         by_center[one.plane, studies[one.study].center].append(one)
     for one in series:
-        near = by_center[one.plane, studies[one.study].center]
-        peers = near if len(near) >= limits.outliers_from else by_plane[one.plane]
+        same_center = by_center[one.plane, studies[one.study].center]
+        peers = same_center if len(same_center) >= limits.outliers_from else by_plane[one.plane]
         if len(peers) < limits.outliers_from:
             continue
-        for name, value, usual in (
+        for name, value, median in (
             ("pixels", one.pixel, float(np.median([peer.pixel for peer in peers]))),
             ("slices", one.pitch, float(np.median([peer.pitch for peer in peers]))),
         ):
-            if max(value / usual, usual / value) > limits.odd_spacing:
-                told = f"{name} of {value:.2f} mm where {usual:.2f} mm is usual; check the spacing"
-                yield Fault("odd_spacing", Severity.WARNING, (one.study, one.series), told)
+            if max(value / median, median / value) > limits.odd_spacing:
+                message = f"{name} of {value:.2f} mm where {median:.2f} mm is usual; check the spacing"
+                yield Fault("odd_spacing", Severity.WARNING, (one.study, one.series), message)
 
 
 def _odd_sizes(studies: dict[str, Study], limits: AuditLimits) -> Iterator[Fault]:
@@ -115,22 +115,22 @@ def _odd_sizes(studies: dict[str, Study], limits: AuditLimits) -> Iterator[Fault
         for lesion in study.lesions:
             if lesion.series in planes:
                 groups[planes[lesion.series], lesion.category].append((study, lesion))
-    for alike in groups.values():
-        usual = float(np.median([np.prod(lesion.box.size) for _, lesion in alike]))
-        for study, lesion in alike if len(alike) >= limits.outliers_from else ():
-            factor = float(np.prod(lesion.box.size)) / usual
+    for group in groups.values():
+        median = float(np.median([np.prod(lesion.box.size) for _, lesion in group]))
+        for study, lesion in group if len(group) >= limits.outliers_from else ():
+            factor = float(np.prod(lesion.box.size)) / median
             if max(factor, 1 / factor) > limits.odd_size:
-                told = f"the box has {factor:.2g} times the usual volume of {lesion.category!r}; check its size"
-                yield Fault("odd_size", Severity.WARNING, (study.id, lesion.series, lesion.id), told)
+                message = f"the box has {factor:.2g} times the usual volume of {lesion.category!r}; check its size"
+                yield Fault("odd_size", Severity.WARNING, (study.id, lesion.series, lesion.id), message)
 
 
 def _missing_planes(studies: dict[str, Study], limits: AuditLimits) -> Iterator[Fault]:
     planes = {study.id: {series.plane for series in study.series} for study in studies.values()}
     for plane in Plane:
-        having = sum(plane in there for there in planes.values())
-        if having < limits.missing_plane * len(planes):
+        present = sum(plane in there for there in planes.values())
+        if present < limits.missing_plane * len(planes):
             continue
         for name, there in planes.items():
             if plane not in there:
-                told = f"no {plane.value} series, where {having} of {len(planes)} studies have one"
-                yield Fault("missing_plane", Severity.WARNING, (name,), told)
+                message = f"no {plane.value} series, where {present} of {len(planes)} studies have one"
+                yield Fault("missing_plane", Severity.WARNING, (name,), message)

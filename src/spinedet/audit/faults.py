@@ -10,7 +10,7 @@ class Severity(str, Enum):
     """How much a fault hurts.
 
     `error`: commands refuse the manifest, or numbers would be wrong. `unreadable`: the study would be skipped.
-    `warning`: look at it.
+    `warning`: should be checked.
     """
 
     ERROR = "error"
@@ -50,7 +50,7 @@ class AuditLimits:
         level_mm: a lower disc may lie so far above a higher one.
         air: mean grey value in a box against the image's bright tissue, below which the box lies in air.
         same_box: IoU of two boxes of one category from which they are one.
-        missing_plane: share of studies that have a plane, from which its absence in another is told.
+        missing_plane: share of studies that have a plane, from which its absence in another is reported.
     """
 
     box_outside_mm: float = 5.0

@@ -1,4 +1,4 @@
-"""One study's images opened and looked at, with the boxes that lie on them."""
+"""Faults of one study's images and of the boxes on them."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from spinedet.imaging.planes import plane_of, slice_axis
 from spinedet.imaging.settings import EligibilityLimits
 from spinedet.imaging.volume import Volume, read_volume
 
-_BRIGHT = 99.0  # percentile of an image that stands for its bright tissue
-_BODY = 0.1  # of bright: what counts as the body rather than air
+_BRIGHT = 99.0  # percentile of an image that represents its bright tissue
+_BODY = 0.1  # of bright: above it a voxel is body, not air
 _SIDES = {"left": -1.0, "right": 1.0}  # the patient's right is RAS +
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesFacts:
-    """What one image is.
+    """Geometry and content of one image.
 
     Attributes:
         pixel, pitch: larger pixel edge, and distance of neighbouring slices, mm.
-        content: digest of shape and voxels: equal for equal pictures, however they are stored.
-        low, high: RAS mm limits of the block that it covers.
+        content: digest of shape and voxels: equal for equal images, however they are stored.
+        low, high: RAS mm limits of its bounding box.
         suitability: of the image for a detector of T2 series, as `predict` assesses it.
     """
 
@@ -57,7 +57,7 @@ class SeriesFacts:
 
 @dataclass(frozen=True)
 class StudyFacts:
-    """What an audit keeps of a study's images."""
+    """The facts and faults of a study's images."""
 
     study: str
     series: tuple[SeriesFacts, ...]
@@ -65,7 +65,7 @@ class StudyFacts:
 
 
 def examine(study: Study, limits: AuditLimits) -> tuple[StudyFacts, dict[str, Volume]]:
-    """Open every image of a study; the volumes by series id, for pictures."""
+    """Open every image of a study; returns the volumes by series id, for pictures."""
     facts: list[SeriesFacts] = []
     faults: list[Fault] = []
     volumes: dict[str, Volume] = {}
@@ -82,11 +82,11 @@ def examine(study: Study, limits: AuditLimits) -> tuple[StudyFacts, dict[str, Vo
         lesions = [lesion for lesion in study.lesions if lesion.series == series.id]
         faults += [*_file(where, series), *_geometry(where, series, volume.grid, limits)]
         faults += [
-            *(grey := tuple(_grey(where, volume, limits))),
-            *(() if any(fault.code == "not_mr" for fault in grey) else _weighting(where, checks)),
+            *(intensities := tuple(_intensities(where, volume, limits))),
+            *(() if any(fault.code == "not_mr" for fault in intensities) else _weighting(where, checks)),
             *_boxes(study.id, volume, lesions, limits),
         ]
-    faults += _apart(study.id, facts)
+    faults += _displaced(study.id, facts)
     return StudyFacts(study.id, tuple(facts), tuple(faults)), volumes
 
 
@@ -100,7 +100,7 @@ def _checks(study: Study, series: Series, volume: Volume) -> tuple[InputCheck, .
 
 
 def _weighting(where: tuple[str, ...], checks: tuple[InputCheck, ...]) -> Iterator[Fault]:
-    """What the pixels of a T2 series are instead, as far as they tell."""
+    """A T2 series whose pixels look like another weighting."""
     for one in checks:
         if one.question == "weighting" and one.suitability is not Suitability.OK:
             severity = Severity.ERROR if one.suitability is Suitability.REJECTED else Severity.WARNING
@@ -129,31 +129,31 @@ def _facts(study: Study, series: Series, volume: Volume, suitability: Suitabilit
 
 def _file(where: tuple[str, ...], series: Series) -> Iterator[Fault]:
     if series.sha256 is not None and not matches_sha256(series.path, series.sha256):
-        told = "the file is not the one that the manifest means (sha256 differs); restore it or correct the manifest"
-        yield Fault("sha256", Severity.UNREADABLE, where, told)
-    said = declared_in_name(series.path.name).weighting
-    if series.weighting == "T2" and said not in (None, "T2"):
-        told = f"the file's name says {said} where the manifest says T2; check which it is"
-        yield Fault("weighting", Severity.WARNING, where, told)
+        message = "the file is not the one that the manifest means (sha256 differs); restore it or correct the manifest"
+        yield Fault("sha256", Severity.UNREADABLE, where, message)
+    named = declared_in_name(series.path.name).weighting
+    if series.weighting == "T2" and named not in (None, "T2"):
+        message = f"the file's name says {named} where the manifest says T2; check which it is"
+        yield Fault("weighting", Severity.WARNING, where, message)
 
 
 def _geometry(where: tuple[str, ...], series: Series, grid: Grid, limits: AuditLimits) -> Iterator[Fault]:
     try:
-        told = plane_of(grid).value
+        found = plane_of(grid).value
     except InputError:
-        told = "coronal"
-    if told != series.plane.value:
-        words = f"the manifest says {series.plane.value}, the image's slices are {told}; correct one of them"
-        yield Fault("plane", Severity.ERROR, where, words)
+        found = "coronal"
+    if found != series.plane.value:
+        message = f"the manifest says {series.plane.value}, the image's slices are {found}; correct one of them"
+        yield Fault("plane", Severity.ERROR, where, message)
     tilt = _tilt(grid)
-    if told == Plane.SAGITTAL.value and tilt > limits.max_tilt_degrees:
-        words = f"the slices are turned by {tilt:.0f} degrees against the patient; check the image's orientation"
-        yield Fault("tilt", Severity.WARNING, where, words)
+    if found == Plane.SAGITTAL.value and tilt > limits.max_tilt_degrees:
+        message = f"the slices are turned by {tilt:.0f} degrees against the patient; check the image's orientation"
+        yield Fault("tilt", Severity.WARNING, where, message)
     pitch = float(grid.spacing[slice_axis(grid)])
     pixel = float(np.delete(grid.spacing, slice_axis(grid)).max())
     if pixel > limits.max_pixel_mm or pitch > limits.max_pitch_mm:
-        words = f"pixels of {pixel:.2f} mm and slices {pitch:.2f} mm apart are coarse; check the spacing"
-        yield Fault("coarse", Severity.WARNING, where, words)
+        message = f"pixels of {pixel:.2f} mm and slices {pitch:.2f} mm apart are coarse; check the spacing"
+        yield Fault("coarse", Severity.WARNING, where, message)
 
 
 def _tilt(grid: Grid) -> float:
@@ -161,23 +161,23 @@ def _tilt(grid: Grid) -> float:
     return float(np.degrees(np.arccos(min(1.0, np.abs(grid.axes[slice_axis(grid)]).max()))))
 
 
-def _grey(where: tuple[str, ...], volume: Volume, limits: AuditLimits) -> Iterator[Fault]:
-    """Intensities: clipped, partly empty, or below zero as MRI never is."""
+def _intensities(where: tuple[str, ...], volume: Volume, limits: AuditLimits) -> Iterator[Fault]:
+    """Intensities that are clipped, constant over whole slices, or negative as in CT."""
     array, top = volume.array, float(volume.array.max())
     bright = float(np.percentile(array, _BRIGHT))
     body = array > _BODY * bright
     saturated = float((array == top).sum() / max(1, body.sum())) if bright > 0 else 0.0
     if saturated > limits.saturated:
-        told = f"{saturated:.0%} of the body has the highest grey value; export the image again with its full range"
-        yield Fault("saturated", Severity.WARNING, where, told)
+        message = f"{saturated:.0%} of the body has the highest grey value; export the image again with its full range"
+        yield Fault("saturated", Severity.WARNING, where, message)
     slices = np.moveaxis(array, slice_axis(volume.grid), 0).reshape(array.shape[slice_axis(volume.grid)], -1)
     empty = float((np.ptp(slices, axis=1) == 0).mean())
     if empty > limits.empty_slices:
-        told = f"{empty:.0%} of the slices are constant; check that the export is complete"
-        yield Fault("empty_slices", Severity.WARNING, where, told)
+        message = f"{empty:.0%} of the slices are constant; check that the export is complete"
+        yield Fault("empty_slices", Severity.WARNING, where, message)
     if float(np.percentile(array, 5)) < -_BODY * max(bright, 1.0):
-        told = "many voxels are far below zero, as in CT; give a T2-weighted MR image"
-        yield Fault("not_mr", Severity.ERROR, where, told)
+        message = "many voxels are far below zero, as in CT; give a T2-weighted MR image"
+        yield Fault("not_mr", Severity.ERROR, where, message)
 
 
 def _boxes(study: str, volume: Volume, lesions: list[Lesion], limits: AuditLimits) -> Iterator[Fault]:
@@ -186,14 +186,14 @@ def _boxes(study: str, volume: Volume, lesions: list[Lesion], limits: AuditLimit
         where = (study, lesion.series, lesion.id)
         edges = min(lesion.box.size), max(lesion.box.size)
         if edges[0] < limits.smallest_edge_mm or edges[1] > limits.largest_edge_mm:
-            told = f"a box of {' x '.join(f'{edge:.1f}' for edge in lesion.box.size)} mm; check its units"
-            yield Fault("box_size", Severity.WARNING, where, told)
+            message = f"a box of {' x '.join(f'{edge:.1f}' for edge in lesion.box.size)} mm; check its units"
+            yield Fault("box_size", Severity.WARNING, where, message)
         if not inside(lesion.box, volume.grid, limits.box_outside_mm):
-            told = "the box lies outside the image; check that the manifest is in RAS mm and belongs to this image"
-            yield Fault("box_outside", Severity.ERROR, where, told)
+            message = "the box lies outside the image; check that the manifest is in RAS mm and belongs to this image"
+            yield Fault("box_outside", Severity.ERROR, where, message)
         elif _mean(volume, lesion) < limits.air * bright:
-            told = "the box lies on air; check its coordinates, for example their signs"
-            yield Fault("box_in_air", Severity.WARNING, where, told)
+            message = "the box lies on air; check its coordinates, for example their signs"
+            yield Fault("box_in_air", Severity.WARNING, where, message)
         yield from _side(where, lesion, volume.grid, limits)
     yield from _same_box(study, lesions, limits)
     yield from _level_order(study, lesions, limits)
@@ -208,7 +208,7 @@ def _mean(volume: Volume, lesion: Lesion) -> float:
 
 
 def _side(where: tuple[str, ...], lesion: Lesion, grid: Grid, limits: AuditLimits) -> Iterator[Fault]:
-    """`attributes.side` against the patient's x; a box across the image's middle, as of a whole disc, tells no side."""
+    """`attributes.side` against the patient's x; a box across the midline, as of a whole disc, has no side."""
     side = lesion.attributes.get("side")
     sign = _SIDES.get(side.lower(), 0.0) if isinstance(side, str) else 0.0
     middle = float((grid.corner + grid.axes.T @ (grid.extent / 2))[0])
@@ -217,34 +217,34 @@ def _side(where: tuple[str, ...], lesion: Lesion, grid: Grid, limits: AuditLimit
     off = lesion.box.center[0] - middle
     if clear > 0 and off * sign < -limits.side_mm:
         there = "right" if off > 0 else "left"
-        told = (
+        message = (
             f"marked {side}, but {abs(off):.0f} mm to the patient's {there} of the middle; left and right are swapped"
         )
-        yield Fault("side", Severity.ERROR, where, told)
+        yield Fault("side", Severity.ERROR, where, message)
 
 
 def _same_box(study: str, lesions: list[Lesion], limits: AuditLimits) -> Iterator[Fault]:
     for one, two in combinations(lesions, 2):
         if one.category == two.category and float(iou([one.box], [two.box])[0, 0]) > limits.same_box:
-            told = f"lesion {two.id!r} has the same box and category as {one.id!r}; remove one"
-            yield Fault("same_box", Severity.ERROR, (study, two.series, two.id), told)
+            message = f"lesion {two.id!r} has the same box and category as {one.id!r}; remove one"
+            yield Fault("same_box", Severity.ERROR, (study, two.series, two.id), message)
 
 
 def _level_order(study: str, lesions: list[Lesion], limits: AuditLimits) -> Iterator[Fault]:
-    """A lower level lies lower."""
+    """Levels from head to foot must have falling S coordinates."""
     named = sorted((level_rank(le.level), -le.box.center[2], le.id, le) for le in lesions if le.level)
     for (rank, _, _, upper), (next_rank, _, _, lower) in pairwise(named):
         if next_rank > rank and lower.box.center[2] > upper.box.center[2] + limits.level_mm:
-            told = (
+            message = (
                 f"{lower.level} lies above {upper.level} (lesion {upper.id!r}); check levels and head-to-foot direction"
             )
-            yield Fault("level_order", Severity.ERROR, (study, lower.series, lower.id), told)
+            yield Fault("level_order", Severity.ERROR, (study, lower.series, lower.id), message)
 
 
-def _apart(study: str, facts: list[SeriesFacts]) -> Iterator[Fault]:
-    """Series of one examination see the same patient in the same frame."""
+def _displaced(study: str, facts: list[SeriesFacts]) -> Iterator[Fault]:
+    """Series of one study must overlap in the patient frame."""
     for one, two in combinations(facts, 2):
         gap: Array = np.maximum(np.subtract(one.low, two.high), np.subtract(two.low, one.high))
         if gap.max() > 0:
-            told = f"{one.series!r} and {two.series!r} do not overlap in space; one of them has a wrong position"
-            yield Fault("apart", Severity.WARNING, (study, two.series), told)
+            message = f"{one.series!r} and {two.series!r} do not overlap in space; one of them has a wrong position"
+            yield Fault("apart", Severity.WARNING, (study, two.series), message)

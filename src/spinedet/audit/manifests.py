@@ -97,8 +97,8 @@ def _unused(path: Path, studies: Iterable[Study]) -> Iterator[Fault]:
             case Effect.NONE:
                 empty = study is not None and not study.lesions
                 severity, end = Severity.WARNING, "; its study has no lesion" if empty else ""
-        told = f"{each.where} could not be used: {each.reason}{end}"
-        yield Fault("unused_annotation", severity, (each.study or path.name,), told)
+        message = f"{each.where} could not be used: {each.reason}{end}"
+        yield Fault("unused_annotation", severity, (each.study or path.name,), message)
 
 
 def _format(where: tuple[str, ...], words: str) -> Fault:
@@ -125,8 +125,8 @@ def _words(error: ValidationError, raw: Any) -> Iterator[str]:
 def _references(manifest: Manifest) -> Iterator[Fault]:
     """Ids that come twice, and names that lead nowhere."""
     for name in repeated(study.id for study in manifest.studies):
-        told = f"study id {name!r} appears more than once; give each its own"
-        yield Fault("repeated_id", Severity.ERROR, (name,), told)
+        message = f"study id {name!r} appears more than once; give each its own"
+        yield Fault("repeated_id", Severity.ERROR, (name,), message)
     for study in manifest.studies:
         for fault in study_faults(study, manifest.categories):
             yield Fault(fault.kind, Severity.ERROR, (study.id, fault.part), f"{fault.message}; correct the manifest")

@@ -76,7 +76,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Results:
-    """What a command tells a tracker when it is done; whoever makes it keeps names of patients and files out.
+    """What a command logs to a tracker when it is done; whoever makes it keeps names of patients and files out.
 
     Attributes:
         facts: settings and hashes. metrics: headline numbers. pictures: PNG by name.

@@ -52,7 +52,7 @@ def _score(config: ScoreConfig, manifest: Manifest, folder: Path) -> Status:
         scores = report(manifest.name, examination, progress)
     write_scores(folder / "scores.json", scores)
     for kind in config.export:
-        EXPORTS[kind](folder, examination.judgement)
+        EXPORTS[kind](folder, examination.matched)
     if config.pages:
         from spinedet.report.score_page import (
             write_everything,  # matplotlib and jinja2 take longer to load than to score

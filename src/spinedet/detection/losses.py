@@ -22,8 +22,11 @@ TERMS = ("class", "l1", "giou")
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Predictions for one scan: `boxes` (q, 6) mm, `logits` (q, categories), and where grades are learned `severity`
-    (q, grades), the logits of being above each grade.
+    """Predictions for one scan.
+
+    Attributes:
+        boxes: (q, 6) mm. logits: (q, categories).
+        severity: (q, grades), logits of being above each grade; None for a model without grades.
     """
 
     boxes: Tensor
@@ -65,8 +68,8 @@ def batch_losses(
 
     A part with grades has a term `severity` too, see `severity_term`.
 
-    All parts (layers, kinds of queries) and scans are computed at once: the number of small operations takes the time,
-    not the arithmetic. A scan without lesions has a class term too, which lowers every score.
+    All parts (layers, kinds of queries) and scans are computed at once, because the number of small operations, not the
+    arithmetic, determines the time. A scan without lesions has a class term too, which lowers every score.
 
     Args:
         matched: for each part, one for each scan of the batch.
@@ -75,7 +78,7 @@ def batch_losses(
     summed = _terms(list(matched.values()), least_quality)
     losses: dict[str, Tensor] = {}
     for (name, part), terms in zip(matched.items(), summed, strict=True):
-        count = mean_over_processes(_count(part))  # sharing a batch out must not change a weight
+        count = mean_over_processes(_count(part))  # the weights must not depend on how a batch is distributed
         total = terms / max(count, 1 / world_size())
         losses |= {f"{name}/{term}": value for term, value in zip(TERMS, total, strict=True)}
         if part[0].prediction.severity is not None:
@@ -98,18 +101,16 @@ def severity_term(part: Sequence[MatchedPredictions]) -> Tensor:
 
 
 def _count(part: Sequence[MatchedPredictions]) -> int:
-    return sum(len(answer.match.target) for answer in part)
+    return sum(len(scan.match.target) for scan in part)
 
 
 def _terms(parts: Sequence[Sequence[MatchedPredictions]], least_quality: float) -> Tensor:
     """Class, L1 and GIoU terms of each part, (parts, 3), summed over its predictions."""
-    answers = [answer for part in parts for answer in part]
-    boxes = torch.cat([a.prediction.boxes[a.match.prediction] for a in answers]).float()
-    reference = torch.cat([a.targets.certain.boxes[a.match.target] for a in answers])
+    scans = [scan for part in parts for scan in part]
+    boxes = torch.cat([a.prediction.boxes[a.match.prediction] for a in scans]).float()
+    reference = torch.cat([a.targets.certain.boxes[a.match.target] for a in scans])
     quality = iou(boxes.detach(), reference).clamp_min(least_quality)
-    classes = torch.split(
-        _class_terms(answers, quality), [sum(len(a.prediction.logits) for a in part) for part in parts]
-    )
+    classes = torch.split(_class_terms(scans, quality), [sum(len(a.prediction.logits) for a in part) for part in parts])
     relative = (boxes - reference) / reference[:, 3:].repeat(1, 2)
     distance = F.smooth_l1_loss(relative, torch.zeros_like(relative), beta=0.1, reduction="none").sum(1)
     terms = torch.stack([WEIGHT_L1 * distance, WEIGHT_GIOU * (1 - giou(boxes, reference))], dim=1)
@@ -117,17 +118,17 @@ def _terms(parts: Sequence[Sequence[MatchedPredictions]], least_quality: float) 
     return torch.stack([torch.cat([d.sum()[None], p.sum(0)]) for d, p in zip(classes, placed, strict=True)])
 
 
-def _class_terms(answers: Sequence[MatchedPredictions], quality: Tensor) -> Tensor:
+def _class_terms(scans: Sequence[MatchedPredictions], quality: Tensor) -> Tensor:
     """The class term of each prediction, (predictions,); `quality` is the target of the matched ones, in order."""
-    logits = torch.cat([a.prediction.logits for a in answers]).float()
+    logits = torch.cat([a.prediction.logits for a in scans]).float()
     truth, counted = torch.zeros_like(logits), torch.ones_like(logits[:, 0])
     rows, labels, first = [], [], 0
-    for answer in answers:
-        rows.append(answer.match.prediction + first)
-        labels.append(answer.targets.certain.labels[answer.match.target])
-        end = first + len(answer.prediction.logits)
-        if answer.targets.ignore.any():
-            counted[first:end] -= _ignored(answer).float()
+    for scan in scans:
+        rows.append(scan.match.prediction + first)
+        labels.append(scan.targets.certain.labels[scan.match.target])
+        end = first + len(scan.prediction.logits)
+        if scan.targets.ignore.any():
+            counted[first:end] -= _ignored(scan).float()
         first = end
     truth[torch.cat(rows), torch.cat(labels)] = quality
     return WEIGHT_CLASS * counted * varifocal(logits, truth).sum(1)

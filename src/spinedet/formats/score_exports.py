@@ -15,7 +15,7 @@ from spinedet.core.files import write_json, write_text
 from spinedet.scoring.matching.cohort import Cohort, Lesions, Marks
 from spinedet.scoring.matching.greedy import ABSORBED
 from spinedet.scoring.matching.overlaps import Boxes
-from spinedet.scoring.metrics.matched_cohort import Judgement
+from spinedet.scoring.metrics.matched_cohort import MatchedCohort
 
 VECTOR = ("r", "a", "s")
 CSV_HEADER = (
@@ -26,12 +26,12 @@ CSV_HEADER = (
 )
 
 
-def export_csv(folder: Path, judgement: Judgement) -> None:
+def export_csv(folder: Path, matched: MatchedCohort) -> None:
     """Write `findings.csv`: a row per finding in RAS mm; a study that was read without findings has a bare row.
 
     The nine cells of the axes are empty where the box lies along R, A, S.
     """
-    cohort = judgement.cohort
+    cohort = matched.cohort
     stream = StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(CSV_HEADER)
@@ -41,13 +41,13 @@ def export_csv(folder: Path, judgement: Judgement) -> None:
     write_text(folder / "findings.csv", stream.getvalue())
 
 
-def export_coco(folder: Path, judgement: Judgement) -> None:
+def export_coco(folder: Path, matched: MatchedCohort) -> None:
     """Write `coco_reference.json` and `coco_findings.json`, ids from 1, one image per series.
 
     COCO's `bbox` is flat: it holds the extent along R and A of boxes measured along R, A, S. The whole box is in
     `box`, as in this project's own files, for evaluators whose `computeIoU` is overridden.
     """
-    cohort = judgement.cohort
+    cohort = matched.cohort
     lesions, marks = cohort.lesions, cohort.marks
     images = [
         {"id": scan + 1, "file_name": f"{_study(cohort, scan)}/{series}"}
@@ -63,13 +63,13 @@ def export_coco(folder: Path, judgement: Judgement) -> None:
     write_json(folder / "coco_findings.json", results)
 
 
-def export_picai(folder: Path, judgement: Judgement) -> None:
+def export_picai(folder: Path, matched: MatchedCohort) -> None:
     """Write `picai_metrics.json`, which picai_eval's `Metrics` loads: per scan (is lesion, score, closeness).
 
     Raises:
         InputError: a score is not above 0; picai_eval marks missed lesions by the score 0.
     """
-    cohort, matches = judgement.cohort, judgement.matches
+    cohort, matches = matched.cohort, matched.matches
     if len(cohort.marks.score) and cohort.marks.score.min() <= 0:
         raise InputError("export=picai needs scores above 0, because picai_eval marks missed lesions by the score 0")
     cases: list[list[list[float]]] = [[] for _ in cohort.scans.series]
@@ -90,7 +90,7 @@ def export_picai(folder: Path, judgement: Judgement) -> None:
     write_json(folder / "picai_metrics.json", content)
 
 
-EXPORTS: dict[str, Callable[[Path, Judgement], None]] = {
+EXPORTS: dict[str, Callable[[Path, MatchedCohort], None]] = {
     "csv": export_csv,
     "coco": export_coco,
     "picai": export_picai,

@@ -55,7 +55,7 @@ def _lines(cases: ScoredCases) -> Iterator[tuple[str, tracking.Lines]]:
         for center in cases.cohort.centers:
             part = cases.part(plane, [center])
             lesions, scans = int(part.lesions_per_patient.sum()), int(part.scans.sum())
-            steps = cases.staircase(part)
+            steps = cases.operating_points(part)
             if lesions and len(steps.tp):
                 found = (steps.tp / lesions).tolist()
                 froc[center] = ((steps.fp / scans).tolist(), found)
@@ -67,7 +67,7 @@ def _lines(cases: ScoredCases) -> Iterator[tuple[str, tracking.Lines]]:
 def _rows(cases: ScoredCases) -> Iterator[tuple[str | float | bool, ...]]:
     """A row for each finding, its study by a hash."""
     cohort, examination = cases.cohort, cases.examination
-    lesion = examination.judgement.matches.lesion
+    lesion = examination.matched.matches.lesion
     for row, finding in enumerate(cases.findings):
         scan = int(cohort.marks.scan[row])
         study = cohort.studies[int(cohort.scans.study[scan])]

@@ -126,7 +126,7 @@ def results(
 def _detection(manifest: Manifest, findings: Findings, settings: ScoreSettings) -> Statistics:
     examination = examine(manifest, findings, settings)
     whole = next(named for named in examination.groups if not named.by)
-    return examination.statistics(examination.tally(whole))
+    return examination.statistics(examination.count_part(whole))
 
 
 def _grading(manifest: Manifest, findings: Findings, bootstrap: BootstrapSettings) -> Statistics:

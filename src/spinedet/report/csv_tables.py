@@ -21,7 +21,7 @@ def write_matches(folder: Path, cases: Cases) -> None:
 
 
 def write_curves(path: Path, curves: Sequence[tuple[Mapping[str, str], Sequence[CurvePoint]]]) -> None:
-    """Write `curves.csv`: every curve's points with their bands; the parts are told apart by plane and centre."""
+    """Write `curves.csv`: every curve's points with their bands; plane and centre name the part."""
     stream = StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["curve", "plane", "center", "x", "y", "low", "high", "threshold"])

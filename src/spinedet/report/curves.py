@@ -12,11 +12,11 @@ import numpy as np
 
 from spinedet.report.scored_cases import ScoredCases
 from spinedet.scoring import Estimate, Group, Scores
-from spinedet.scoring.metrics.froc_pr import RATES, Staircase
+from spinedet.scoring.metrics.froc_pr import RATES, OperatingPoints
 
 Placing: TypeAlias = Callable[[float], float]
 
-# Okabe and Ito's colours, told apart by people with any colour vision; each also has its own dash and marker.
+# Okabe and Ito's colours, distinguishable with any colour vision; each also has its own dash and marker.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#8a3f73", "#a66f00", "#3a8fc0", "#000000")
 _DASHES = ("", "7 3", "2 2.5", "9 3 2 3", "4 2", "12 3", "1 3")
 _MARKERS = ("circle", "square", "triangle", "diamond")
@@ -107,7 +107,7 @@ def draw_runs(runs: Sequence[tuple[str, ScoredCases, Scores]], plane: str) -> Cu
     """FROC and precision-recall of several runs on the same scans of one plane, a line for each run."""
     lines = []
     for row, (_, scored, scores) in enumerate(runs):
-        steps = _turns(scored.staircase(scored.part(plane, scored.cohort.centers)))
+        steps = _turns(scored.operating_points(scored.part(plane, scored.cohort.centers)))
         lines.append(_Line(style_of(row), scores.group(plane=plane), steps))
     keys = (
         Key(line.style, name, None, line.group.n.lesions, line.group.n.series)
@@ -127,7 +127,7 @@ def draw_growth(places: Sequence[str], series: Sequence[Sequence[Estimate | None
     across = [share_x((place + 0.5) / len(places)) for place in range(len(places))]
     traces = []
     for row, estimates in enumerate(series):
-        # Neighbouring series stand a little apart, so that their intervals can be told from one another.
+        # Neighbouring series stand a little apart, so that their intervals can be distinguished.
         shift = 7.0 * (row - (len(series) - 1) / 2)
         known = [
             (x + shift, e) for x, e in zip(across, estimates, strict=True) if e is not None and e.value is not None
@@ -144,7 +144,7 @@ def draw_growth(places: Sequence[str], series: Sequence[Sequence[Estimate | None
 class _Line:
     style: Style
     group: Group
-    steps: Staircase
+    steps: OperatingPoints
 
     @property
     def recall(self) -> list[float]:
@@ -165,7 +165,7 @@ def _lines(scored: ScoredCases, scores: Scores, plane: str) -> list[_Line]:
         part = scored.part(plane, [center])
         if part.lesions_per_patient.any():
             group = scores.group(plane=plane, center=center)
-            lines.append(_Line(style_of(row), group, _turns(scored.staircase(part))))
+            lines.append(_Line(style_of(row), group, _turns(scored.operating_points(part))))
     return lines
 
 
@@ -174,11 +174,11 @@ def style_of(row: int) -> Style:
     return Style(COLORS[row % len(COLORS)], _DASHES[row % len(_DASHES)], _MARKERS[row % len(_MARKERS)])
 
 
-def _turns(steps: Staircase) -> Staircase:
+def _turns(steps: OperatingPoints) -> OperatingPoints:
     """The steps at which a curve turns: each that hits a lesion, the one before it, and the last."""
     hit = np.diff(steps.tp, prepend=0) > 0
     kept = hit | np.append(hit[1:], True)[: len(hit)]
-    return Staircase(steps.score[kept], steps.tp[kept], steps.fp[kept])
+    return OperatingPoints(steps.score[kept], steps.tp[kept], steps.fp[kept])
 
 
 def _curves(plane: str, lines: Sequence[_Line], internal: Sequence[str]) -> Curves:

@@ -35,7 +35,7 @@ class Page:
         region: of the spine.
         notes: what a reader must know before the numbers, in a banner above them.
         shown: scans shown with pictures.
-        internal_centers: where the detector learned; all others are external. Empty: nothing is said of it.
+        internal_centers: where the detector was trained; all others are external. Empty: not shown.
         skipped: studies that could not be read.
         everyone: all studies of the manifest, whatever became of them; their flow is drawn.
         facts: of the run, for the last line; no patient, date or path.

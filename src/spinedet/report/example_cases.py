@@ -168,7 +168,7 @@ def _next(scored: ScoredCases, rows: Ints, used: set[int]) -> int | None:
 
 
 def _board(scored: ScoredCases) -> Board:
-    cohort, matches, reached = scored.cohort, scored.examination.judgement.matches, scored.examination.reached
+    cohort, matches, reached = scored.cohort, scored.examination.matched.matches, scored.examination.reached
     scans, marks, lesions = len(cohort.scans.series), cohort.marks, cohort.lesions
     hit, false = reached & (matches.lesion >= 0), reached & (matches.lesion == MISSED)
     counting = ~lesions.ignore
@@ -194,7 +194,7 @@ def _highest(values: Floats, scan: Ints, scans: int) -> Floats:
 
 
 def _case(scored: ScoredCases, scan: int, title: str, rule: str) -> Case:
-    cohort, matches, reached = scored.cohort, scored.examination.judgement.matches, scored.examination.reached
+    cohort, matches, reached = scored.cohort, scored.examination.matched.matches, scored.examination.reached
     study = cohort.studies[int(cohort.scans.study[scan])]
     series = next(one for one in study.series if one.id == cohort.scans.series[scan])
     here: list[int] = np.flatnonzero((cohort.marks.scan == scan) & reached).tolist()

@@ -26,7 +26,9 @@ def phantom_exhibits(centers: Sequence[str], studies: int, seed: int) -> Iterato
                 volume = Volume(image.astype(np.float32), stack.grid)
                 name = f"centre {center}, {index}"
                 place = study.scene.spine.aim.blocks[-1].frame.center
-                yield Exhibit(f"centre {center}", name, stack.plane, volume, place, _look(volume, places), real=False)
+                yield Exhibit(
+                    f"centre {center}", name, stack.plane, volume, place, _measured(volume, places), real=False
+                )
 
 
 def real_exhibits(root: Path, region: Region) -> Iterator[Exhibit]:
@@ -41,11 +43,11 @@ def real_exhibits(root: Path, region: Region) -> Iterator[Exhibit]:
         middle = np.mean(places["csf"], axis=0)
         place = (float(middle[0]), float(middle[1]) + 15, float(middle[2]))
         yield Exhibit(
-            group, path.name.split(".")[0], plane_of(volume.grid), volume, place, _look(volume, places), real=True
+            group, path.name.split(".")[0], plane_of(volume.grid), volume, place, _measured(volume, places), real=True
         )
 
 
-def _look(volume: Volume, places: Probes) -> ScanMeasures | None:
+def _measured(volume: Volume, places: Probes) -> ScanMeasures | None:
     try:
         return measure_scan(volume.array, volume.grid, places)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The page over the pictures of images that nobody has annotated."""
+"""The page of predictions: findings and pictures of every series, and the worklist."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _WARNING = "Research software, no medical device: nothing here is a diagnosis."
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One series that was looked at.
+    """One predicted series.
 
     Attributes:
-        name: what the reader knows the series by.
+        name: shown for the series.
         findings: all of them, whatever their score.
-        picture: PNG of the findings that count; None when none was drawn.
-        remarks: why the series may not be one to ask about.
+        picture: PNG of the findings above the operating point; None when none was drawn.
+        remarks: input checks of the series that are not ok.
         reading: the study's reading page.
     """
 
@@ -54,13 +54,13 @@ class WorklistRow:
 
     @property
     def priority(self) -> tuple[float, int, bool, str]:
-        """Sorts what a reader should see first to the front: high scores, then doubtful images and levels."""
+        """Sort key: high scores first, then doubtful images and unresolved levels."""
         return (-(self.best or 0.0), -self.concerns, not self.unresolved, self.study)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A look as the page lists it: findings that count, highest score first, and how many others there are."""
+    """A series as the page lists it: findings above the operating point by falling score, and how many are below."""
 
     name: str
     plane: str
@@ -87,7 +87,7 @@ def write_index(
         title: headline.
         entries: in the order in which they are shown.
         thresholds: of the operating point, by (plane, category).
-        notes: what a reader must know first. worklist: all studies, in any order.
+        notes: shown in the banner. worklist: all studies, in any order.
     """
     listings = [_listing(entry, thresholds, path.parent) for entry in entries]
     rows = [(row, _relative(row.reading, path.parent)) for row in sorted(worklist, key=lambda row: row.priority)]

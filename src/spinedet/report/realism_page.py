@@ -35,7 +35,7 @@ class Exhibit:
         group: phantom centre, or the data set of a real scan.
         name: caption of its picture.
         place: RAS mm of the spine's middle: the slice through it is shown.
-        look: what was measured on it; None when it is only shown.
+        measures: of the scan; None when it is only shown.
         real: a patient, not a phantom.
     """
 
@@ -44,7 +44,7 @@ class Exhibit:
     plane: Plane
     volume: Volume
     place: Vector
-    look: ScanMeasures | None
+    measures: ScanMeasures | None
     real: bool
 
 
@@ -107,21 +107,21 @@ def write_realism(folder: Path, region: str, exhibits: Sequence[Exhibit], margin
 
 def compare(exhibits: Sequence[Exhibit]) -> Iterator[Line]:
     """Every measure of every phantom group against the range of all real scans."""
-    real = [e.look for e in exhibits if e.real and e.look]
+    real = [e.measures for e in exhibits if e.real and e.measures]
     groups = dict.fromkeys(e.group for e in exhibits if not e.real)
-    names = list(dict.fromkeys(name for e in exhibits if e.look for name in e.look.ratios))
+    names = list(dict.fromkeys(name for e in exhibits if e.measures for name in e.measures.ratios))
     for measure in [*names, "noise", "sharpness"]:
-        seen = [value for look in real if (value := _value(look, measure)) is not None]
+        seen = [value for measures in real if (value := _value(measures, measure)) is not None]
         for group in groups:
-            looks = [e.look for e in exhibits if e.group == group and e.look]
-            values = [value for look in looks if (value := _value(look, measure)) is not None]
+            measured = [e.measures for e in exhibits if e.group == group and e.measures]
+            values = [value for measures in measured if (value := _value(measures, measure)) is not None]
             if values:
                 limits = (min(seen), max(seen)) if seen else (None, None)
                 yield Line(measure, group, min(values), float(np.median(values)), max(values), *limits)
 
 
-def _value(look: ScanMeasures, measure: str) -> float | None:
-    value = {"noise": look.noise, "sharpness": look.sharpness}.get(measure, look.ratios.get(measure))
+def _value(measures: ScanMeasures, measure: str) -> float | None:
+    value = {"noise": measures.noise, "sharpness": measures.sharpness}.get(measure, measures.ratios.get(measure))
     return value if value is not None and np.isfinite(value) else None
 
 
@@ -169,8 +169,8 @@ def draw_histograms(exhibits: Sequence[Exhibit]) -> bytes:
     """A PNG: brightness around the spine relative to CSF, each group's mean."""
     figure = Figure(figsize=(7.5, 3.2), layout="constrained")
     axes = figure.add_subplot()
-    for group, real in dict.fromkeys((e.group, e.real) for e in exhibits if e.look):
-        bins = np.array([e.look.histogram for e in exhibits if e.group == group and e.look])
+    for group, real in dict.fromkeys((e.group, e.real) for e in exhibits if e.measures):
+        bins = np.array([e.measures.histogram for e in exhibits if e.group == group and e.measures])
         style = {"color": "black", "linewidth": 1.6} if real else {"linewidth": 1.1}
         middle = 0.05 + 0.1 * np.arange(bins.shape[1])
         axes.plot(middle, bins.mean(axis=0), label=f"{group} ({'real' if real else 'phantom'})", **style)

@@ -35,7 +35,7 @@ _FAILURES = 12
 
 def write_everything(folder: Path, examination: Examination, scores: Scores) -> None:
     """Write `curves.csv`, `matches.csv`, `lesions.csv`, the figures and `scores.html`."""
-    cases = Cases(examination.judgement, examination.reached)
+    cases = Cases(examination.matched, examination.reached)
     write_matches(folder, cases)
     curves = curves_of(examination)
     write_curves(folder / "curves.csv", curves)
@@ -71,7 +71,7 @@ def curves_of(examination: Examination) -> list[tuple[dict[str, str], list[Curve
         if set(named.by) in ({"plane"}, {"plane", "center"}):
             key = named.part.key
             if key not in known:
-                curves = grid_curves(examination.tally(named))
+                curves = grid_curves(examination.count_part(named))
                 known[key] = list(curve_points(curves, examination.statistics(curves)))
             found.append(({name: str(value) for name, value in named.by.items()}, known[key]))
     return found

@@ -11,7 +11,7 @@ from spinedet.scoring import Scores, ScoreSettings, Selection
 from spinedet.scoring.evaluate import Examination, examine
 from spinedet.scoring.matching.cohort import Cohort
 from spinedet.scoring.matching.criteria import criterion_from
-from spinedet.scoring.metrics.froc_pr import Staircase, staircase
+from spinedet.scoring.metrics.froc_pr import OperatingPoints, operating_points
 from spinedet.scoring.metrics.matched_cohort import Part
 from spinedet.scoring.metrics.subgroups import part_of
 from spinedet.scoring.thresholds import limits
@@ -48,9 +48,9 @@ class ScoredCases:
         """The scans of one plane at these centres, all categories together."""
         return part_of(self.cohort, plane, centers)
 
-    def staircase(self, part: Part) -> Staircase:
+    def operating_points(self, part: Part) -> OperatingPoints:
         """Hits and false positives at every score of a part."""
-        return staircase(self.examination.judgement.verdicts(part))
+        return operating_points(self.examination.matched.ranked(part))
 
 
 def cases_of(examination: Examination, findings: Findings) -> ScoredCases:

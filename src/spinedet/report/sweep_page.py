@@ -16,7 +16,7 @@ from spinedet.report.number_format import MARKS
 from spinedet.report.scored_cases import match_again
 from spinedet.scoring import Group, Scores
 
-# So many lines can be told apart in one figure.
+# So many lines can be distinguished in one figure.
 LINES = 7
 
 

@@ -57,7 +57,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How a centre's tests differ from the development studies; None where it cannot be said.
+    """How a centre's tests differ from the development studies; None where it cannot be stated.
 
     Attributes:
         age: difference of the means in pooled standard deviations.

@@ -17,7 +17,7 @@ from spinedet.report.table_one import flow, shift, table_one, table_rows
 from spinedet.scoring import Comparison, Estimate, Group, OperatingPoint, Scores
 
 # F1 of Yi et al., Eur Spine J 2023;32:3807, by plane: internal, two external centres, cervical. Their data are private
-# and what counted as a hit is not said, so nothing of ours can be compared with it.
+# and what counted as a hit is not stated, so nothing of ours can be compared with it.
 PUBLISHED: dict[str, tuple[float, ...]] = {
     "sagittal": (0.971, 0.768, 0.787, 0.931),
     "axial": (0.903, 0.837, 0.770, 0.919),

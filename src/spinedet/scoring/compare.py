@@ -70,7 +70,7 @@ def compare(manifest: Manifest, first: Contender, second: Contender, settings: S
     """Paired patient bootstrap of the differences between two detectors.
 
     Raises:
-        InputError: as `score`; or the two were not asked about the same scans.
+        InputError: as `score`; or the two were not given the same scans.
     """
     examined = [_examined(manifest, one, settings) for one in (first, second)]
     cohort = examined[0].cohort
@@ -89,7 +89,7 @@ def compare(manifest: Manifest, first: Contender, second: Contender, settings: S
     return Comparison(
         first=first.name,
         second=second.name,
-        criterion=dict(criterion_record(examined[0].judgement.criterion)),
+        criterion=dict(criterion_record(examined[0].matched.criterion)),
         bootstrap=settings.bootstrap.record,
         differences=_corrected(differences, set(cells.split("*"))),
         notes=tuple(
@@ -122,7 +122,7 @@ def _cells(cohort: Cohort) -> str:
 
 
 def _numbers(examination: Examination, named: Named) -> Statistics:
-    return examination.statistics(examination.tally(named))
+    return examination.statistics(examination.count_part(named))
 
 
 def _differences(by: Mapping[str, FiniteJson], first: Statistics, second: Statistics) -> Iterator[Difference]:

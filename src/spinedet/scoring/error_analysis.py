@@ -13,7 +13,7 @@ from spinedet.scoring.matching.cohort import PLANES, Cohort, Lesions, Marks
 from spinedet.scoring.matching.criteria import IouCriterion
 from spinedet.scoring.matching.greedy import ABSORBED, MISSED
 from spinedet.scoring.matching.overlaps import Floats, Ints, Pairs, Sites, touching
-from spinedet.scoring.metrics.matched_cohort import Judgement
+from spinedet.scoring.metrics.matched_cohort import MatchedCohort
 
 _ANY_OVERLAP = 1e-6
 HIT, DUPLICATE, ON_IGNORED, TOO_LITTLE, OTHER_CATEGORY, NOWHERE = range(6)
@@ -59,15 +59,15 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Cases:
-    """The cases behind a judged cohort; `reached` (n,) are the findings at or above the frozen threshold."""
+    """The cases behind a matched cohort; `reached` (n,) are the findings at or above the frozen threshold."""
 
-    judgement: Judgement
+    matched: MatchedCohort
     reached: NDArray[np.bool_]
 
     @property
     def cohort(self) -> Cohort:
         """Scans, lesions and findings."""
-        return self.judgement.cohort
+        return self.matched.cohort
 
     @cached_property
     def number(self) -> Ints:
@@ -79,7 +79,7 @@ class Cases:
     def lesion(self) -> Ints:
         """The lesion that each finding hit, else the one of its category that it overlaps most, else -1, (n,)."""
         best, _ = _closest(self._own.finding, self._own.lesion, self._own.value, len(self.reached))
-        hit = self.judgement.matches.lesion
+        hit = self.matched.matches.lesion
         return np.where(hit >= 0, hit, best)
 
     @cached_property
@@ -93,21 +93,21 @@ class Cases:
     @cached_property
     def why(self) -> Ints:
         """For each finding the row of `OUTCOMES` and `FINDING_REASONS`, (n,)."""
-        matches = self.judgement.matches
+        matches = self.matched.matches
         choices = [matches.lesion >= 0, matches.lesion == ABSORBED, matches.duplicate, self.overlap > 0, self._astray]
         return np.select(choices, [HIT, ON_IGNORED, DUPLICATE, TOO_LITTLE, OTHER_CATEGORY], NOWHERE)
 
     @cached_property
     def found(self) -> NDArray[np.bool_]:
         """Which lesions are found at the frozen threshold, (l,)."""
-        hit = self.judgement.matches.finding
+        hit = self.matched.matches.finding
         return (hit != MISSED) & np.append(self.reached, False)[hit]
 
     @cached_property
     def why_missed(self) -> Ints:
         """For each lesion the row of `LESION_REASONS`, (l,)."""
-        cohort, hit = self.cohort, self.judgement.matches.finding
-        pairs = touching(cohort.sites(cohort.marks), cohort.sites(cohort.lesions), self.judgement.criterion)
+        cohort, hit = self.cohort, self.matched.matches.finding
+        pairs = touching(cohort.sites(cohort.marks), cohort.sites(cohort.lesions), self.matched.criterion)
         touched, overlapped, otherwise = (np.zeros(len(hit), bool) for _ in range(3))
         touched[pairs.lesion] = True
         overlapped[self._own.lesion] = True
@@ -136,7 +136,7 @@ class Cases:
     def surest_errors(self, most: int) -> list[Case]:
         """False positives at or above the threshold, highest score first."""
         marks = self.cohort.marks
-        wrong = np.flatnonzero(self.reached & (self.judgement.matches.lesion == MISSED))
+        wrong = np.flatnonzero(self.reached & (self.matched.matches.lesion == MISSED))
         surest = wrong[np.argsort(-marks.score[wrong], kind="stable")]
         return [
             Case(
@@ -209,7 +209,7 @@ def matches_table(cases: Cases) -> dict[str, Sequence[str]]:
 
 def lesions_table(cases: Cases) -> dict[str, Sequence[str]]:
     """One row per lesion of the reference, as columns of text."""
-    cohort, lesions, hit = cases.cohort, cases.cohort.lesions, cases.judgement.matches.finding
+    cohort, lesions, hit = cases.cohort, cases.cohort.lesions, cases.matched.matches.finding
     scores = [*map(repr, cohort.marks.score.tolist()), ""]
     numbers = [*map(str, cases.number.tolist()), ""]
     return {

@@ -16,10 +16,10 @@ from spinedet.core.manifest import phantom_note
 from spinedet.core.types import Findings, Manifest
 from spinedet.scoring.matching.cohort import Cohort, Selection, as_table, gather
 from spinedet.scoring.matching.criteria import Criterion, IouCriterion, criterion_from, criterion_record
-from spinedet.scoring.metrics.coco_ap import coco_average_precision, coco_judgement
-from spinedet.scoring.metrics.counts import Tally, tally
+from spinedet.scoring.metrics.coco_ap import coco_average_precision, coco_matches
+from spinedet.scoring.metrics.counts import PartCounts, count_part
 from spinedet.scoring.metrics.level_naming import named_levels
-from spinedet.scoring.metrics.matched_cohort import Judgement, above, judge, judge_overlaps
+from spinedet.scoring.metrics.matched_cohort import MatchedCohort, above, match_cohort, match_overlaps
 from spinedet.scoring.metrics.strata import Labels, stratify, usual_strata
 from spinedet.scoring.metrics.subgroups import Named, groups
 from spinedet.scoring.operating_point import OperatingPoint
@@ -85,7 +85,7 @@ class ScoreSettings:
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """A cohort, judged, with what every number and picture is made of.
+    """A matched cohort with what every number and figure is computed from.
 
     Attributes:
         threshold: the thresholds that were applied.
@@ -95,8 +95,8 @@ class Examination:
 
     cohort: Cohort
     settings: ScoreSettings
-    judgement: Judgement
-    secondary: tuple[Judgement, ...]
+    matched: MatchedCohort
+    secondary: tuple[MatchedCohort, ...]
     threshold: AppliedThresholds
     reached: NDArray[np.bool_]
     weights: Weights
@@ -106,10 +106,10 @@ class Examination:
         """The parts that are reported."""
         return groups(self.cohort, self.settings.by)
 
-    def tally(self, named: Named) -> Tally:
+    def count_part(self, named: Named) -> PartCounts:
         """The counts of one part; with strata where it is everything or a plane."""
         strata = self._strata() if set(named.by) <= {"plane"} else ()
-        return replace(tally(self.judgement, named.part, self.reached, strata), froc=self.settings.froc)
+        return replace(count_part(self.matched, named.part, self.reached, strata), froc=self.settings.froc)
 
     def statistics(self, counted: Countable) -> Statistics:
         """Numbers with their replicates."""
@@ -120,24 +120,24 @@ class Examination:
         settings = (
             self.settings.bootstrap if set(named.by) <= {"plane"} else replace(self.settings.bootstrap, samples=0)
         )
-        for judgement in self.secondary:
-            counted = replace(tally(judgement, named.part, self.reached), froc=self.settings.froc)
-            yield performance(counted, statistics(counted, self.weights, settings), judgement, self.reached)
+        for matched in self.secondary:
+            counted = replace(count_part(matched, named.part, self.reached), froc=self.settings.froc)
+            yield performance(counted, statistics(counted, self.weights, settings), matched, self.reached)
 
     def as_coco(self, named: Named) -> dict[str, Estimate]:
-        """Average precision as pycocotools has it, where that is asked for."""
+        """Average precision as pycocotools computes it, where `coco_compat` is set."""
         if not self.settings.coco_compat:
             return {}
         value = coco_average_precision(self.coco, named.part)
         return {"ap": Estimate(value=value, reason="no lesion" if value is None else "coco_compat: no interval")}
 
     @cached_property
-    def coco(self) -> Judgement:
+    def coco(self) -> MatchedCohort:
         """The cohort matched as pycocotools does it."""
-        criterion = self.judgement.criterion
+        criterion = self.matched.criterion
         if not isinstance(criterion, IouCriterion):
             raise InputError("coco_compat=true needs criterion=iou; pycocotools knows no other")
-        return coco_judgement(self.cohort, criterion)
+        return coco_matches(self.cohort, criterion)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -161,7 +161,7 @@ def examine(
     settings: ScoreSettings | None = None,
     threshold: AppliedThresholds | None = None,
 ) -> Examination:
-    """Judge findings against a reference.
+    """Match findings to a reference.
 
     Args:
         threshold: what an earlier test applied; by default that of the settings.
@@ -178,8 +178,8 @@ def examine(
     return Examination(
         cohort=cohort,
         settings=settings,
-        judgement=judge(cohort, criterion),
-        secondary=judge_overlaps(cohort, overlaps),
+        matched=match_cohort(cohort, criterion),
+        secondary=match_overlaps(cohort, overlaps),
         threshold=threshold,
         reached=above(cohort, limits(threshold, cohort.planes, cohort.categories)),
         weights=draw(cohort.patient_center, cohort.centers, settings.bootstrap),
@@ -200,28 +200,28 @@ def report(name: str, examination: Examination, progress: Progress = lambda done
 
     Args:
         name: of the reference.
-        examination: judged findings.
-        progress: told after each group how many of them are done.
+        examination: matched findings.
+        progress: called after each group with how many of them are done.
     """
     cohort, settings = examination.cohort, examination.settings
-    reckoned = Reckoned(examination)
+    estimates = EstimateCache(examination)
     named = examination.groups
     records = []
     for done, one in enumerate(named, 1):
-        records.append(Group(by=one.by, **reckoned.content(one)))
+        records.append(Group(by=one.by, **estimates.content(one)))
         progress(done, len(named))
     return Scores(
         name=name,
         model=cohort.table.model,
         trained_on=cohort.table.trained_on,
-        criterion=dict(criterion_record(examination.judgement.criterion)),
+        criterion=dict(criterion_record(examination.matched.criterion)),
         threshold=examination.threshold,
         bootstrap=settings.bootstrap.record,
         froc=settings.froc,
         groups=tuple(records),
-        forests=forests(named, reckoned.numbers),
-        contrasts=contrasts(cohort, settings.internal, reckoned.numbers) if settings.internal else (),
-        center_gaps=tuple(compare_centers(cohort, settings.internal_centers, reckoned.numbers)),
+        forests=forests(named, estimates.numbers),
+        contrasts=contrasts(cohort, settings.internal, estimates.numbers) if settings.internal else (),
+        center_gaps=tuple(compare_centers(cohort, settings.internal_centers, estimates.numbers)),
         calibration=tuple(
             one for part in named if set(part.by) == {"plane"} for one in _calibrations(examination, part)
         ),
@@ -231,8 +231,8 @@ def report(name: str, examination: Examination, progress: Progress = lambda done
     )
 
 
-class Reckoned:
-    """The numbers of an examination's parts; parts with the same scans and categories are reckoned once."""
+class EstimateCache:
+    """The numbers of an examination's parts; parts with the same scans and categories are computed once."""
 
     def __init__(self, examination: Examination) -> None:
         self._examination = examination
@@ -243,45 +243,45 @@ class Reckoned:
         """Values with replicates."""
         key = named.part.key
         if key not in self._numbers:
-            self._numbers[key] = self._examination.statistics(self._examination.tally(named))
+            self._numbers[key] = self._examination.statistics(self._examination.count_part(named))
         return self._numbers[key]
 
     def content(self, named: Named) -> dict[str, Any]:
         """What the group's record holds, but for its name."""
         key = named.part.key
         if key not in self._content:
-            counted = self._examination.tally(named)
+            counted = self._examination.count_part(named)
             self._numbers[key] = self._examination.statistics(counted)
             self._content[key] = _content(self._examination, named, counted, self._numbers[key])
         return self._content[key]
 
 
-def _content(examination: Examination, named: Named, counted: Tally, numbers: Statistics) -> dict[str, Any]:
-    judgement = examination.judgement
+def _content(examination: Examination, named: Named, counted: PartCounts, numbers: Statistics) -> dict[str, Any]:
+    matched = examination.matched
     return {
-        **dict(performance(counted, numbers, judgement, examination.reached)),
+        **dict(performance(counted, numbers, matched, examination.reached)),
         **examination.as_coco(named),
-        "n": counts(named.part, judgement.matches.lesion),
+        "n": counts(named.part, matched.matches.lesion),
         "interval": numbers.method,
         "patient": patient_level(counted, numbers),
         "categories": over_categories(counted, numbers),
         "secondary": tuple(examination.beside(named)),
         "strata": strata_scores(counted, numbers),
         "severity": severity_agreement(counted, numbers),
-        "levels": level_naming(named_levels(judgement, named.part, examination.reached)),
+        "levels": level_naming(named_levels(matched, named.part, examination.reached)),
     }
 
 
 def _calibrations(examination: Examination, named: Named) -> Iterator[Calibration]:
     """A plane's reliability; once more with the temperature of the operating point, if there is one."""
-    verdicts = examination.judgement.verdicts(named.part)
-    if not are_probabilities(verdicts.score):
-        yield uncalibrated(named.by, verdicts)
+    ranked = examination.matched.ranked(named.part)
+    if not are_probabilities(ranked.score):
+        yield uncalibrated(named.by, ranked)
         return
     point = examination.settings.operating_point
     fitted = point.temperatures.get(str(named.by["plane"])) if point else None
     for temperature in (1.0, fitted) if fitted else (1.0,):
-        table = reliability(tempered(verdicts, temperature), named.part.members)
+        table = reliability(tempered(ranked, temperature), named.part.members)
         yield calibration(table, examination.statistics(table), named.by, temperature)
 
 
@@ -290,7 +290,7 @@ def _adapted(examination: Examination) -> Iterator[AdaptedThreshold]:
     point = settings.operating_point
     if point is None:
         raise InputError("thresholds can be adapted only where an operating point was frozen; pass operating_point=")
-    return adapted_thresholds(examination.judgement, point.thresholds, examination.weights, settings.bootstrap)
+    return adapted_thresholds(examination.matched, point.thresholds, examination.weights, settings.bootstrap)
 
 
 def _applied(settings: ScoreSettings) -> AppliedThresholds:

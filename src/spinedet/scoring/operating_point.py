@@ -18,8 +18,8 @@ from spinedet.core.findings import FindingsTable
 from spinedet.core.types import Findings, FiniteJson, Manifest, Record
 from spinedet.scoring.matching.cohort import PLANES, Cohort, Selection, as_table, gather
 from spinedet.scoring.matching.criteria import SLACK, Criterion, criterion_record
-from spinedet.scoring.metrics.froc_pr import Staircase, staircase
-from spinedet.scoring.metrics.matched_cohort import Judgement, Part, judge, one_category
+from spinedet.scoring.metrics.froc_pr import OperatingPoints, operating_points
+from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part, match_cohort, one_category
 from spinedet.scoring.statistics.adaptation import fit_hit_model
 from spinedet.scoring.statistics.calibration import fit_temperature
 from spinedet.scoring.thresholds import FrozenThresholds, Threshold, TuningData
@@ -142,13 +142,13 @@ def choose_operating_point(
         InputError: no such rule; findings that do not go with the manifest.
     """
     wanted = Rule.parse(rule)
-    judgement = judge(gather(manifest, as_table(findings), Selection()), criterion)
-    cohort = judgement.cohort
+    matched = match_cohort(gather(manifest, as_table(findings), Selection()), criterion)
+    cohort = matched.cohort
     return OperatingPoint(
         rule=str(wanted),
         criterion=dict(criterion_record(criterion)),
         thresholds=tuple(
-            _threshold(judgement, plane, one_category(cohort, category), wanted)
+            _threshold(matched, plane, one_category(cohort, category), wanted)
             for plane in np.unique(cohort.scans.plane).tolist()
             for category in range(len(cohort.categories))
         ),
@@ -159,9 +159,9 @@ def choose_operating_point(
 def max_f1(manifest: Manifest, findings: Findings | FindingsTable, criterion: Criterion) -> dict[str, Threshold]:
     """The best F1 of each plane, all categories under one threshold: a cheap number to watch during training."""
     cohort = gather(manifest, as_table(findings), Selection())
-    judgement, every = judge(cohort, criterion), np.ones(len(cohort.categories), bool)
+    matched, every = match_cohort(cohort, criterion), np.ones(len(cohort.categories), bool)
     planes = np.unique(cohort.scans.plane).tolist()
-    return {PLANES[plane]: _threshold(judgement, plane, every, Rule("max_f1")) for plane in planes}
+    return {PLANES[plane]: _threshold(matched, plane, every, Rule("max_f1")) for plane in planes}
 
 
 def study_hash(study: str) -> str:
@@ -174,11 +174,11 @@ def _text(point: OperatingPoint) -> str:
     return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def _threshold(judgement: Judgement, plane: int, categories: NDArray[np.bool_], rule: Rule) -> Threshold:
-    cohort = judgement.cohort
+def _threshold(matched: MatchedCohort, plane: int, categories: NDArray[np.bool_], rule: Rule) -> Threshold:
+    cohort = matched.cohort
     part = Part(cohort, cohort.scans.of_plane(plane), categories)
-    verdicts = judgement.verdicts(part)
-    steps = staircase(verdicts)
+    ranked = matched.ranked(part)
+    steps = operating_points(ranked)
     lesions, scans = int(part.lesions_per_patient.sum()), int(part.scans_per_patient.sum())
     choice = _choose(steps, lesions, scans, rule)
     at = steps.at(choice.value)
@@ -193,8 +193,8 @@ def _threshold(judgement: Judgement, plane: int, categories: NDArray[np.bool_], 
         fp_per_scan=at.fp / scans,
         lesions=lesions,
         scans=scans,
-        temperature=fit_temperature(verdicts),
-        hit_model=fit_hit_model(verdicts),
+        temperature=fit_temperature(ranked),
+        hit_model=fit_hit_model(ranked),
     )
 
 
@@ -204,7 +204,7 @@ class _Choice:
     reason: str | None = None
 
 
-def _choose(steps: Staircase, lesions: int, scans: int, rule: Rule) -> _Choice:
+def _choose(steps: OperatingPoints, lesions: int, scans: int, rule: Rule) -> _Choice:
     if not len(steps.score):
         return _Choice(FALLBACK, "the tuning data hold no finding here")
     if rule.kind == "fp_per_scan":
@@ -230,14 +230,14 @@ def _middle(score: NDArray[np.float64], f1: NDArray[np.float64], best: int) -> f
     return float(score[first] + score[low]) / 2
 
 
-def _few_false(steps: Staircase, allowed: float) -> _Choice:
+def _few_false(steps: OperatingPoints, allowed: float) -> _Choice:
     kept = np.flatnonzero(steps.fp <= allowed)
     if len(kept):
         return _Choice(float(steps.score[kept[-1]]))
     return _Choice(float(np.nextafter(steps.score[0], np.inf)), "even the highest score gives more false positives")
 
 
-def _sensitive(steps: Staircase, lesions: int, least: float) -> _Choice:
+def _sensitive(steps: OperatingPoints, lesions: int, least: float) -> _Choice:
     enough = np.flatnonzero(steps.tp >= least * lesions - SLACK)
     if len(enough):
         return _Choice(float(steps.score[enough[0]]))

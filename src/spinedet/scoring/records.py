@@ -112,7 +112,7 @@ class MacroMicro(Record):
 
 
 class SeverityAgreement(Record):
-    """Do the grades that hits tell agree with those of the lesions they hit, at the frozen threshold?
+    """Do the predicted grades of hits agree with those of the lesions they hit, at the frozen threshold?
 
     Attributes:
         hits: with a grade on both sides. mae: mean absolute difference.
@@ -161,7 +161,7 @@ class Group(Performance):
         interval: `percentile`, `bca`, or `none`.
         secondary: the same under other criteria.
         strata: kinds of lesions; given for everything and for every plane.
-        severity: absent from the file where no finding tells a grade. levels: where none names a level.
+        severity: absent from the file where no finding has a grade. levels: where none names a level.
     """
 
     by: dict[str, FiniteJson]

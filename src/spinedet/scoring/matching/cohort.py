@@ -68,7 +68,7 @@ class Marks:
         row: in the findings' table.
         falling: these findings by falling score, equal ones as listed; sorted once and for all.
         rank: of the score among the distinct ones, 1 for the lowest.
-        severity: the grade that it tells, NaN for none.
+        severity: the predicted grade, NaN for none.
     """
 
     row: Ints
@@ -207,14 +207,14 @@ def _named(table: FindingsTable, rows: NDArray[np.bool_]) -> str:
 
 def _selected(manifest: Manifest, table: FindingsTable, selection: Selection) -> tuple[list[Study], list[str]]:
     read = set(table.studies)
-    asked = [study for study in manifest.studies if study.excluded is None and _in_split(study, selection.split)]
-    not_read = [study.id for study in asked if study.id not in read]
+    selected = [study for study in manifest.studies if study.excluded is None and _in_split(study, selection.split)]
+    not_read = [study.id for study in selected if study.id not in read]
     if not_read and not selection.allow_missing:
         raise InputError(
             f"{table.source}: study {not_read[0]!r} of the manifest is missing ({len(not_read)} in all); "
             "list a study without findings with an empty list, or say allow_missing=true"
         )
-    return [study for study in asked if study.id in read], not_read
+    return [study for study in selected if study.id in read], not_read
 
 
 def _in_split(study: Study, split: str | None) -> bool:
@@ -222,8 +222,8 @@ def _in_split(study: Study, split: str | None) -> bool:
 
 
 def _planes(table: FindingsTable, selection: Selection) -> tuple[str, ...]:
-    said = table.model.get("planes")
-    planes = selection.planes or (tuple(said) if isinstance(said, list) and said else PLANES)
+    declared = table.model.get("planes")
+    planes = selection.planes or (tuple(declared) if isinstance(declared, list) and declared else PLANES)
     unknown = [plane for plane in planes if plane not in PLANES]
     if unknown:
         raise InputError(f"{table.source}: unknown plane {unknown[0]!r}; the planes are {', '.join(PLANES)}")

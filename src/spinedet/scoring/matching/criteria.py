@@ -26,7 +26,7 @@ class IouCriterion:
 
     def __post_init__(self) -> None:
         if self.name != "iou" or not 0 < self.iou <= 1:
-            raise InputError(f"criterion.iou={self.iou}: the overlap asked for must be above 0 and at most 1")
+            raise InputError(f"criterion.iou={self.iou}: the overlap must be above 0 and at most 1")
 
     @property
     def description(self) -> str:

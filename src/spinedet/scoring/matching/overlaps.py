@@ -52,7 +52,7 @@ def touching(findings: Sites, lesions: Sites, criterion: Criterion) -> Pairs:
     """All pairs that fulfil the criterion; `value` is the IoU, or the negative distance of the centres in mm."""
     near = _Near(findings.boxes, lesions.boxes, criterion)
     found = [
-        _judged(*near.of(finding, lesion), findings.boxes, lesions.boxes, criterion)
+        _satisfying(*near.of(finding, lesion), findings.boxes, lesions.boxes, criterion)
         for finding, lesion in _within_cells(findings.cell, lesions.cell)
     ]
     return Pairs(
@@ -78,7 +78,7 @@ def _within_cells(finding_cell: Ints, lesion_cell: Ints) -> Iterator[tuple[Ints,
 
 
 class _Near:
-    """Leaves out most pairs by a look along R alone: boxes that are apart there do not overlap in any frame."""
+    """Leaves out most pairs by their limits along R alone: boxes that are apart there do not overlap in any frame."""
 
     def __init__(self, findings: Boxes, lesions: Boxes, criterion: Criterion) -> None:
         reach = criterion.mm + SLACK if isinstance(criterion, DistanceCriterion) else 0.0
@@ -98,7 +98,7 @@ def _along_r(boxes: Boxes, reach: float) -> Floats:
     return np.stack([boxes.center[:, 0] - half, boxes.center[:, 0] + half])
 
 
-def _judged(finding: Ints, lesion: Ints, ours: Boxes, theirs: Boxes, criterion: Criterion) -> Pairs:
+def _satisfying(finding: Ints, lesion: Ints, ours: Boxes, theirs: Boxes, criterion: Criterion) -> Pairs:
     match criterion:
         case IouCriterion():
             value = _overlap(finding, lesion, ours, theirs)

@@ -8,23 +8,23 @@ from spinedet.scoring.matching.cohort import Cohort
 from spinedet.scoring.matching.criteria import IouCriterion
 from spinedet.scoring.matching.greedy import ABSORBED, match
 from spinedet.scoring.matching.overlaps import Floats, Ints, Pairs, touching
-from spinedet.scoring.metrics.matched_cohort import Judgement, Part, one_category
+from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part, one_category
 
 _RECALLS = np.linspace(0.0, 1.00, 101)
 
 
-def coco_average_precision(judgement: Judgement, part: Part) -> float | None:
+def coco_average_precision(matched: MatchedCohort, part: Part) -> float | None:
     """COCO's mean average precision of a part at one IoU; None when no category has lesions.
 
     Equal scores are taken in file order, one after the other, and recall is compared as floats: this is what
     COCO does and what `scores.json` does not do by default. Findings are not cut at 100 per scan.
 
     Args:
-        judgement: by `coco_judgement`.
+        matched: by `coco_matches`.
         part: some scans and categories.
     """
     curves = [
-        _precision(judgement, Part(part.cohort, part.scans, one_category(part.cohort, category)))
+        _precision(matched, Part(part.cohort, part.scans, one_category(part.cohort, category)))
         for category in np.flatnonzero(part.categories).tolist()
     ]
     defined = [curve for curve in curves if curve is not None]
@@ -32,14 +32,14 @@ def coco_average_precision(judgement: Judgement, part: Part) -> float | None:
     return float(np.mean(np.stack(defined, axis=1).ravel())) if defined else None
 
 
-def coco_judgement(cohort: Cohort, criterion: IouCriterion) -> Judgement:
+def coco_matches(cohort: Cohort, criterion: IouCriterion) -> MatchedCohort:
     """Match as COCO does: equal scores in file order, and an overlap compared without any slack."""
     pairs = touching(cohort.sites(cohort.marks), cohort.sites(cohort.lesions), criterion)
     keep = pairs.value >= min(criterion.iou, 1 - 1e-10)
     pairs = Pairs(pairs.finding[keep], pairs.lesion[keep], pairs.value[keep])
     place = np.empty(len(cohort.marks.score))
     place[_falling(cohort)] = np.arange(len(place))
-    return Judgement(cohort, criterion, match(pairs, -place, cohort.lesions.ignore))
+    return MatchedCohort(cohort, criterion, match(pairs, -place, cohort.lesions.ignore))
 
 
 def _falling(cohort: Cohort) -> Ints:
@@ -47,13 +47,13 @@ def _falling(cohort: Cohort) -> Ints:
     return np.lexsort((cohort.marks.scan, -cohort.marks.rank))
 
 
-def _precision(judgement: Judgement, part: Part) -> Floats | None:
+def _precision(matched: MatchedCohort, part: Part) -> Floats | None:
     """Precision at COCO's 101 recalls."""
     lesions = int(part.lesions_per_patient.sum())
     if not lesions:
         return None
-    rows = _falling(judgement.cohort)
-    lesion = judgement.matches.lesion[rows[part.marks[rows]]]
+    rows = _falling(matched.cohort)
+    lesion = matched.matches.lesion[rows[part.marks[rows]]]
     tp = np.cumsum(lesion >= 0, dtype=float)
     fp = np.cumsum((lesion < 0) & (lesion != ABSORBED), dtype=float)
     precision = np.maximum.accumulate((tp / (fp + tp + np.spacing(1)))[::-1])[::-1]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from spinedet.scoring.matching.greedy import ABSORBED
 from spinedet.scoring.matching.overlaps import Floats, Ints
-from spinedet.scoring.metrics.froc_pr import RATES, Curve, Ledger, Verdicts, ratio, rows_of_hits
-from spinedet.scoring.metrics.matched_cohort import Judgement, Part, one_category
+from spinedet.scoring.metrics.froc_pr import RATES, Curve, Ledger, RankedFindings, ratio, rows_of_hits
+from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part, one_category
 from spinedet.scoring.metrics.patient_level import PatientTable, patient_table
 from spinedet.scoring.metrics.severity_agreement import Grading, grading
 from spinedet.scoring.metrics.sparse_sums import stacked
@@ -82,13 +82,13 @@ class Stratum:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tally:
+class PartCounts:
     """A part of the cohort, counted.
 
     Attributes:
         book, decisions: all categories pooled.
         categories: the same for each category that has lesions, where the part has several categories.
-        patients: what is said of each patient.
+        patients: the calls of each patient.
         strata: kinds of lesions.
         grading: of hits, where findings and lesions have grades.
         froc: `step`, or `linear` for numbers like those of LUNA16's script; strata are always steps.
@@ -156,30 +156,30 @@ def _curve(curve: Curve, froc: str) -> dict[str, Floats]:
     }
 
 
-def tally(
-    judgement: Judgement, part: Part, above: NDArray[np.bool_], strata: Sequence[tuple[str, Labels]] = ()
-) -> Tally:
-    """Count a part of a judged cohort; `above` (n,) tells which findings reach the frozen threshold."""
-    book, decided = judgement.ledger(part), decisions(judgement, part, above)
+def count_part(
+    matched: MatchedCohort, part: Part, above: NDArray[np.bool_], strata: Sequence[tuple[str, Labels]] = ()
+) -> PartCounts:
+    """Count a part of a matched cohort; `above` (n,) says which findings reach the frozen threshold."""
+    book, decided = matched.ledger(part), decisions(matched, part, above)
     names = np.flatnonzero(part.categories).tolist()
     single = [Part(part.cohort, part.scans, one_category(part.cohort, row)) for row in names] if len(names) > 1 else []
     categories = [
-        (judgement.ledger(one), decisions(judgement, one, above)) for one in single if one.lesions_per_patient.any()
+        (matched.ledger(one), decisions(matched, one, above)) for one in single if one.lesions_per_patient.any()
     ]
-    return Tally(
+    return PartCounts(
         part=part,
         book=book,
         decisions=decided,
         categories=tuple(categories) if single else ((book, decided),),
-        patients=patient_table(judgement, part, above),
-        strata=tuple(one for key, labels in strata for one in _strata(judgement, part, above, (key, labels))),
-        grading=grading(judgement, part, above),
+        patients=patient_table(matched, part, above),
+        strata=tuple(one for key, labels in strata for one in _strata(matched, part, above, (key, labels))),
+        grading=grading(matched, part, above),
     )
 
 
-def decisions(judgement: Judgement, part: Part, above: NDArray[np.bool_]) -> Decisions:
+def decisions(matched: MatchedCohort, part: Part, above: NDArray[np.bool_]) -> Decisions:
     """Counts of a part; `above` (n,) tells which findings reach the threshold."""
-    lesion, scan = judgement.matches.lesion, judgement.cohort.marks.scan
+    lesion, scan = matched.matches.lesion, matched.cohort.marks.scan
     counted = part.marks & above
     hit, false = counted & (lesion >= 0), counted & (lesion < 0) & (lesion != ABSORBED)
     free = lesion_free(part)
@@ -200,20 +200,22 @@ def lesion_free(part: Part) -> NDArray[np.bool_]:
     return free
 
 
-def _strata(judgement: Judgement, part: Part, above: NDArray[np.bool_], named: tuple[str, Labels]) -> Iterator[Stratum]:
+def _strata(
+    matched: MatchedCohort, part: Part, above: NDArray[np.bool_], named: tuple[str, Labels]
+) -> Iterator[Stratum]:
     key, labels = named
     lesions, marks = part.cohort.lesions, part.cohort.marks
     inside = part.lesions & ~lesions.ignore
-    hits = np.flatnonzero(part.marks & (judgement.matches.lesion >= 0))
-    kind = labels.code[judgement.matches.lesion[hits]]
-    verdicts = Verdicts(marks.score[hits], np.ones(len(hits), bool), part.scan_member[marks.scan[hits]])
+    hits = np.flatnonzero(part.marks & (matched.matches.lesion >= 0))
+    kind = labels.code[matched.matches.lesion[hits]]
+    ranked = RankedFindings(marks.score[hits], np.ones(len(hits), bool), part.scan_member[marks.scan[hits]])
     for row, value in enumerate(labels.names):
         own = inside & labels.of(row)
         if own.any():
             yield Stratum(
                 key=key,
                 value=value,
-                hits=rows_of_hits(verdicts, np.equal(kind, row), len(part.members)),
+                hits=rows_of_hits(ranked, np.equal(kind, row), len(part.members)),
                 lesions=part.per_patient(lesions.scan[own]),
                 tp=part.per_patient(marks.scan[hits[np.equal(kind, row) & above[hits]]]),
             )

@@ -61,8 +61,8 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Verdicts:
-    """Judged findings (n,): score, whether each is a hit, and its patient. Absorbed findings are left out."""
+class RankedFindings:
+    """Matched findings (n,) by falling score: the score, whether it is a hit, the patient; absorbed ones left out."""
 
     score: Floats
     hit: NDArray[np.bool_]
@@ -78,7 +78,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Staircase:
+class OperatingPoints:
     """Every operating point there is: the distinct scores (D,), highest first, with hits and false positives (D,)."""
 
     score: Floats
@@ -91,43 +91,43 @@ class Staircase:
         return Step(int(self.tp[row]), int(self.fp[row])) if row >= 0 else Step(0, 0)
 
 
-def staircase(verdicts: Verdicts) -> Staircase:
-    """Operating points of judged findings; equal scores move together."""
-    order = np.argsort(-verdicts.score, kind="stable")
-    score, hit = verdicts.score[order], verdicts.hit[order]
+def operating_points(ranked: RankedFindings) -> OperatingPoints:
+    """Operating points of matched findings; equal scores move together."""
+    order = np.argsort(-ranked.score, kind="stable")
+    score, hit = ranked.score[order], ranked.hit[order]
     last = np.flatnonzero(np.append(np.diff(score) != 0, True))[: len(score)]
     hits: Ints = np.cumsum(hit, dtype=np.int64)[last]
-    return Staircase(score[last], hits, last + 1 - hits)
+    return OperatingPoints(score[last], hits, last + 1 - hits)
 
 
-def ledger(verdicts: Verdicts, lesions: Ints, scans: Ints) -> Ledger:
+def ledger(ranked: RankedFindings, lesions: Ints, scans: Ints) -> Ledger:
     """Count hits and false positives between neighbouring scores of hits.
 
     Args:
-        verdicts: the findings.
+        ranked: the findings.
         lesions, scans: (P,) of each patient; ignored lesions left out.
     """
-    rising = np.unique(verdicts.score[verdicts.hit])
+    rising = np.unique(ranked.score[ranked.hit])
     # What scores below the last hit changes no curve.
-    false = ~verdicts.hit & (verdicts.score >= rising[0] if len(rising) else False)
+    false = ~ranked.hit & (ranked.score >= rising[0] if len(rising) else False)
     return Ledger(
         threshold=rising[::-1],
-        hits=_rows(rising, verdicts, verdicts.hit, len(lesions)),
-        false=_rows(rising, verdicts, false, len(lesions)),
-        tied=_rows(rising, verdicts, false & np.isin(verdicts.score, rising), len(lesions)),
+        hits=_rows(rising, ranked, ranked.hit, len(lesions)),
+        false=_rows(rising, ranked, false, len(lesions)),
+        tied=_rows(rising, ranked, false & np.isin(ranked.score, rising), len(lesions)),
         lesions=lesions,
         scans=scans,
     )
 
 
-def rows_of_hits(verdicts: Verdicts, some: NDArray[np.bool_], patients: int) -> csr_array:
+def rows_of_hits(ranked: RankedFindings, some: NDArray[np.bool_], patients: int) -> csr_array:
     """Some of the hits by row of the ledger that all hits make, (K, P)."""
-    return _rows(np.unique(verdicts.score[verdicts.hit]), verdicts, some, patients)
+    return _rows(np.unique(ranked.score[ranked.hit]), ranked, some, patients)
 
 
-def _rows(rising: Floats, verdicts: Verdicts, some: NDArray[np.bool_], patients: int) -> csr_array:
-    row = len(rising) - np.searchsorted(rising, verdicts.score[some], side="right")
-    return counter(row, verdicts.patient[some], (len(rising), patients))
+def _rows(rising: Floats, ranked: RankedFindings, some: NDArray[np.bool_], patients: int) -> csr_array:
+    row = len(rising) - np.searchsorted(rising, ranked.score[some], side="right")
+    return counter(row, ranked.patient[some], (len(rising), patients))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""How findings rank and grade all assessed places: lesions, and those found sound."""
+"""How findings rank and grade all assessed places: lesions and negatives."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _BATCH = 100
 
 @dataclass(frozen=True, eq=False)
 class GradedPlaces:
-    """Every assessed place with the best finding on it.
+    """Every assessed place with the finding of the highest score on it.
 
     Attributes:
-        lesion: (n,) 1 for a lesion, 0 for a sound place, NaN where it is not known.
-        score: (n,) of the best finding on the place, 0 where there is none.
-        known, told: (n,) by scale: the reference's grade, and the best finding's; NaN where there is none.
+        lesion: (n,) 1 for a lesion, 0 for a negative, NaN where it is to be ignored.
+        score: (n,) of the finding, 0 where there is none.
+        reference, predicted: (n,) by scale: the grade of the place, and that of the finding; NaN where there is none.
         patient: (n,) row among `patients`, the ids in order.
     """
 
     lesion: Floats
     score: Floats
-    known: Mapping[str, Floats]
-    told: Mapping[str, Floats]
+    reference: Mapping[str, Floats]
+    predicted: Mapping[str, Floats]
     patient: Ints
     patients: tuple[str, ...]
 
@@ -55,20 +55,20 @@ class GradedPlaces:
             FOUND: ratio((each * (self.score > 0)[:, None]).sum(0), each.sum(0)),
             AUC: area(self.score[assessed], self.lesion[assessed] == 1, each[assessed]),
         }
-        for name, told in self.told.items():
-            numbers |= self._agreement(name, told, weights)
+        for name, predicted in self.predicted.items():
+            numbers |= self._agreement(name, predicted, weights)
         return numbers
 
-    def _agreement(self, name: str, told: Floats, weights: Floats) -> dict[str, Floats]:
-        known, scale = self.known[name], SCALES[name]
-        both = ~np.isnan(told + known)
+    def _agreement(self, name: str, predicted: Floats, weights: Floats) -> dict[str, Floats]:
+        reference, scale = self.reference[name], SCALES[name]
+        both = ~np.isnan(predicted + reference)
         if not both.any():
             return {}
         if scale.steps == 1:
-            return {f"{name} auc": area(told[both], known[both] > scale.lowest, weights[self.patient[both]])}
-        graded = Grading(told[both], known[both], self.patient[both], len(self.patients)).measure(weights)
+            return {f"{name} auc": area(predicted[both], reference[both] > scale.lowest, weights[self.patient[both]])}
+        graded = Grading(predicted[both], reference[both], self.patient[both], len(self.patients)).measure(weights)
         numbers = {f"{name} {key.removeprefix('severity ')}": value for key, value in graded.items()}
-        near = np.abs(np.floor(told[both] + 0.5) - known[both]) <= 1
+        near = np.abs(np.floor(predicted[both] + 0.5) - reference[both]) <= 1
         within = ratio((weights[self.patient[both]] * near[:, None]).sum(0), weights[self.patient[both]].sum(0))
         return numbers | {f"{name} within one": within}
 
@@ -86,26 +86,26 @@ def area(score: Floats, positive: NDArray[np.bool_], weights: Floats) -> Floats:
 
 
 def graded_places(manifest: Manifest, findings: Findings, least_iou: float = 0.1) -> GradedPlaces:
-    """All assessed places of the studies that were read, each with the best of the findings that fit it best.
+    """All assessed places of the studies that were read, each with the highest-scoring finding that overlaps it most.
 
     Args:
-        least_iou: with which a finding is on a place. Lesions of one box are one place.
+        least_iou: from which a finding counts as on a place. Lesions of one box are one place.
     """
-    answers = {study.id: study.findings for study in findings.studies}
-    patients = tuple(sorted({study.patient for study in manifest.studies if study.id in answers}))
+    found = {study.id: study.findings for study in findings.studies}
+    patients = tuple(sorted({study.patient for study in manifest.studies if study.id in found}))
     rows = {patient: row for row, patient in enumerate(patients)}
     places = [
         (rows[study.patient], place, finding)
         for study in manifest.studies
-        if study.id in answers
-        for place, finding in _best(study, answers[study.id], least_iou)
+        if study.id in found
+        for place, finding in _best(study, found[study.id], least_iou)
     ]
     best = [finding for _, _, finding in places]
     return GradedPlaces(
         lesion=np.array([place.lesion for _, place, _ in places]),
         score=np.array([0.0 if finding is None else finding.score for finding in best]),
-        known={n: np.array([scale.of(place.attributes) for _, place, _ in places]) for n, scale in SCALES.items()},
-        told={n: np.array([_told(finding, n) for finding in best]) for n in SCALES},
+        reference={n: np.array([scale.of(place.attributes) for _, place, _ in places]) for n, scale in SCALES.items()},
+        predicted={n: np.array([_predicted(finding, n) for finding in best]) for n in SCALES},
         patient=np.array([row for row, _, _ in places], dtype=np.int64),
         patients=patients,
     )
@@ -138,14 +138,14 @@ def _best(study: Study, found: tuple[Finding, ...], least_iou: float) -> Iterato
         here = [finding for finding in found if finding.series == series.id]
         overlap = iou([place.box for place in places], [finding.box for finding in here])
         for row, place in enumerate(places):
-            mine = [
+            candidates = [
                 finding
                 for column, finding in enumerate(here)
                 if overlap[row, column] >= least_iou and overlap[:, column].argmax() == row
             ]
-            yield place, max(mine, key=lambda finding: finding.score, default=None)
+            yield place, max(candidates, key=lambda finding: finding.score, default=None)
 
 
-def _told(finding: Finding | None, name: str) -> float:
+def _predicted(finding: Finding | None, name: str) -> float:
     grades = finding.grades if finding is not None else None
     return grades.get(name, np.nan) if grades else np.nan

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinedet.scoring.matching.overlaps import Ints
-from spinedet.scoring.metrics.matched_cohort import Judgement, Part
+from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part
 
 CONFIDENCE = 0.95
 
@@ -31,17 +31,17 @@ class NamedLevels:
     wrong_patients: int
 
 
-def named_levels(judgement: Judgement, part: Part, above: NDArray[np.bool_]) -> NamedLevels | None:
+def named_levels(matched: MatchedCohort, part: Part, above: NDArray[np.bool_]) -> NamedLevels | None:
     """How the hits of a part are named; None where no finding names a level, or no lesion's is known."""
-    cohort, lesion = judgement.cohort, judgement.matches.lesion
-    told, known = _levels(judgement)
-    if not any(told) or not any(known):
+    cohort, lesion = matched.cohort, matched.matches.lesion
+    predicted, reference = _levels(matched)
+    if not any(predicted) or not any(reference):
         return None
     hits = np.flatnonzero(part.marks & above & (lesion >= 0))
-    hits = np.array([row for row in hits if known[lesion[row]]], dtype=np.int64)
+    hits = np.array([row for row in hits if reference[lesion[row]]], dtype=np.int64)
     patient = part.scan_member[cohort.marks.scan[hits]]
-    named = np.array([bool(told[row]) for row in hits], dtype=bool)
-    right = np.array([told[row] == known[lesion[row]] for row in hits], dtype=bool)
+    named = np.array([bool(predicted[row]) for row in hits], dtype=bool)
+    right = np.array([predicted[row] == reference[lesion[row]] for row in hits], dtype=bool)
     wrong = named & ~right
     return NamedLevels(
         right=int(right.sum()),
@@ -53,9 +53,9 @@ def named_levels(judgement: Judgement, part: Part, above: NDArray[np.bool_]) -> 
     )
 
 
-def _levels(judgement: Judgement) -> tuple[list[str], list[str]]:
+def _levels(matched: MatchedCohort) -> tuple[list[str], list[str]]:
     """Of every finding and every lesion of the cohort; an unknown one is empty."""
-    cohort, table = judgement.cohort, judgement.cohort.table
+    cohort, table = matched.cohort, matched.cohort.table
     names = (*table.level_names, "")  # no level is -1
     return [names[row] for row in table.level[cohort.marks.row]], [one.level or "" for one in cohort.lesions.records]
 

@@ -1,4 +1,4 @@
-"""Every finding judged once: hit, false positive or absorbed; any part of the cohort is then a selection of rows."""
+"""Every finding matched once: hit, false positive or absorbed; any part of the cohort is then a selection of rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spinedet.scoring.matching.cohort import PLANES, Cohort
 from spinedet.scoring.matching.criteria import Criterion, IouCriterion
 from spinedet.scoring.matching.greedy import ABSORBED, Matches, match
 from spinedet.scoring.matching.overlaps import Floats, Ints, touching
-from spinedet.scoring.metrics.froc_pr import Ledger, Verdicts, ledger
+from spinedet.scoring.metrics.froc_pr import Ledger, RankedFindings, ledger
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
+class MatchedCohort:
     """A cohort under one criterion."""
 
     cohort: Cohort
@@ -86,31 +86,31 @@ class Judgement:
         rows = self.cohort.marks.falling
         return rows[self.matches.lesion[rows] != ABSORBED]
 
-    def verdicts(self, part: Part) -> Verdicts:
-        """The judged findings of a part, highest score first, by member."""
+    def ranked(self, part: Part) -> RankedFindings:
+        """The matched findings of a part, highest score first, by member."""
         rows = self.falling[part.marks[self.falling]]
         marks = self.cohort.marks
-        return Verdicts(marks.score[rows], self.matches.lesion[rows] >= 0, part.scan_member[marks.scan[rows]])
+        return RankedFindings(marks.score[rows], self.matches.lesion[rows] >= 0, part.scan_member[marks.scan[rows]])
 
     def ledger(self, part: Part) -> Ledger:
         """What the curves of a part are made of."""
-        return ledger(self.verdicts(part), part.lesions_per_patient, part.scans_per_patient)
+        return ledger(self.ranked(part), part.lesions_per_patient, part.scans_per_patient)
 
 
-def judge(cohort: Cohort, criterion: Criterion) -> Judgement:
+def match_cohort(cohort: Cohort, criterion: Criterion) -> MatchedCohort:
     """Match all findings of a cohort."""
     pairs = touching(cohort.sites(cohort.marks), cohort.sites(cohort.lesions), criterion)
-    return Judgement(cohort, criterion, match(pairs, cohort.marks.score, cohort.lesions.ignore))
+    return MatchedCohort(cohort, criterion, match(pairs, cohort.marks.score, cohort.lesions.ignore))
 
 
-def judge_overlaps(cohort: Cohort, overlaps: tuple[float, ...]) -> tuple[Judgement, ...]:
+def match_overlaps(cohort: Cohort, overlaps: tuple[float, ...]) -> tuple[MatchedCohort, ...]:
     """Match by several IoU thresholds; the overlaps are computed once."""
     if not overlaps:
         return ()
     lowest = IouCriterion(iou=min(overlaps))
     pairs = touching(cohort.sites(cohort.marks), cohort.sites(cohort.lesions), lowest)
     score, ignore = cohort.marks.score, cohort.lesions.ignore
-    return tuple(Judgement(cohort, IouCriterion(iou=t), match(pairs.at_least(t), score, ignore)) for t in overlaps)
+    return tuple(MatchedCohort(cohort, IouCriterion(iou=t), match(pairs.at_least(t), score, ignore)) for t in overlaps)
 
 
 def whole(cohort: Cohort) -> Part:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spinedet.scoring.matching.greedy import ABSORBED
 from spinedet.scoring.matching.overlaps import Floats, Ints
 from spinedet.scoring.metrics.froc_pr import ratio
-from spinedet.scoring.metrics.matched_cohort import Judgement, Part
+from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part
 from spinedet.scoring.metrics.sparse_sums import counter, stacked
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ class PatientTable:
         return np.asarray((ill * (np.cumsum(well, axis=0) - well / 2)).sum(axis=0))
 
 
-def patient_table(judgement: Judgement, part: Part, above: NDArray[np.bool_]) -> PatientTable:
+def patient_table(matched: MatchedCohort, part: Part, above: NDArray[np.bool_]) -> PatientTable:
     """What the patients of a part have, and what the findings say; `above` (n,) reach the frozen threshold."""
-    cohort = judgement.cohort
+    cohort = matched.cohort
     diseased = part.lesions_per_patient > 0
     touched = part.per_patient(cohort.lesions.scan[part.lesions]) > 0
-    kept = part.marks & (judgement.matches.lesion != ABSORBED)
+    kept = part.marks & (matched.matches.lesion != ABSORBED)
     patient = part.scan_member[cohort.marks.scan]
     rank = np.zeros(len(part.members), dtype=np.int64)
     np.maximum.at(rank, patient[kept], cohort.marks.rank[kept])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spinedet.scoring.matching.overlaps import Floats, Ints
 from spinedet.scoring.metrics.froc_pr import ratio
-from spinedet.scoring.metrics.matched_cohort import Judgement, Part
+from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part
 from spinedet.scoring.metrics.sparse_sums import counter, stacked
 
 if TYPE_CHECKING:
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Grading:
-    """Hits at the frozen threshold whose lesion has a known grade and whose finding tells one.
+    """Hits at the frozen threshold whose lesion has a known grade and whose finding has one.
 
     Attributes:
-        told, known: (n,) the finding's grade, any number, and the lesion's.
+        predicted, reference: (n,) the finding's grade, any number, and the lesion's.
         patient: (n,) row among the `patients` of the part.
     """
 
-    told: Floats
-    known: Floats
+    predicted: Floats
+    reference: Floats
     patient: Ints
     patients: int
 
@@ -43,11 +43,11 @@ class Grading:
 
     @cached_property
     def _errors(self) -> csr_array:
-        return self._sums(np.ones_like(self.told), np.abs(self.told - self.known))
+        return self._sums(np.ones_like(self.predicted), np.abs(self.predicted - self.reference))
 
     @cached_property
     def _moments(self) -> csr_array:
-        x, y = np.floor(self.told + 0.5), np.floor(self.known + 0.5)
+        x, y = np.floor(self.predicted + 0.5), np.floor(self.reference + 0.5)
         return self._sums(np.ones_like(x), x, y, x * x + y * y, x * y)
 
     def _sums(self, *values: Floats) -> csr_array:
@@ -58,7 +58,7 @@ class Grading:
         """Correlation of the ranks, ties at their middle."""
         each = weights[self.patient]
         n = each.sum(axis=0)
-        x, y = (self._ranks(values, weights) - n / 2 for values in (self.told, self.known))
+        x, y = (self._ranks(values, weights) - n / 2 for values in (self.predicted, self.reference))
         return ratio((each * x * y).sum(axis=0), np.sqrt((each * x * x).sum(axis=0) * (each * y * y).sum(axis=0)))
 
     def _ranks(self, values: Floats, weights: Floats) -> Floats:
@@ -77,13 +77,13 @@ def _kappa(moments: Floats) -> Floats:
     return 1 - ratio(n * (squares - 2 * product), n * squares - 2 * x * y)
 
 
-def grading(judgement: Judgement, part: Part, above: NDArray[np.bool_]) -> Grading | None:
-    """The graded hits of a part; None where no finding tells a grade, or no lesion's is known."""
-    cohort, lesion = judgement.cohort, judgement.matches.lesion
-    told, known = cohort.marks.severity, cohort.lesions.severity
-    if np.isnan(told).all() or np.isnan(known).all():
+def grading(matched: MatchedCohort, part: Part, above: NDArray[np.bool_]) -> Grading | None:
+    """The graded hits of a part; None where no finding, or no lesion, has a grade."""
+    cohort, lesion = matched.cohort, matched.matches.lesion
+    predicted, reference = cohort.marks.severity, cohort.lesions.severity
+    if np.isnan(predicted).all() or np.isnan(reference).all():
         return None
     hits = np.flatnonzero(part.marks & above & (lesion >= 0))
-    hits = hits[~np.isnan(told[hits] + known[lesion[hits]])]
+    hits = hits[~np.isnan(predicted[hits] + reference[lesion[hits]])]
     patient = part.scan_member[cohort.marks.scan[hits]]
-    return Grading(told[hits], known[lesion[hits]], patient, len(part.members))
+    return Grading(predicted[hits], reference[lesion[hits]], patient, len(part.members))

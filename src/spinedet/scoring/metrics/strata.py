@@ -62,7 +62,7 @@ def stratify(lesions: Lesions, key: str, size_edges: tuple[float, ...] = ()) -> 
 
 
 def usual_strata(lesions: Sequence[Lesion]) -> tuple[str, ...]:
-    """What lesions are told apart by when nobody says: size, and level and side where they are stated."""
+    """What lesions are divided by unless it is given: size, and level and side where they are stated."""
     levels = ("level",) if any(one.level for one in lesions) else ()
     sides = ("side",) if any("side" in one.attributes for one in lesions) else ()
     return ("size", *levels, *sides)

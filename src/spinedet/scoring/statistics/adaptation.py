@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from spinedet.scoring.matching.cohort import PLANES
 from spinedet.scoring.matching.overlaps import Floats, Ints
 from spinedet.scoring.metrics.counts import Decisions, decisions
-from spinedet.scoring.metrics.froc_pr import Verdicts
-from spinedet.scoring.metrics.matched_cohort import Judgement, Part, one_category
+from spinedet.scoring.metrics.froc_pr import RankedFindings
+from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part, one_category
 from spinedet.scoring.records import AdaptedThreshold, AtThreshold
 from spinedet.scoring.statistics.bootstrap import BootstrapSettings, Weights
 from spinedet.scoring.statistics.calibration import are_probabilities, logit
@@ -26,13 +26,13 @@ _SHARES, _LARGEST_LOGIT = 1e-4, 500.0
 _MEASURED = ("f1", "precision", "recall")
 
 
-def fit_hit_model(verdicts: Verdicts) -> HitModel | None:
+def fit_hit_model(ranked: RankedFindings) -> HitModel | None:
     """The chance that a finding is a hit, as a logistic function of its score's logit (Platt, 1999).
 
     Returns:
         None where the scores are no probabilities, or all or none of the findings are hits.
     """
-    score, hit = verdicts.score, verdicts.hit
+    score, hit = ranked.score, ranked.hit
     if not are_probabilities(score) or hit.all() or not hit.any():
         return None
     features = np.stack([logit(score), np.ones(len(score))], axis=1)
@@ -87,7 +87,7 @@ class _Counted:
 
 
 def adapted_thresholds(
-    judgement: Judgement, thresholds: Sequence[Threshold], weights: Weights, settings: BootstrapSettings
+    matched: MatchedCohort, thresholds: Sequence[Threshold], weights: Weights, settings: BootstrapSettings
 ) -> Iterator[AdaptedThreshold]:
     """For each centre, plane and category what the frozen and the adapted threshold give, and their difference.
 
@@ -96,7 +96,7 @@ def adapted_thresholds(
     Args:
         weights: (P, B) of all the cohort's patients.
     """
-    cohort = judgement.cohort
+    cohort = matched.cohort
     for frozen in thresholds:
         if frozen.hit_model is None or frozen.category not in cohort.categories:
             continue
@@ -108,7 +108,7 @@ def adapted_thresholds(
             if not are_probabilities(score):
                 continue
             value, share = adapted_threshold(score, frozen.hit_model)
-            before, after = (_at(judgement, part, one, weights, settings) for one in (frozen.value, value))
+            before, after = (_at(matched, part, one, weights, settings) for one in (frozen.value, value))
             yield AdaptedThreshold(
                 center=center,
                 plane=frozen.plane,
@@ -123,10 +123,10 @@ def adapted_thresholds(
 
 
 def _at(
-    judgement: Judgement, part: Part, threshold: float, weights: Weights, settings: BootstrapSettings
+    matched: MatchedCohort, part: Part, threshold: float, weights: Weights, settings: BootstrapSettings
 ) -> Statistics:
-    above: NDArray[np.bool_] = judgement.cohort.marks.score >= threshold
-    return statistics(_Counted(part.members, decisions(judgement, part, above)), weights, settings)
+    above: NDArray[np.bool_] = matched.cohort.marks.score >= threshold
+    return statistics(_Counted(part.members, decisions(matched, part, above)), weights, settings)
 
 
 def _record(threshold: float, numbers: Statistics) -> AtThreshold:

@@ -9,7 +9,7 @@ import numpy as np
 
 from spinedet.core.types import FiniteJson
 from spinedet.scoring.matching.overlaps import Floats, Ints
-from spinedet.scoring.metrics.froc_pr import Verdicts, ratio
+from spinedet.scoring.metrics.froc_pr import RankedFindings, ratio
 from spinedet.scoring.metrics.sparse_sums import counter
 from spinedet.scoring.records import Bin, Calibration, Estimate
 from spinedet.scoring.statistics.estimates import Statistics
@@ -80,9 +80,9 @@ def calibration(table: Reliability, numbers: Statistics, by: dict[str, FiniteJso
     )
 
 
-def uncalibrated(by: dict[str, FiniteJson], verdicts: Verdicts) -> Calibration:
+def uncalibrated(by: dict[str, FiniteJson], ranked: RankedFindings) -> Calibration:
     """The record of a part whose scores cannot be read as probabilities."""
-    reason = "the scores are no probabilities between 0 and 1" if len(verdicts.score) else "no finding"
+    reason = "the scores are no probabilities between 0 and 1" if len(ranked.score) else "no finding"
     return Calibration(by=by, brier=Estimate(reason=reason), ece=Estimate(reason=reason), reason=reason)
 
 
@@ -91,46 +91,46 @@ def are_probabilities(score: Floats) -> bool:
     return bool(len(score) and score.min() >= 0 and score.max() <= 1)
 
 
-def reliability(verdicts: Verdicts, members: Ints) -> Reliability:
-    """Bin judged findings by score; equal scores stay together, so there may be fewer than ten bins."""
-    last = (np.arange(1, BINS) * len(verdicts.score) + BINS - 1) // BINS - 1
-    edges = np.unique(np.sort(verdicts.score)[last])
-    kept, row = np.unique(np.searchsorted(edges, verdicts.score, side="left"), return_inverse=True)
+def reliability(ranked: RankedFindings, members: Ints) -> Reliability:
+    """Bin matched findings by score; equal scores stay together, so there may be fewer than ten bins."""
+    last = (np.arange(1, BINS) * len(ranked.score) + BINS - 1) // BINS - 1
+    edges = np.unique(np.sort(ranked.score)[last])
+    kept, row = np.unique(np.searchsorted(edges, ranked.score, side="left"), return_inverse=True)
     shape = (len(kept), len(members))
 
     def sums(values: Floats) -> csr_array:
-        return counter(row, verdicts.patient, shape, values)
+        return counter(row, ranked.patient, shape, values)
 
     lowest, highest = np.full(len(kept), np.inf), np.full(len(kept), -np.inf)
-    np.minimum.at(lowest, row, verdicts.score)
-    np.maximum.at(highest, row, verdicts.score)
+    np.minimum.at(lowest, row, ranked.score)
+    np.maximum.at(highest, row, ranked.score)
     return Reliability(
         members=members,
         findings=sums(np.ones(len(row))),
-        hits=sums(verdicts.hit.astype(float)),
-        confidence=sums(verdicts.score),
-        squared=counter(0 * row, verdicts.patient, (1, shape[1]), (verdicts.score - verdicts.hit) ** 2),
+        hits=sums(ranked.hit.astype(float)),
+        confidence=sums(ranked.score),
+        squared=counter(0 * row, ranked.patient, (1, shape[1]), (ranked.score - ranked.hit) ** 2),
         lowest=lowest,
         highest=highest,
     )
 
 
-def tempered(verdicts: Verdicts, temperature: float) -> Verdicts:
+def tempered(ranked: RankedFindings, temperature: float) -> RankedFindings:
     """The same findings with the logits of their scores divided by a temperature."""
     if temperature == 1:
-        return verdicts
-    return replace(verdicts, score=1 / (1 + np.exp(-logit(verdicts.score) / temperature)))
+        return ranked
+    return replace(ranked, score=1 / (1 + np.exp(-logit(ranked.score) / temperature)))
 
 
-def fit_temperature(verdicts: Verdicts) -> float | None:
+def fit_temperature(ranked: RankedFindings) -> float | None:
     """The temperature under which scores predict hits best (Guo 2017, arXiv:1706.04599), from 1/20 to 20.
 
     Returns:
         None where the scores are no probabilities, or all or none of the findings are hits.
     """
-    if not are_probabilities(verdicts.score) or verdicts.hit.all() or not verdicts.hit.any():
+    if not are_probabilities(ranked.score) or ranked.hit.all() or not ranked.hit.any():
         return None
-    odds, sign = logit(verdicts.score), np.where(verdicts.hit, -1.0, 1.0)
+    odds, sign = logit(ranked.score), np.where(ranked.hit, -1.0, 1.0)
 
     def slope(coldness: float) -> float:
         """Derivative of the log loss, which is convex in 1 / temperature."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinedet.scoring.matching.overlaps import Floats, Ints
-from spinedet.scoring.metrics.counts import Tally
+from spinedet.scoring.metrics.counts import PartCounts
 from spinedet.scoring.metrics.froc_pr import Curve, Ledger
 from spinedet.scoring.records import Estimate
 from spinedet.scoring.statistics.estimates import Statistics, rising
@@ -45,8 +45,8 @@ class GridCurves:
         }
 
 
-def grid_curves(counted: Tally) -> GridCurves:
-    """The curves of a tally, its categories pooled."""
+def grid_curves(counted: PartCounts) -> GridCurves:
+    """The curves of a part, its categories pooled."""
     return GridCurves(counted.members, counted.book, counted.batch)
 
 

@@ -1,4 +1,4 @@
-"""From a tally to the numbers of a group, each with its interval."""
+"""From counts to the numbers of a group, each with its interval."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from spinedet.scoring.matching.criteria import criterion_record
 from spinedet.scoring.matching.greedy import ABSORBED
 from spinedet.scoring.matching.overlaps import Floats, Ints
-from spinedet.scoring.metrics.counts import MACRO, Tally, froc_name, lesion_free
+from spinedet.scoring.metrics.counts import MACRO, PartCounts, froc_name, lesion_free
 from spinedet.scoring.metrics.froc_pr import RATES
 from spinedet.scoring.metrics.level_naming import NamedLevels, exact_interval
-from spinedet.scoring.metrics.matched_cohort import Judgement, Part
+from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part
 from spinedet.scoring.records import (
     BestF1,
     Counts,
@@ -86,7 +86,7 @@ class Statistics:
 
 
 class Countable(Protocol):
-    """What can be weighed: a tally, a reliability table, points of a curve."""
+    """What can be weighed: counts, a reliability table, points of a curve."""
 
     @property
     def members(self) -> Ints:
@@ -123,16 +123,18 @@ def statistics(counted: Countable, weights: Weights, settings: BootstrapSettings
     )
 
 
-def performance(counted: Tally, numbers: Statistics, judgement: Judgement, above: NDArray[np.bool_]) -> Performance:
+def performance(
+    counted: PartCounts, numbers: Statistics, matched: MatchedCohort, above: NDArray[np.bool_]
+) -> Performance:
     """The record of one part under one criterion."""
     decisions, part = counted.decisions, counted.part
     tp, lesions = int(decisions.tp.sum()), int(decisions.lesions.sum())
     return Performance(
-        criterion=dict(criterion_record(judgement.criterion)),
+        criterion=dict(criterion_record(matched.criterion)),
         tp=tp,
         fp=int(decisions.fp.sum()),
         fn=lesions - tp,
-        duplicates=int((judgement.matches.duplicate & above & part.marks).sum()),
+        duplicates=int((matched.matches.duplicate & above & part.marks).sum()),
         f1_max=BestF1(**dict(numbers.estimate("f1_max")), threshold=_best_threshold(counted)),
         froc=_froc(numbers, froc_name),
         ap_categories=sum(bool(book.lesions.any()) for book, _ in counted.categories),
@@ -140,8 +142,8 @@ def performance(counted: Tally, numbers: Statistics, judgement: Judgement, above
     )
 
 
-def patient_level(counted: Tally, numbers: Statistics) -> PatientLevel:
-    """The record of what is said of each patient."""
+def patient_level(counted: PartCounts, numbers: Statistics) -> PatientLevel:
+    """The record of the calls of each patient."""
     table = counted.patients
     return PatientLevel(
         diseased=int(table.diseased.sum()),
@@ -150,7 +152,7 @@ def patient_level(counted: Tally, numbers: Statistics) -> PatientLevel:
     )
 
 
-def over_categories(counted: Tally, numbers: Statistics) -> MacroMicro | None:
+def over_categories(counted: PartCounts, numbers: Statistics) -> MacroMicro | None:
     """The record of several categories together; None for a single one."""
     if counted.part.categories.sum() == 1:
         return None
@@ -176,15 +178,15 @@ def _share(hits: int, count: int, reason: str) -> Estimate:
     return Estimate(value=hits / count, low=low, high=high)
 
 
-def severity_agreement(counted: Tally, numbers: Statistics) -> SeverityAgreement | None:
+def severity_agreement(counted: PartCounts, numbers: Statistics) -> SeverityAgreement | None:
     """The record of grades; None where there are none."""
     if counted.grading is None:
         return None
     found = {name: numbers.estimate(f"severity {name}") for name in ("kappa", "spearman", "mae")}
-    return SeverityAgreement(hits=len(counted.grading.told), **found)
+    return SeverityAgreement(hits=len(counted.grading.predicted), **found)
 
 
-def strata_scores(counted: Tally, numbers: Statistics) -> tuple[StratumScore, ...]:
+def strata_scores(counted: PartCounts, numbers: Statistics) -> tuple[StratumScore, ...]:
     """The records of the kinds of lesions."""
     return tuple(
         StratumScore(
@@ -240,6 +242,6 @@ def _froc(numbers: Statistics, name: Callable[[float], str]) -> tuple[FrocPoint,
     return tuple(FrocPoint(fp_per_scan=rate, sensitivity=one) for rate, one in zip(RATES, heights, strict=True))
 
 
-def _best_threshold(counted: Tally) -> float | None:
+def _best_threshold(counted: PartCounts) -> float | None:
     f1 = counted.book.curve().f1()[:, 0]
     return float(counted.book.threshold[np.argmax(f1)]) if len(f1) and not np.isnan(f1).all() else None

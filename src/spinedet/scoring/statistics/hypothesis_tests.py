@@ -1,4 +1,4 @@
-"""Two-sided p-values from paired resamples, and their correction for many looks."""
+"""Two-sided p-values from paired resamples, and their correction for multiple testing."""
 
 from __future__ import annotations
 

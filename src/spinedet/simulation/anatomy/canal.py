@@ -49,54 +49,54 @@ class Canal:
     strands: Array
     flow: tuple[Texture, float]
 
-    def paint(self, canvas: Canvas, lane: SpineCoordinates) -> None:
+    def paint(self, canvas: Canvas, coords: SpineCoordinates) -> None:
         """Everything in the canal, from the outside in."""
-        aside, behind = lane.aside, lane.behind
+        aside, behind = coords.aside, coords.behind
         wide = np.abs(aside)
-        half_width = np.maximum(lane.take(self.half_width), 0.5)
-        roof = behind + 0.42 * wide - lane.take(self.depth)
+        half_width = np.maximum(coords.take(self.half_width), 0.5)
+        roof = behind + 0.42 * wide - coords.take(self.depth)
         room = np.maximum(np.maximum(roof, -behind - 3), wide - half_width - self.slack)
-        canvas.paint(lane.window, canvas.cover(room), FAT)
-        thick = lane.take(self.flavum) * (0.55 + 0.06 * wide)
+        canvas.paint(coords.window, canvas.cover(room), FAT)
+        thick = coords.take(self.flavum) * (0.55 + 0.06 * wide)
         flavum = np.maximum(np.maximum(roof - 0.8, -roof - thick), wide - 15)
-        canvas.paint(lane.window, canvas.cover(flavum), LIGAMENT)
-        half = np.maximum(lane.take(self.sac_depth) / 2, 0.4)
-        inward = behind - lane.take(self.front) - half
-        self._paint_sac(canvas, lane, (aside, inward), (half_width, half))
-        cord_depth = np.minimum(lane.take(self.cord[0]), 0.88 * half)
-        cord_width = np.minimum(lane.take(self.cord[1]), 0.92 * half_width)
+        canvas.paint(coords.window, canvas.cover(flavum), LIGAMENT)
+        half = np.maximum(coords.take(self.sac_depth) / 2, 0.4)
+        inward = behind - coords.take(self.front) - half
+        self._paint_sac(canvas, coords, (aside, inward), (half_width, half))
+        cord_depth = np.minimum(coords.take(self.cord[0]), 0.88 * half)
+        cord_width = np.minimum(coords.take(self.cord[1]), 0.92 * half_width)
         inside = ellipse(
             aside,
             inward - 0.1 * half,
             np.maximum(cord_width, 0.2),
             np.maximum(cord_depth, 0.2),
         )
-        canvas.paint(lane.window, canvas.cover(inside) * (cord_depth > 0.3), CORD)
+        canvas.paint(coords.window, canvas.cover(inside) * (cord_depth > 0.3), CORD)
 
     def _paint_sac(
         self,
         canvas: Canvas,
-        lane: SpineCoordinates,
+        coords: SpineCoordinates,
         place: tuple[Field, Field],
         size: tuple[Field, Field],
     ) -> None:
         """Dura, fluid and rootlets; a squeezed sac is three-cornered."""
         (aside, inward), (half_width, half) = place, size
-        narrower = half_width * (1 - 0.45 * lane.take(self.pinch) * np.clip(0.5 + inward / (2 * half), 0, 1))
+        narrower = half_width * (1 - 0.45 * coords.take(self.pinch) * np.clip(0.5 + inward / (2 * half), 0, 1))
         absent = (half < 0.6) * np.float32(9)
         sac = ellipse(aside, inward, np.maximum(narrower, 0.4), half) + absent
-        canvas.paint(lane.window, canvas.cover(sac - 0.5), LIGAMENT)
+        canvas.paint(coords.window, canvas.cover(sac - 0.5), LIGAMENT)
         texture, loss = self.flow
-        void = 1 - loss * np.clip(texture.over(canvas, lane.window) - 0.4, 0, 1.3)
-        canvas.paint(lane.window, canvas.cover(sac + 0.1), CSF, void)
+        void = 1 - loss * np.clip(texture.over(canvas, coords.window) - 0.4, 0, 1.3)
+        canvas.paint(coords.window, canvas.cover(sac + 0.1), CSF, void)
         u, v = aside / half_width, inward / half
         nearest = np.full((1, 1), 9.0, np.float32)
         for beside, behind in self.strands:
-            across = (u - lane.take_along(beside)) * half_width
-            down = (v - lane.take_along(behind)) * half
+            across = (u - coords.take_along(beside)) * half_width
+            down = (v - coords.take_along(behind)) * half
             nearest = np.minimum(nearest, across * across + down * down)
         canvas.paint(
-            lane.window,
+            coords.window,
             0.8 * np.clip(1.3 - np.sqrt(nearest), 0, 1) * canvas.cover(sac + 0.3),
             ROOT,
         )

@@ -89,19 +89,19 @@ class Trunk:
     fat: Array
     belly: Array
 
-    def paint(self, canvas: Canvas, lane: SpineCoordinates) -> None:
+    def paint(self, canvas: Canvas, coords: SpineCoordinates) -> None:
         """From the skin inwards."""
-        skin = self._skin(canvas, lane)
-        fine = self.grains.fine.over(canvas, lane.window)
-        streaks = self.grains.streaks.over(canvas, lane.window, lean=0.35)
-        canvas.paint(lane.window, canvas.cover(skin), SKIN)
+        skin = self._skin(canvas, coords)
+        fine = self.grains.fine.over(canvas, coords.window)
+        streaks = self.grains.streaks.over(canvas, coords.window, lean=0.35)
+        canvas.paint(coords.window, canvas.cover(skin), SKIN)
         # The fat's septa show as thin dark lines.
         septa = 1 - 0.3 * np.clip(1 - np.abs(streaks) * 7, 0, 1)
-        canvas.paint(lane.window, canvas.cover(skin + 2.0), FAT, septa * (1 + 0.03 * fine))
-        self._paint_belly(canvas, lane, (skin, fine))
-        self._paint_back(canvas, lane, streaks)
-        self._paint_psoas(canvas, lane, fine)
-        self._paint_vessels(canvas, lane)
+        canvas.paint(coords.window, canvas.cover(skin + 2.0), FAT, septa * (1 + 0.03 * fine))
+        self._paint_belly(canvas, coords, (skin, fine))
+        self._paint_back(canvas, coords, streaks)
+        self._paint_psoas(canvas, coords, fine)
+        self._paint_vessels(canvas, coords)
 
     def probes(self, curve: Curve) -> dict[str, list[Vector]]:
         """Places in the fat of the back and in its muscles, around the middle of the spine."""
@@ -112,110 +112,110 @@ class Trunk:
         ]
         return {"fat": fat, "muscle": muscle}
 
-    def _skin(self, canvas: Canvas, lane: SpineCoordinates) -> Field:
+    def _skin(self, canvas: Canvas, coords: SpineCoordinates) -> Field:
         """Distance to the skin."""
-        wide = np.abs(lane.aside)
+        wide = np.abs(coords.aside)
         flank = np.maximum(wide - 55, 0)
         furrow = 5 * np.clip(1 - wide / 26, 0, 1)
-        back = lane.behind - lane.take(self.tip + self.fat) + furrow + 0.006 * flank * flank
-        front = lane.y - lane.take(self.belly) + 0.004 * wide * wide
-        warp = canvas.warp[0, lane.window.rows, lane.window.columns]
+        back = coords.behind - coords.take(self.tip + self.fat) + furrow + 0.006 * flank * flank
+        front = coords.y - coords.take(self.belly) + 0.004 * wide * wide
+        warp = canvas.warp[0, coords.window.rows, coords.window.columns]
         return np.maximum(np.maximum(back, front), wide - self.habit.half_width) + 0.4 * warp
 
-    def _paint_back(self, canvas: Canvas, lane: SpineCoordinates, streaks: Field) -> None:
+    def _paint_back(self, canvas: Canvas, coords: SpineCoordinates, streaks: Field) -> None:
         """Erector spinae and multifidus under their fascia, streaked with fat; ligaments in the midline."""
-        near = lane.within(95, (-2, 75))
+        near = coords.within(95, (-2, 75))
         if near is None:
             return
-        lane, streaks = near, near.window.of(streaks)
-        warp = 1.6 * canvas.warp[1, lane.window.rows, lane.window.columns]
-        wide, tip, bulk = np.abs(lane.aside), lane.take(self.tip), self.habit.bulk
+        coords, streaks = near, near.window.of(streaks)
+        warp = 1.6 * canvas.warp[1, coords.window.rows, coords.window.columns]
+        wide, tip, bulk = np.abs(coords.aside), coords.take(self.tip), self.habit.bulk
         swell = 9 * bulk * np.clip(wide / 20, 0, 1) * np.clip((tip - 18) / 25, 0, 1)
-        fascia = lane.behind - tip - swell + 0.012 * np.maximum(wide - 32, 0) ** 2
-        inner = 4 - lane.behind + 0.10 * np.maximum(wide - 20, 0)
+        fascia = coords.behind - tip - swell + 0.012 * np.maximum(wide - 32, 0) ** 2
+        inner = 4 - coords.behind + 0.10 * np.maximum(wide - 20, 0)
         back = smooth_max(smooth_max(fascia, inner, 6), wide - 70 * bulk, 12) + warp
-        canvas.paint(lane.window, canvas.cover(back - 1.0), LIGAMENT)
-        canvas.paint(lane.window, canvas.cover(back), MUSCLE, np.maximum(1 + 0.16 * streaks, 0.4))
+        canvas.paint(coords.window, canvas.cover(back - 1.0), LIGAMENT)
+        canvas.paint(coords.window, canvas.cover(back), MUSCLE, np.maximum(1 + 0.16 * streaks, 0.4))
         # Fat gathers deep and near the midline (multifidus), and between the columns of the erector.
         deep = np.clip(1.35 - wide / 40, 0, 1)
         seam = 0.9 * bump_field(wide - 27 * bulk - warp, 2.0) + 0.7 * bump_field(wide - 46 * bulk + warp, 1.6)
         fatty = np.clip((streaks - 2.0 + 2.8 * self.habit.wasting * deep + seam) * 0.55, 0, 0.8)
-        canvas.paint(lane.window, fatty * canvas.cover(back + 1.5), FAT, 0.95)
-        midline = np.maximum(np.maximum(wide - 4.5, lane.behind - tip - 1), 15 - lane.behind) + 0.4 * warp
-        canvas.paint(lane.window, canvas.cover(midline), LIGAMENT, 2.0)
+        canvas.paint(coords.window, fatty * canvas.cover(back + 1.5), FAT, 0.95)
+        midline = np.maximum(np.maximum(wide - 4.5, coords.behind - tip - 1), 15 - coords.behind) + 0.4 * warp
+        canvas.paint(coords.window, canvas.cover(midline), LIGAMENT, 2.0)
         mix = np.clip(0.15 + 0.3 * streaks + 0.5 * self.habit.wasting, 0, 0.8)
-        canvas.paint(lane.window, canvas.cover(midline) * mix, FAT, 0.9)
-        string = np.maximum(wide - 4, np.abs(lane.behind - tip - 2) - 1.3)
-        canvas.paint(lane.window, canvas.cover(string), LIGAMENT)
+        canvas.paint(coords.window, canvas.cover(midline) * mix, FAT, 0.9)
+        string = np.maximum(wide - 4, np.abs(coords.behind - tip - 2) - 1.3)
+        canvas.paint(coords.window, canvas.cover(string), LIGAMENT)
 
-    def _paint_belly(self, canvas: Canvas, lane: SpineCoordinates, fields: tuple[Field, Field]) -> None:
+    def _paint_belly(self, canvas: Canvas, coords: SpineCoordinates, fields: tuple[Field, Field]) -> None:
         """Muscular wall, fat behind the peritoneum, loops of bowel with gas, kidneys."""
-        near = lane.within(self.habit.half_width, (-400, 60))
+        near = coords.within(self.habit.half_width, (-400, 60))
         if near is None:
             return
-        lane, (skin, fine) = near, (near.window.of(field) for field in fields)
-        warp = canvas.warp[2, lane.window.rows, lane.window.columns]
-        before, wide = -lane.behind, np.abs(lane.aside)
+        coords, (skin, fine) = near, (near.window.of(field) for field in fields)
+        warp = canvas.warp[2, coords.window.rows, coords.window.columns]
+        before, wide = -coords.behind, np.abs(coords.aside)
         # Beside the back muscles the wall of the flank reaches farther back.
         rear = before + 10 + np.clip((wide - 62) * 1.3, 0, 40) + 1.2 * warp
         layers = 1 + 0.1 * fine
         canvas.paint(
-            lane.window,
+            coords.window,
             canvas.cover(smooth_max(skin + 13, -rear, 8)),
             MUSCLE,
             np.maximum(layers, 0.3),
         )
         inner = smooth_max(skin + 24, 5 - rear, 10) + 1.5 * warp
-        canvas.paint(lane.window, canvas.cover(inner), FAT, 0.8 + 0.04 * fine)
-        loops = self.grains.coarse.over(canvas, lane.window)
+        canvas.paint(coords.window, canvas.cover(inner), FAT, 0.8 + 0.04 * fine)
+        loops = self.grains.coarse.over(canvas, coords.window)
         depth = 43 + 10 * np.clip(1 - wide / 40, 0, 1) + 4 * warp
         far = canvas.cover(inner + 3) * np.clip((before - depth) / 3, 0, 1)
-        canvas.paint(lane.window, far * np.clip((loops + 0.55) * 4, 0, 1), MUSCLE, 1.15)
+        canvas.paint(coords.window, far * np.clip((loops + 0.55) * 4, 0, 1), MUSCLE, 1.15)
         content = np.maximum(0.75 + 0.2 * fine + 0.25 * warp, 0.2)
-        canvas.paint(lane.window, far * np.clip((loops - 0.05) * 4, 0, 1), BOWEL, content)
+        canvas.paint(coords.window, far * np.clip((loops - 0.05) * 4, 0, 1), BOWEL, content)
         gas = far * np.clip((loops - 1.5 + self.habit.gas) * 4, 0, 1)
-        canvas.paint(lane.window, gas, AIR)
-        kidney = ellipse(wide - 66, before + 2, 26, 22) + 40 * (1 - lane.take(bump(self.z, self.habit.fork + 75, 75)))
-        canvas.paint(lane.window, canvas.cover(kidney + 2 * warp), KIDNEY, 1 + 0.08 * fine)
+        canvas.paint(coords.window, gas, AIR)
+        kidney = ellipse(wide - 66, before + 2, 26, 22) + 40 * (1 - coords.take(bump(self.z, self.habit.fork + 75, 75)))
+        canvas.paint(coords.window, canvas.cover(kidney + 2 * warp), KIDNEY, 1 + 0.08 * fine)
 
-    def _paint_psoas(self, canvas: Canvas, lane: SpineCoordinates, fine: Field) -> None:
+    def _paint_psoas(self, canvas: Canvas, coords: SpineCoordinates, fine: Field) -> None:
         """Psoas grows downwards from L1 beside the bodies; quadratus lumborum lies behind it."""
-        near = lane.within(95, (-62, 16))
+        near = coords.within(95, (-62, 16))
         if near is None:
             return
-        lane, fine = near, near.window.of(fine)
-        down = lane.take(np.clip((self.habit.fork + 105 - self.z) / 120, 0.0, 1.4))
-        warp = 2.0 * canvas.warp[0, lane.window.rows, lane.window.columns]
-        wide, bulk = np.abs(lane.aside), self.habit.bulk
+        coords, fine = near, near.window.of(fine)
+        down = coords.take(np.clip((self.habit.fork + 105 - self.z) / 120, 0.0, 1.4))
+        warp = 2.0 * canvas.warp[0, coords.window.rows, coords.window.columns]
+        wide, bulk = np.abs(coords.aside), self.habit.bulk
         gain = np.maximum(1 + 0.12 * fine, 0.4)
         radius = np.maximum((7 + 14 * down) * bulk, 1)
-        ahead = -lane.behind - 13 - 6 * down
+        ahead = -coords.behind - 13 - 6 * down
         psoas = ellipse(wide - 28 - 9 * down, ahead, 0.85 * radius, 1.1 * radius) + warp
-        canvas.paint(lane.window, canvas.cover(psoas - 1.2), FAT, 0.9)
-        canvas.paint(lane.window, canvas.cover(psoas), MUSCLE, gain)
-        square = ellipse(wide - 62, lane.behind + 1, 19 * bulk, 9 * bulk) + warp
-        canvas.paint(lane.window, canvas.cover(square), MUSCLE, gain)
+        canvas.paint(coords.window, canvas.cover(psoas - 1.2), FAT, 0.9)
+        canvas.paint(coords.window, canvas.cover(psoas), MUSCLE, gain)
+        square = ellipse(wide - 62, coords.behind + 1, 19 * bulk, 9 * bulk) + warp
+        canvas.paint(coords.window, canvas.cover(square), MUSCLE, gain)
 
-    def _paint_vessels(self, canvas: Canvas, lane: SpineCoordinates) -> None:
+    def _paint_vessels(self, canvas: Canvas, coords: SpineCoordinates) -> None:
         """Aorta to the left and vena cava to the right, parting into the iliacs below the fork."""
-        near = lane.within(70, (-72, 0))
+        near = coords.within(70, (-72, 0))
         if near is None:
             return
-        lane = near
-        warp = 1.2 * canvas.warp[1, lane.window.rows, lane.window.columns]
-        part = lane.take(np.clip((self.habit.fork - self.z) / 60, 0, 1.5))
+        coords = near
+        warp = 1.2 * canvas.warp[1, coords.window.rows, coords.window.columns]
+        part = coords.take(np.clip((self.habit.fork - self.z) / 60, 0, 1.5))
         thinner = 1 - 0.3 * np.minimum(part, 1)
         for aside, before, radius in self.habit.vessels:
             for side in (-1.0, 1.0):
-                across = lane.aside - aside * (1 - 0.5 * np.minimum(part, 1)) - side * 30 * part
+                across = coords.aside - aside * (1 - 0.5 * np.minimum(part, 1)) - side * 30 * part
                 lumen = ellipse(
                     across,
-                    -lane.behind - before + 12 * part,
+                    -coords.behind - before + 12 * part,
                     radius * thinner,
                     0.85 * radius * thinner,
                 )
-                canvas.paint(lane.window, canvas.cover(lumen + warp - 1.0), LIGAMENT)
-                canvas.paint(lane.window, canvas.cover(lumen + warp), BLOOD)
+                canvas.paint(coords.window, canvas.cover(lumen + warp - 1.0), LIGAMENT)
+                canvas.paint(coords.window, canvas.cover(lumen + warp), BLOOD)
 
 
 def bump_field(x: Field, half_width: float) -> Field:

@@ -31,7 +31,7 @@ P = TypeVar("P", bound=Part)
 class Surroundings(Protocol):
     """What lies around a spine."""
 
-    def paint(self, canvas: Canvas, lane: SpineCoordinates) -> None:
+    def paint(self, canvas: Canvas, coords: SpineCoordinates) -> None:
         """Paint it where the canvas's plane cuts it."""
 
     def probes(self, curve: Curve) -> dict[str, list[Vector]]:
@@ -68,8 +68,8 @@ class Scene:
     def near(self, canvas: Canvas, thickness: float) -> Scene:
         """The same patient without the parts that a slice of that thickness around the canvas does not reach."""
         # A margin of one slice: within a thick slice the canal moves by a few pixels.
-        lane = lane_of(canvas, canvas.whole, self.spine.curve)
-        canal = lane.within(ASIDE + thickness, (BEHIND[0] - thickness, BEHIND[1] + thickness))
+        coords = lane_of(canvas, canvas.whole, self.spine.curve)
+        canal = coords.within(ASIDE + thickness, (BEHIND[0] - thickness, BEHIND[1] + thickness))
         return replace(
             self,
             canal_window=canal.window if canal else None,

@@ -102,18 +102,18 @@ def _received(scene: Scene, raster: Raster, grid: Grid, scan: Scan, palette: Pal
     """What the coil receives from one slice without noise, folded over; and the coil's sensitivity."""
     water, fat = _slice(scene, raster, grid, scan, palette)
     smooth = raster.coarser()
-    lane = lane_of(Canvas.empty(smooth, palette), smooth.whole, scene.spine.curve)
+    coords = lane_of(Canvas.empty(smooth, palette), smooth.whole, scene.spine.curve)
     sensitivity = _gain(Canvas.empty(smooth, palette), scan.coil, scene.spine.curve)
-    band = 1 - (1 - scan.coil.band) * np.clip((-lane.behind - scan.coil.band_start) / 14, 0, 1)
+    band = 1 - (1 - scan.coil.band) * np.clip((-coords.behind - scan.coil.band_start) / 14, 0, 1)
     gain = doubled(sensitivity, raster.shape)
     axis, marks = scan.marks.phase_axis, scan.marks
     clean: Field = water + _shifted(fat, scan.fat_shift, 1 - axis)
     clean = clean * gain * doubled(np.broadcast_to(band, smooth.shape), raster.shape)
-    clean = ghosted(clean, _flowing(water, palette, lane, raster), marks.pulsation, marks)
+    clean = ghosted(clean, _flowing(water, palette, coords, raster), marks.pulsation, marks)
     clean = ghosted(
         clean,
         doubled(
-            np.broadcast_to(np.clip((-lane.behind - 70) / 30, 0, 1), smooth.shape),
+            np.broadcast_to(np.clip((-coords.behind - 70) / 30, 0, 1), smooth.shape),
             raster.shape,
         ),
         marks.breathing,
@@ -124,9 +124,9 @@ def _received(scene: Scene, raster: Raster, grid: Grid, scan: Scan, palette: Pal
     return folded(clean, beyond, axis), gain[inner] if axis == 0 else gain[:, inner]
 
 
-def _flowing(water: Field, palette: Palette, lane: SpineCoordinates, raster: Raster) -> Field:
+def _flowing(water: Field, palette: Palette, coords: SpineCoordinates, raster: Raster) -> Field:
     """1 where fluid pulsates: bright water in the canal."""
-    canal = (np.abs(lane.aside) < 12) & (lane.behind > -3) & (lane.behind < 20)
+    canal = (np.abs(coords.aside) < 12) & (coords.behind > -3) & (coords.behind < 20)
     return _doubled_mask(canal, raster.coarser(), raster) * (water > 0.6 * palette[CSF].water)
 
 
