@@ -100,3 +100,17 @@ def test_a_scan_without_structures_teaches_nothing_and_breaks_nothing() -> None:
     logits = grader(torch.randn(2, 1, 1, 100, 100), places, torch.tensor([1, 1]))
     torch.stack(list(grader.losses(logits, places, structures).values())).sum().backward()
     assert all(torch.isfinite(parameter.grad).all() for parameter in grader.parameters())
+
+
+def test_views_are_averaged_and_follow_the_box() -> None:
+    torch.manual_seed(0)
+    grader = DiscGrader(SMALL, CARD).eval()
+    image, depths = torch.randn(1, 1, 1, 100, 100), torch.tensor([1])
+    places = ordered([boxes((60, 80), (90, 80))], (1, 1))
+    plain, mean = grader(image, places, depths), grader.over_views(image, places, depths)
+    assert mean.shape == plain.shape
+    assert not torch.allclose(mean, plain)
+    assert torch.equal(mean, grader.over_views(image, places, depths))
+    # On an image without any structure all views are alike.
+    flat = torch.zeros_like(image)
+    assert torch.allclose(grader.over_views(flat, places, depths), grader(flat, places, depths), atol=1e-6)

@@ -91,7 +91,7 @@ class GradedDetector(TwoStageDetr):
             return replace(kept, scores=empty, grades=found.scores.new_empty(0, len(self.card.grades)))
         places = ordered([kept.boxes], self.card.caudal, [kept.scores[:, 0] >= CERTAIN])
         own = torch.tensor([image.shape[2]], device=image.device)
-        told = [grader.graded(grader(image, places, own)[0]) for grader in self.members]
+        told = [grader.graded(grader.over_views(image, places, own)[0]) for grader in self.members]
         lesion, grades = (torch.stack(part).mean(0) for part in zip(*told, strict=True))
         ranked = kept.select(places.rows[0])
         structure = (ranked.scores / SURE).clamp(max=1) ** _FALL
