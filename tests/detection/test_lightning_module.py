@@ -35,11 +35,11 @@ def test_the_budget_is_spent_by_steps() -> None:
     assert budget_used(trainer(200, 50)) == 0.25  # type: ignore[arg-type]  # it needs no more of a trainer
 
 
-def test_the_budget_is_spent_by_time_when_that_is_further() -> None:
+def test_the_budget_is_spent_by_time_only_where_no_steps_are_planned() -> None:
     timer = Timer(timedelta(seconds=100))
     timer._offset = 60
     assert budget_used(trainer(float("inf"), 50, timer)) == pytest.approx(0.6)  # type: ignore[arg-type]  # likewise
-    assert budget_used(trainer(60, 54, timer)) == pytest.approx(0.9)  # type: ignore[arg-type]  # likewise
+    assert budget_used(trainer(60, 6, timer)) == pytest.approx(0.1)  # type: ignore[arg-type]  # likewise
 
 
 def test_durations_are_read_as_lightning_writes_them() -> None:
@@ -47,6 +47,8 @@ def test_durations_are_read_as_lightning_writes_them() -> None:
     assert seconds(None) is None
     with pytest.raises(InputError, match=r"trainer\.max_time=5 minutes"):
         seconds("5 minutes")
+    with pytest.raises(InputError, match=r"trainer\.max_time=00:00:00:00 is no time"):
+        seconds("00:00:00:00")
 
 
 def test_the_average_forgets_its_first_steps() -> None:

@@ -12,7 +12,7 @@ from spinedet.cli.output_folder import output_folder, requeued
 from spinedet.cli.score_table import show_scores
 from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_json
-from spinedet.core.types import Manifest
+from spinedet.core.types import Findings, Manifest
 from spinedet.detection.model_files import Model, save_model
 from spinedet.detection.trainer import Settings, reusable_weights
 from spinedet.pipelines.launch import on_rank_zero
@@ -40,7 +40,14 @@ from spinedet.runs.run_folder import (
     refuse_other_config,
     write_config,
 )
-from spinedet.scoring import choose_operating_point, write_operating_point
+from spinedet.scoring import (
+    BootstrapSettings,
+    Criterion,
+    ScoreSettings,
+    choose_operating_point,
+    score,
+    write_operating_point,
+)
 from spinedet.train import TrainConfig
 from spinedet.training.distributed import world_size
 
@@ -84,14 +91,19 @@ def train(config: TrainConfig) -> Status:
 
     tested = predict_cohort(model, splits.test, config.test.min_score, config.processes) if splits.test else tuned
     identity = identify(model, run.model, point)
-    test_run = TestRun(model, identity, f"{config.name}: test", _notes(splits, initial), splits.centers)
+    lengths = {job.training(plane): job.length(plane) for plane in detectors}
+    notes = (*(n for name, each in lengths.items() for n in each.notes(name)), *_notes(splits, initial))
+    test_run = TestRun(model, identity, f"{config.name}: test", notes, splits.centers)
     test = report_test(test_run, manifest, tested, config.test, run)
     watch.lap("testing")
 
     skipped = {study: why for part in trained.values() for study, why in part.skipped.items()}
     status = Skipped(skipped | tuned.skipped | tested.skipped).report(run.root)
     log_test(config.logger, run, test, _settings(config, splits))
-    write_run_record(run.record, watch, _record(config, manifest, splits, taken_over, model))
+    record = _record(config, manifest, splits, taken_over, model)
+    tuning_ap = _average_precision(reference, as_findings(model, tuned), config.criterion)
+    record = record.model_copy(update={"trainings": lengths, "tuning_ap": tuning_ap})
+    write_run_record(run.record, watch, record)
     shutil.rmtree(run.cache, ignore_errors=True)
     show_notes((*test_run.notes, *test.scores.banner))
     show_scores(test.scores)
@@ -112,6 +124,13 @@ def _notes(splits: Splits, initial: FinishedRun | None) -> tuple[str, ...]:
         return known
     untested = "There were no test studies: these numbers are of the tuning split, on which the threshold was chosen."
     return (*known, untested)
+
+
+def _average_precision(reference: Manifest, found: Findings, criterion: Criterion) -> dict[str, float | None]:
+    """That of each plane, which no threshold enters; without intervals, since the tuning split also chose things."""
+    settings = ScoreSettings(criterion, bootstrap=BootstrapSettings(samples=0), secondary=(), strata=())
+    groups = score(reference, found, settings).groups
+    return {str(group.by["plane"]): group.ap.value for group in groups if set(group.by) == {"plane"}}
 
 
 def _taken_over(initial: FinishedRun, model: Model) -> InitialRun:

@@ -192,7 +192,8 @@ class RecipeConfig:
 
     Attributes:
         lr, weight_decay: of AdamW. warmup: the share of the budget over which the rate rises; it then falls as a
-            cosine to nothing at the end of the budget, whether epochs or `trainer.max_time` end it first.
+            cosine to nothing at the end of the budget: `trainer.max_steps`, else `trainer.max_epochs`, and only where
+            that is -1 `trainer.max_time`.
         clip: largest gradient norm. ema: decay of the averaged weights that are kept.
         batch: scans per step, over all processes; null is two, or one for each process where there are more.
         backbone: file of published ResNet18 weights to begin with, such as MedicalNet's; needs model.width=64.

@@ -6,6 +6,7 @@ import logging
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -24,7 +25,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from spinedet.core.errors import InputError
-from spinedet.core.files import write_json
+from spinedet.core.files import read_json, validate, write_json
 from spinedet.core.grades import SCALES
 from spinedet.detection.batch import Detections, Targets
 from spinedet.detection.batch_loader import TrainingBatches, batch_maker, workers_for
@@ -48,12 +49,16 @@ from spinedet.training.callbacks import (
 )
 from spinedet.training.checkpoints import AtomicCheckpointIO, Saved
 from spinedet.training.cpu_budget import CpuBudget
+from spinedet.training.determinism import one_thread
 from spinedet.training.distributed import processes_here, rank, share_batch_norm, world_size
+from spinedet.training.length import TrainingLength
 from spinedet.training.preemption import StopSignal
 from spinedet.training.samplers import PlaneTurns, Position, Share
-from spinedet.training.schedule import seconds
+from spinedet.training.schedule import seconds, training_length
 from spinedet.training.settings import TrainerConfig
 
+# The file beside a training's checkpoints that says how long it was.
+LENGTH = "length.json"
 # Sizes that stand for those of all lesions; more of them hardly fit better (benchmarks/experiments/detector.py).
 TYPICAL = 4
 
@@ -134,11 +139,23 @@ def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneD
     scans = SeveralPlanes([_training_scans(each, settings) for each in plans])
     with batch_maker(workers_for(settings.trainer.loader_workers, on_gpu), plan.stop) as made:
         batches = TrainingBatches(scans, sampler, made, pinned=on_gpu)
-        trainer.fit(module, batches, _tuning_loader(plans), ckpt_path=path, weights_only=True)
+        with one_thread() if settings.trainer.deterministic and not on_gpu else nullcontext():
+            trainer.fit(module, batches, _tuning_loader(plans), ckpt_path=path, weights_only=True)
+    if rank() == 0:
+        write_json(plan.folder / LENGTH, training_length(trainer).model_dump(mode="json"))
     networks = [build(settings.model, card) for card in cards]
     _combined(networks, plans).load_state_dict(average.averaged())
     finished = zip(cards, networks, strict=True)
     return [PlaneDetector(settings.model, card, network.eval()) for card, network in finished]
+
+
+def read_length(folder: Path) -> TrainingLength:
+    """How long the training was whose checkpoints lie in `folder`.
+
+    Raises:
+        InputError: it has not come to its end.
+    """
+    return validate(folder / LENGTH, TrainingLength, read_json(folder / LENGTH))
 
 
 def _refuse_other_grades(scans: Sequence[Scan], model: ModelConfig) -> None:
@@ -303,7 +320,8 @@ def _mean_score(plans: Sequence[PlanePlan], detections: list[Detections]) -> flo
 def _trainer(plan: PlanePlan, settings: Settings, callbacks: list[Callback]) -> pl.Trainer:
     config, several = settings.trainer, world_size() > 1
     return pl.Trainer(
-        max_epochs=config.max_epochs,
+        max_epochs=config.epochs,
+        max_steps=config.max_steps or -1,
         max_time=seconds(config.max_time),
         accelerator=config.accelerator,
         devices=processes_here() if several else 1,
@@ -328,11 +346,16 @@ def _trainer(plan: PlanePlan, settings: Settings, callbacks: list[Callback]) -> 
 
 
 def precision_for(config: TrainerConfig) -> Any:
-    """Lightning's precision flag: bf16 where the device multiplies it natively, else fp32."""
+    """Lightning's precision flag: bf16 where the device multiplies it natively, else fp32.
+
+    A deterministic training on a CPU is in fp32 on every one, so that its results do not follow from the model of it.
+    """
     if config.precision != "auto":
         return config.precision
     if config.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    if config.deterministic:
+        return "32-true"
     fast = config.accelerator in ("auto", "cpu") and torch.cpu._is_avx512_bf16_supported()
     return "bf16-mixed" if fast else "32-true"
 

@@ -33,7 +33,7 @@ from spinedet.detection.batch import Detections
 from spinedet.detection.dataset import Prepared, Scan, prepare_scans
 from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
 from spinedet.detection.postprocess import findings
-from spinedet.detection.trainer import PlanePlan, Settings, train_network
+from spinedet.detection.trainer import PlanePlan, Settings, read_length, train_network
 from spinedet.imaging.planes import SPECS
 from spinedet.pipelines.launch import call_helpers
 from spinedet.pipelines.splits import Splits, only
@@ -42,6 +42,7 @@ from spinedet.scoring import Criterion, max_f1
 from spinedet.training.callbacks import TrainingProgress
 from spinedet.training.checkpoints import Saved, newest_checkpoint
 from spinedet.training.distributed import end_with_parent, world_size
+from spinedet.training.length import TrainingLength
 from spinedet.training.preemption import StopSignal, listening_for_signals
 from spinedet.training.settings import TrainerConfig
 
@@ -76,6 +77,10 @@ class Job:
     def training(self, plane: Plane) -> str:
         """The name of the training that a plane is part of."""
         return "shared" if self.shared else plane.value
+
+    def length(self, plane: Plane) -> TrainingLength:
+        """How long the training was that a plane was part of."""
+        return read_length(self.run.checkpoints / self.training(plane))
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +130,8 @@ def train_one(job: Job, planes: Sequence[Plane], send: SendEvent, stop: StopSign
     plans = [_plan(job, plane, each, start, send, stop) for plane, each in prepared.items()]
     with tracking.open_loggers(job.logger, job.run.root, name) as loggers:
         detectors = train_network([replace(plan, loggers=loggers) for plan in plans], job.settings)
+    for note in job.length(planes[0]).notes(name):
+        send(f"[yellow]{note}[/]")
     done = zip(prepared.items(), detectors, strict=True)
     return {plane: Trained(detector, each.skipped) for (plane, each), detector in done}
 
@@ -193,7 +200,7 @@ def _side_by_side(
     job: Job, planes: Sequence[Plane], bars: dict[str, SendEvent], stop: StopSignal
 ) -> dict[Plane, Trained]:
     context = multiprocessing.get_context("spawn")
-    threads = max(1, job.workers // len(planes))
+    threads = 1 if job.settings.trainer.deterministic else max(1, job.workers // len(planes))
     events: EventQueue = context.Queue()
     leave = context.Event()
     with ProcessPoolExecutor(len(planes), context, _start, (threads, events, leave)) as pool:

@@ -24,6 +24,7 @@ from spinedet.core.files import read_json, validate, write_json
 from spinedet.core.types import Findings, FiniteJson, Record, TrainedOn, is_none
 from spinedet.scoring import OperatingPoint, Threshold
 from spinedet.scoring.operating_point import ChosenOn
+from spinedet.training.length import TrainingLength
 
 FORMAT = "spinedet-run"
 LIBRARIES = ("torch", "monai", "pytorch-lightning", "hydra-core", "numpy", "scipy", "nibabel", "SimpleITK", "pydicom")
@@ -151,6 +152,8 @@ class RunRecord(Record):
 
     Attributes:
         internal_centers: of the studies that the model was developed on. excluded: reason by study.
+        trainings: length of each network's training. tuning_ap: average precision on the tuning split by plane, which
+            no threshold enters.
         commit: of the checkout, with `+` when files differ from it; None where there is none.
     """
 
@@ -163,6 +166,8 @@ class RunRecord(Record):
     internal_centers: tuple[str, ...] = ()
     excluded: dict[str, str] = Field(default_factory=dict)
     init: InitialRun | None = Field(default=None, exclude_if=is_none)
+    trainings: dict[str, TrainingLength] = Field(default_factory=dict)
+    tuning_ap: dict[str, float | None] = Field(default_factory=dict)
     operating_point_sha256: str | None = Field(default=None, exclude_if=is_none)
     trained_on: TrainedOn | None = Field(default=None, exclude_if=is_none)
     versions: dict[str, str] = Field(default_factory=dict)

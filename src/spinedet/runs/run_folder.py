@@ -27,7 +27,7 @@ MAY_CHANGE = frozenset(
     {"out", "resume", "workers", "trainer.loader_workers"}
     | {
         f"trainer.{name}"
-        for name in ("max_epochs", "max_time", "accelerator", "devices", "num_nodes", "checkpoint_minutes")
+        for name in ("max_epochs", "max_steps", "max_time", "accelerator", "devices", "num_nodes", "checkpoint_minutes")
     }
 )
 

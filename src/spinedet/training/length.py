@@ -1,0 +1,27 @@
+"""The length of a training in optimisation steps, as a run records it."""
+
+from __future__ import annotations
+
+from spinedet.core.types import Record
+
+
+class TrainingLength(Record):
+    """How long one network was trained.
+
+    Attributes:
+        steps: optimisation steps taken. planned: those of its budget; None where the budget was time.
+        stopped_by_time: a limit of time ended it before its planned steps, so its results depend on the machine.
+    """
+
+    steps: int
+    planned: int | None = None
+    stopped_by_time: bool = False
+
+    def notes(self, name: str) -> tuple[str, ...]:
+        """What a reader must know before the results of the training of this name."""
+        if not self.stopped_by_time:
+            return ()
+        return (
+            f"The training {name} was stopped by trainer.max_time after {self.steps} of {self.planned} steps, so its "
+            "results depend on the speed of the machine.",
+        )
