@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: setup ## draw a phantom cohort, train both planes, test on three centres, report (10 minutes on 2 cores)
-	$(PY) -m spinedet.train +experiment=lumbar out=runs/demo
+	$(PY) -m spinedet.train +experiment=lumbar trainer.accelerator=cpu trainer.deterministic=true out=runs/demo
 
 study: setup ## the seed study on phantoms: external tests, transfer to the neck, one page (45 minutes on 2 cores), or SIZE=yi2023
 	$(PY) -m spinedet.study size=$(SIZE) out=runs/study/$(SIZE)
