@@ -67,7 +67,7 @@ FINDER = Settings(
 )
 GRADED = Settings(
     GradedConfig(),
-    RecipeConfig(batch=4, layer_decay=0.0),
+    RecipeConfig(batch=4, layer_decay=0.5),
     AugmentConfig(slab_probability=0.2, slab_slices=4),
     on_cpu(30),
 )
