@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from spinedet.core.manifest import read_manifest, write_manifest
+
 from .conftest import Run
 
 LEAN = (
@@ -23,6 +25,7 @@ def test_every_patient_is_tested_and_a_finished_training_is_kept(tmp_path: Path,
     tested = sorted(patient for fold in told["folds"].values() for patient in fold)
     assert tested == sorted(study["patient"] for study in json.loads(cohort.read_text())["studies"])
     assert set(told["thresholds"]) == {"0"}
+    assert told["parts"] == {}
     first = out / "seed-0" / "fold-0" / "findings.json"
     before = first.stat().st_mtime_ns
     assert run("crossvalidate", *words, "seeds=[0,1]") == 0
@@ -42,3 +45,16 @@ def test_weights_that_saw_the_patients_are_no_start(
     words = (f"data.manifests=[{cohort}]", f"out={tmp_path / 'folds'}", f"init={smoke_run}", *LEAN)
     assert run("crossvalidate", *words) == 2
     assert "begin with a run that never saw them" in " ".join(capsys.readouterr().err.split())
+
+
+def test_several_manifests_are_scored_together_and_each(tmp_path: Path, cohort: Path, run: Run) -> None:
+    whole = read_manifest(cohort)
+    manifests = []
+    for name, studies in (("first", whole.studies[:3]), ("second", whole.studies[3:])):
+        manifests.append(tmp_path / f"{name}.json")
+        write_manifest(manifests[-1], whole.model_copy(update={"name": name, "studies": studies}))
+    out = tmp_path / "folds"
+    assert run("crossvalidate", f"data.manifests=[{manifests[0]},{manifests[1]}]", f"out={out}", *LEAN) == 0
+    assert set(json.loads((out / "crossvalidation.json").read_text())["parts"]) == {"first", "second"}
+    headings = [line for line in (out / "crossvalidation.md").read_text().splitlines() if line.startswith("## ")]
+    assert headings == ["## all studies", "## first", "## second"]

@@ -12,7 +12,7 @@ from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, sha256, write_json, write_text
 from spinedet.core.findings import read_findings
-from spinedet.core.manifest import phantom_note, read_manifests
+from spinedet.core.manifest import phantom_note, read_manifest, read_manifests
 from spinedet.core.types import Findings, Manifest, Study
 from spinedet.crossvalidate import CrossvalidateConfig
 from spinedet.detection.model_files import PlaneDetector
@@ -28,12 +28,13 @@ from spinedet.pipelines.cross_validation import (
     thresholds_of,
     train_on_all,
 )
-from spinedet.pipelines.score_cross_validation import markdown
-from spinedet.pipelines.score_cross_validation import results as scored
+from spinedet.pipelines.score_cross_validation import Result, markdown
+from spinedet.pipelines.score_cross_validation import results as score_contenders
 from spinedet.pipelines.splits import data_hash, fewer, only
 from spinedet.runs.run_folder import open_run
 
 RESULTS = "crossvalidation.json"
+EVERYTHING = "all studies"
 
 
 def crossvalidate(config: CrossvalidateConfig) -> Status:
@@ -49,23 +50,47 @@ def crossvalidate(config: CrossvalidateConfig) -> Status:
     findings = [pooled(task, seed) for seed in config.seeds]
     read = {study.id for study in findings[0].studies}
     reference = only(manifest, (study for study in manifest.studies if study.id in read))
-    found = scored(reference, {folder.name: findings, **others}, config.criterion, config.bootstrap)
+    contenders = {folder.name: findings, **others}
+    scored = {name: _scored(part, contenders, config) for name, part in _parts(config, reference).items()}
     notes = [*phantom_note(manifest.studies), *_initial_notes(config)]
     content = {
         "format": "spinedet-crossvalidation",
         "version": 1,
         "folds": {fold.name: sorted(fold.test) for fold in task.plan.tested},
         "thresholds": {str(seed): thresholds_of(task, seed) for seed in config.seeds},
-        "results": [one.record for one in found],
+        "results": [one.record for one in scored[EVERYTHING]],
+        "parts": {name: [one.record for one in found] for name, found in scored.items() if name != EVERYTHING},
         "notes": notes,
     }
+    tables = "\n".join(f"## {name}\n\n{markdown(found)}" for name, found in scored.items())
     write_json(folder / RESULTS, content)
-    write_text(folder / "crossvalidation.md", "".join(f"**{note}**\n\n" for note in notes) + markdown(found))
+    write_text(folder / "crossvalidation.md", "".join(f"**{note}**\n\n" for note in notes) + tables)
     show_notes(notes)
-    results.print(markdown(found))
+    results.print(tables)
     if config.final:
         console.print(f"run: {train_on_all(task, prepared, config.seeds[0])}")
     return Skipped(prepared.skipped).report(folder)
+
+
+def _parts(config: CrossvalidateConfig, reference: Manifest) -> dict[str, Manifest]:
+    """Everything, and where there are several manifests the studies of each."""
+    manifests = [read_manifest(Path(path)) for path in config.data.manifests]
+    parts = {EVERYTHING: reference}
+    for one in manifests if len(manifests) > 1 else ():
+        ids = {study.id for study in one.studies}
+        parts[one.name] = only(reference, (study for study in reference.studies if study.id in ids))
+    return {name: part for name, part in parts.items() if part.studies}
+
+
+def _scored(
+    reference: Manifest, contenders: Mapping[str, Sequence[Findings]], config: CrossvalidateConfig
+) -> list[Result]:
+    ids = {study.id for study in reference.studies}
+    findings = {
+        name: [each.model_copy(update={"studies": tuple(s for s in each.studies if s.id in ids)}) for each in several]
+        for name, several in contenders.items()
+    }
+    return score_contenders(reference, findings, config.criterion, config.bootstrap)
 
 
 def _initial_notes(config: CrossvalidateConfig) -> tuple[str, ...]:
