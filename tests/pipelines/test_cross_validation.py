@@ -26,7 +26,7 @@ from spinedet.pipelines.cross_validation import (
     pooled,
     recorded_folds,
 )
-from spinedet.pipelines.score_cross_validation import LOWEST, markdown, results, rule_findings
+from spinedet.pipelines.score_cross_validation import LOWEST, kinds_table, markdown, results, rule_findings
 from spinedet.scoring import BootstrapSettings, IouCriterion
 from spinedet.training.settings import TrainerConfig
 
@@ -170,6 +170,27 @@ def test_the_rules_and_the_seeds_stand_in_one_table() -> None:
     assert numbers["ours"].estimate("f1 difference").value == pytest.approx(3 / 7)
     assert numbers["ours"].estimate("grading auc").value == 1.0
     assert markdown(found).count("\n") == 5
+
+
+def test_right_and_wrong_are_counted_by_grade_and_level() -> None:
+    one = study("a", [0.0, 20.0], [40.0, 60.0])
+    lesions = tuple(
+        lesion.model_copy(update={"attributes": {"pfirrmann": grade, "bulging": 1}, "level": level})
+        for lesion, grade, level in zip(one.lesions, (3, 4), ("L5/S1", "L4/L5"), strict=True)
+    )
+    negatives = tuple(
+        negative.model_copy(update={"attributes": {"pfirrmann": 3, "bulging": 0}, "level": level})
+        for negative, level in zip(one.negatives, ("L3/L4", "L2/L3"), strict=True)
+    )
+    reference = manifest([one.model_copy(update={"lesions": lesions, "negatives": negatives})])
+    found = (finding(20.0, 0.9), finding(40.0, 0.6), finding(60.0, 0.4))
+    findings = Findings(model={"planes": ["sagittal"]}, studies=(StudyFindings(id=one.id, findings=found),))
+    table = kinds_table(reference, [findings, findings])
+    assert "| 3, bulging | 2 | 0 | 0 | 0 | 1.000 |" in table
+    assert "| 3, no bulging | 0 | 0 | 4 | 2 | 0.500 |" in table
+    assert "| 4, bulging | 2 | 2 | 0 | 0 | 0.000 |" in table
+    assert "| L3/L4 | 0 | 0 | 2 | 2 | 1.000 |" in table
+    assert kinds_table(manifest([study("a", [0.0])]), [findings]) == ""
 
 
 def test_another_cross_validation_is_compared_patient_by_patient() -> None:

@@ -28,7 +28,7 @@ from spinedet.pipelines.cross_validation import (
     thresholds_of,
     train_on_all,
 )
-from spinedet.pipelines.score_cross_validation import Result, markdown
+from spinedet.pipelines.score_cross_validation import Result, kinds_table, markdown
 from spinedet.pipelines.score_cross_validation import results as score_contenders
 from spinedet.pipelines.splits import data_hash, fewer, only
 from spinedet.runs.run_folder import open_run
@@ -63,6 +63,7 @@ def crossvalidate(config: CrossvalidateConfig) -> Status:
         "notes": notes,
     }
     tables = "\n".join(f"## {name}\n\n{markdown(found)}" for name, found in scored.items())
+    tables += kinds_table(reference, findings)
     write_json(folder / RESULTS, content)
     write_text(folder / "crossvalidation.md", "".join(f"**{note}**\n\n" for note in notes) + tables)
     show_notes(notes)

@@ -14,7 +14,14 @@ from spinedet.pipelines.cross_validation import COMMON_THRESHOLD
 from spinedet.report.number_format import DASH
 from spinedet.scoring import BootstrapSettings, Criterion, Estimate, ScoreSettings, examine
 from spinedet.scoring.metrics.counts import froc_name
-from spinedet.scoring.metrics.graded_places import AUC, FOUND, graded_places, places_of
+from spinedet.scoring.metrics.graded_places import (
+    AUC,
+    FOUND,
+    KindOfPlace,
+    graded_places,
+    kinds_of_place,
+    places_of,
+)
 from spinedet.scoring.statistics.bootstrap import draw
 from spinedet.scoring.statistics.estimates import Statistics, statistics
 from spinedet.scoring.statistics.hypothesis_tests import difference
@@ -167,6 +174,23 @@ def markdown(found: Sequence[Result]) -> str:
         lines += ["", *_table([f"{found[0].name} minus", *_PAIRED])]
         lines += [_row([one.name], [one.behind.get(name) for name in _PAIRED.values()]) for one in behind]
     return "\n".join(lines) + "\n"
+
+
+def kinds_table(manifest: Manifest, findings: Sequence[Findings]) -> str:
+    """Where a contender is right and wrong at the thresholds, all seeds added up; empty without grades and levels."""
+    several = [kinds_of_place(manifest, each, COMMON_THRESHOLD) for each in findings]
+    lines = []
+    for name in several[0]:
+        lines += ["", *_table([name, "lesions", "of which called", "sound places", "of which called", "wrong"])]
+        for same in zip(*(each[name] for each in several), strict=True):
+            total = KindOfPlace(same[0].by, *(sum(column) for column in zip(*map(_counts, same), strict=True)))
+            cells = [total.by, *map(str, _counts(total)), f"{total.wrong:.3f}"]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def _counts(kind: KindOfPlace) -> tuple[int, int, int, int]:
+    return kind.lesions, kind.found, kind.sound, kind.called
 
 
 def _table(header: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from spinedet.scoring.metrics.froc_pr import ratio
 from spinedet.scoring.metrics.severity_agreement import Grading
 
 FOUND, AUC = "places found", "grading auc"
-_BATCH = 100
+_BATCH, _LEAST_IOU = 100, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ def area(score: Floats, positive: NDArray[np.bool_], weights: Floats) -> Floats:
     return ratio((above * under).sum(0), above.sum(0) * below.sum(0))
 
 
-def graded_places(manifest: Manifest, findings: Findings, least_iou: float = 0.1) -> GradedPlaces:
+def graded_places(manifest: Manifest, findings: Findings, least_iou: float = _LEAST_IOU) -> GradedPlaces:
     """All assessed places of the studies that were read, each with the highest-scoring finding that overlaps it most.
 
     Args:
@@ -113,12 +113,15 @@ def graded_places(manifest: Manifest, findings: Findings, least_iou: float = 0.1
 
 @dataclass(frozen=True)
 class Place:
-    """One assessed place: `lesion` is 1, 0, or NaN where it is to be ignored; `attributes` hold its grades."""
+    """One assessed place: `lesion` is 1, 0, or NaN where it is to be ignored; `attributes` hold its grades; its `level`
+    is None where the manifest names none.
+    """
 
     series: str
     box: Box
     lesion: float
     attributes: Mapping[str, FiniteJson]
+    level: str | None = None
 
 
 def places_of(study: Study) -> list[Place]:
@@ -126,10 +129,67 @@ def places_of(study: Study) -> list[Place]:
     found: dict[tuple[str, Box], Place] = {}
     for lesion in study.lesions:
         key = lesion.series, lesion.box
-        place = Place(lesion.series, lesion.box, np.nan if lesion.ignore else 1.0, lesion.attributes)
+        place = Place(lesion.series, lesion.box, np.nan if lesion.ignore else 1.0, lesion.attributes, lesion.level)
         if key not in found or np.isnan(found[key].lesion):
             found[key] = place
-    return [*found.values(), *(Place(n.series, n.box, 0.0, n.attributes) for n in study.negatives)]
+    return [*found.values(), *(Place(n.series, n.box, 0.0, n.attributes, n.level) for n in study.negatives)]
+
+
+@dataclass(frozen=True)
+class KindOfPlace:
+    """Assessed places of one kind, with how many were called a lesion at a threshold.
+
+    Attributes:
+        by: the kind, such as a Pfirrmann grade or a level.
+        lesions, sound: how many there are; of them `found` and `called` were called a lesion.
+    """
+
+    by: str
+    lesions: int
+    found: int
+    sound: int
+    called: int
+
+    @property
+    def wrong(self) -> float:
+        """Share of the places that were called wrongly."""
+        return (self.lesions - self.found + self.called) / (self.lesions + self.sound)
+
+
+def kinds_of_place(manifest: Manifest, findings: Findings, threshold: float) -> dict[str, tuple[KindOfPlace, ...]]:
+    """Assessed places by Pfirrmann grade, with and without bulging, and by level, as far as the manifest tells."""
+    found = {study.id: study.findings for study in findings.studies}
+    places = [
+        (place, finding is not None and finding.score >= threshold)
+        for study in manifest.studies
+        if study.id in found
+        for place, finding in _best(study, found[study.id], _LEAST_IOU)
+        if not np.isnan(place.lesion)
+    ]
+    kinds: dict[str, Callable[[Place], str | None]] = {
+        "Pfirrmann grade": _pfirrmann,
+        "level": lambda place: place.level,
+    }
+    tables = {
+        name: _counted([(kind(place), place, called) for place, called in places]) for name, kind in kinds.items()
+    }
+    return {name: table for name, table in tables.items() if table}
+
+
+def _pfirrmann(place: Place) -> str | None:
+    grade, bulging = (SCALES[name].of(place.attributes) for name in ("pfirrmann", "bulging"))
+    if np.isnan(grade):
+        return None
+    return f"{grade:g}" if np.isnan(bulging) else f"{grade:g}, {'bulging' if bulging else 'no bulging'}"
+
+
+def _counted(places: Sequence[tuple[str | None, Place, bool]]) -> tuple[KindOfPlace, ...]:
+    found = []
+    for name in sorted({kind for kind, _, _ in places if kind is not None}):
+        lesion = [called for kind, place, called in places if kind == name and place.lesion == 1]
+        sound = [called for kind, place, called in places if kind == name and place.lesion == 0]
+        found.append(KindOfPlace(name, len(lesion), sum(lesion), len(sound), sum(sound)))
+    return tuple(found)
 
 
 def _best(study: Study, found: tuple[Finding, ...], least_iou: float) -> Iterator[tuple[Place, Finding | None]]:
