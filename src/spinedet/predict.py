@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from omegaconf import MISSING
 
 from spinedet.cli.app import register, run_as_script, run_command
+from spinedet.cli.settings import check_min_score
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.imaging.settings import EligibilityLimits, SelectionRules
@@ -56,6 +57,7 @@ class PredictConfig(ArchiveConfig):
                 raise InputError(f"{name}={value}: use one of {known}, or leave it out")
         if self.run is None and self.input != SAMPLE:
             raise InputError("run= is needed; pass it on the command line (see --help), or run=shipped")
+        check_min_score(self.min_score, "min_score")
         check_outputs(self.outputs)
 
 

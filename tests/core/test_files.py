@@ -133,6 +133,14 @@ def test_what_is_no_json(tmp_path: Path, data: bytes) -> None:
         read_json(path)
 
 
+@pytest.mark.parametrize("data", ['{"a": 1, "a": 2}', '{"b": [{"c": {}, "d": 1, "c": {}}]}'])
+def test_a_key_twice_is_refused(tmp_path: Path, data: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(data)
+    with pytest.raises(InputError, match=r"the key '[ac]' appears more than once in an object"):
+        read_json(path)
+
+
 def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
     path = tmp_path / "windows.json"
     path.write_bytes(b'\xef\xbb\xbf{"a": 1}')

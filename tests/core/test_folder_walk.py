@@ -65,3 +65,13 @@ def test_what_cannot_be_read_is_listed(tree: Path) -> None:
 def test_a_folder_given_as_a_link_is_read(tree: Path) -> None:
     (tree.parent / "alias").symlink_to("tree")
     assert names(tree.parent / "alias") == ["a/x", "b/y"]
+
+
+def test_results_of_earlier_commands_are_no_input(tree: Path) -> None:
+    for name, content in (("out/deep", '{"format": "spinedet-archive"}'), ("mine", '{"format": "other"}')):
+        (tree / name).mkdir(parents=True)
+        (tree / name / "archive.json").write_text(content)
+        (tree / name / "copy").write_text("copy")
+    assert names(tree) == ["a/x", "b/y", "mine/archive.json", "mine/copy"]
+    assert left_out(tree) == {"out/deep": "results of an earlier command"}
+    assert names(tree / "out/deep") == ["archive.json", "copy"]  # asked for by name

@@ -100,6 +100,17 @@ def test_geometry_beyond_the_limits(
     assert overall_suitability(checks) is suitability
 
 
+@pytest.mark.parametrize(
+    ("empty", "suitability"), [(2, Suitability.OK), (4, Suitability.DOUBTFUL), (10, Suitability.REJECTED)]
+)
+def test_empty_slices_are_told(empty: int, suitability: Suitability) -> None:
+    volume = body()
+    volume.array[:empty] = 0
+    coverage = answers(volume)["coverage"]
+    assert coverage.suitability is suitability
+    assert coverage.reason.endswith(f"12 slices, {empty} of them empty")
+
+
 def test_a_void_in_the_back_is_doubtful_and_air_around_the_patient_is_none() -> None:
     volume = body()
     assert largest_void_ml(volume, Plane.SAGITTAL) == 0

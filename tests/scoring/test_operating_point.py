@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,17 @@ def test_the_file_and_its_hash(tuned: Any, tmp_path: Path) -> None:
     write_operating_point(tmp_path / "operating_point.json", point)
     assert read_operating_point(tmp_path / "operating_point.json") == point
     assert point.sha256 == hashlib.sha256((tmp_path / "operating_point.json").read_bytes()).hexdigest()
+
+
+def test_two_thresholds_for_one_place_are_refused(tuned: Any, tmp_path: Path) -> None:
+    point = choose_operating_point(tuned.manifest, tuned.found, IouCriterion())
+    path = tmp_path / "operating_point.json"
+    write_operating_point(path, point)
+    content = json.loads(path.read_text())
+    content["thresholds"].append({**content["thresholds"][0], "value": 0.9})
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"2 thresholds for .* in the .* plane; keep one"):
+        read_operating_point(path)
 
 
 def test_it_tells_whether_a_study_was_used_without_naming_any(tuned: Any, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import sys
 import traceback
@@ -184,8 +185,24 @@ def _report_error(message: str) -> str:
 
 def _settings(config: DictConfig) -> Any:
     try:
+        _refuse_numbers(OmegaConf.to_container(config, resolve=True))
         return OmegaConf.to_object(config)
     except MissingMandatoryValue as error:
         raise InputError(f"{error.full_key}= is needed; pass it on the command line (see --help)") from None
     except (OmegaConfBaseException, ValueError) as error:
         raise InputError(f"the config cannot be used: {str(error).splitlines()[0]}") from None
+
+
+def _refuse_numbers(value: Any, name: str = "") -> None:
+    """Refuse what is no finite number in any setting, and fewer than no processes.
+
+    Raises:
+        InputError: names the setting.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{name}={value}: use a finite number")
+    if name == "workers" and isinstance(value, int) and value < 0:
+        raise InputError(f"workers={value}: use 1 or more, or leave it out for one process on each core")
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        _refuse_numbers(part, f"{name}.{key}" if name else str(key))

@@ -8,6 +8,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from spinedet.core.errors import InputError
+
 
 @dataclass
 class CommonConfig:
@@ -29,3 +31,13 @@ class CommonConfig:
     def processes(self) -> int:
         """`workers`, or one for each core that this process may use."""
         return self.workers or len(os.sched_getaffinity(0))
+
+
+def check_min_score(value: float, name: str) -> None:
+    """Refuse a score that no finding, or every box of a detector, reaches.
+
+    Raises:
+        InputError: it is not between 0 and 1.
+    """
+    if not 0 <= value <= 1:
+        raise InputError(f"{name}={value}: scores lie between 0 and 1; 0.01 is usual")

@@ -14,6 +14,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -103,12 +104,19 @@ def parse_json(path: Path, content: bytes, fold: Callable[[dict[str, Any]], Any]
     """Parse the bytes of the file at `path`; `fold` replaces each object as soon as it is closed.
 
     Raises:
-        InputError: it is no JSON.
+        InputError: it is no JSON, or an object has a key twice, of which readers would take one.
     """
     try:
-        return json.loads(content, object_hook=fold)
+        return json.loads(content, object_pairs_hook=partial(_object, fold=fold))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); write the file again or restore it") from None
+
+
+def _object(pairs: list[tuple[str, Any]], fold: Callable[[dict[str, Any]], Any] | None) -> Any:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError(f"the key {repeated(key for key, _ in pairs)[0]!r} appears more than once in an object")
+    return fold(made) if fold else made
 
 
 def read_bytes(path: Path) -> bytes:

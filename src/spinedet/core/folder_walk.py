@@ -10,6 +10,8 @@ from pathlib import Path
 
 # So many are named in a warning about what is left out.
 _MOST_NAMED = 5
+# What `predict` and `evaluate` leave in their folder, and the format that it names.
+_RESULTS, _FORMAT = "archive.json", b'"spinedet-archive"'
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ def list_files(folder: Path) -> FolderListing:
     """Every file below a folder.
 
     Links to folders and files are followed, each target once, so that cycles end. What is there in its own right comes
-    before what a link leads to; a link that leads to a folder above `folder` is not followed.
+    before what a link leads to; a link that leads to a folder above `folder` is not followed. Folders that an earlier
+    `predict` or `evaluate` filled are left out: images in them are copies of its input.
     """
     walk = _Walk(os.path.realpath(folder))
     walk.follow([(folder, walk.root)])
@@ -51,6 +54,13 @@ def list_files(folder: Path) -> FolderListing:
             walk.follow([(path, target)])
     walk.follow_file_links()
     return FolderListing(tuple(sorted(walk.files.values())), walk.left_out)
+
+
+def _is_results(path: Path) -> bool:
+    try:
+        return _FORMAT in path.read_bytes()
+    except OSError:
+        return False
 
 
 class _Walk:
@@ -77,6 +87,9 @@ class _Walk:
                     entries = sorted(found, key=lambda entry: entry.name)
             except OSError as error:
                 self.left_out[path] = f"cannot be listed: {error.strerror}"
+                continue
+            if real != self.root and any(entry.name == _RESULTS and _is_results(path / _RESULTS) for entry in entries):
+                self.left_out[path] = "results of an earlier command"
                 continue
             for entry in entries:
                 self._sort(entry, path / entry.name, os.path.join(real, entry.name), pending)

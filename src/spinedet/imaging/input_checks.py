@@ -158,11 +158,14 @@ def _about_region(declared: DeclaredMetadata, region: Region) -> InputCheck:
 
 
 def _coverage(volume: Volume, plane: Plane, limits: EligibilityLimits) -> InputCheck:
-    coverage, grid = SPECS[plane].coverage, orient(volume, SPECS[plane]).grid
+    coverage, oriented = SPECS[plane].coverage, orient(volume, SPECS[plane])
+    grid = oriented.grid
     value, slices = float(grid.extent[list(coverage.axes)].min()), grid.shape[0]
     bounds = limits.width_mm if SPECS[plane].stacked_head_to_foot else limits.length_mm
-    suitability = max(_below(value, bounds), _below(slices, limits.slices), key=list(Suitability).index)
-    return InputCheck("coverage", suitability, f"{value:.0f} mm {coverage.name}, {slices} slices")
+    empty = int((np.ptp(oriented.array.reshape(slices, -1), axis=1) == 0).sum())
+    several = (_below(value, bounds), _below(slices, limits.slices), _above(empty / slices, limits.empty_slices))
+    words = f"{value:.0f} mm {coverage.name}, {slices} slices" + (f", {empty} of them empty" if empty else "")
+    return InputCheck("coverage", max(several, key=list(Suitability).index), words)
 
 
 def _spacing(volume: Volume, plane: Plane, limits: EligibilityLimits) -> InputCheck:

@@ -115,6 +115,7 @@ class EligibilityLimits:
         length_mm: from head to foot, of a sagittal series. width_mm: of an axial slice.
         pixel_mm: larger edge. pitch_mm: distance of neighbouring slices. slices: fewest.
         negative: share of voxels clearly below zero, which MR magnitudes never are.
+        empty_slices: share of slices that hold one value.
         void_ml: largest volume without signal within the body, as metal or a cavity leaves it.
     """
 
@@ -125,4 +126,5 @@ class EligibilityLimits:
     pitch_mm: tuple[float, float] = (6.0, 12.0)
     slices: tuple[int, int] = (3, 2)
     negative: tuple[float, float] = (0.001, 0.02)
+    empty_slices: tuple[float, float] = (0.2, 0.8)
     void_ml: tuple[float, float] = (25.0, 400.0)

@@ -102,6 +102,8 @@ def _merge(job: PredictionJob, count: Callable[[Counts], None]) -> Status:
     rows: list[tuple[str, SeriesRecord]] = []
     skipped: dict[str, str] = {}
     counts = Counts()
+    homes: dict[str, str] = {}
+    copies: list[str] = []
 
     def studies() -> Iterator[StudyFindings]:
         for record in _records(job):
@@ -112,6 +114,10 @@ def _merge(job: PredictionJob, count: Callable[[Counts], None]) -> Status:
                 if len(rows) < _MOST_LISTED:
                     rows.append((record.id, series))
             if record.findings is not None:
+                for image, digest in (record.findings.images or {}).items():
+                    name = f"{record.id}/{image}"
+                    if homes.setdefault(digest, name) != name:
+                        copies.append(f"{name} is the same image as {homes[digest]}")
                 yield record.findings
 
     created = read_json(job.folder / DESCRIPTION)["created"]
@@ -125,6 +131,8 @@ def _merge(job: PredictionJob, count: Callable[[Counts], None]) -> Status:
     for output in job.outputs:
         output.write_summary(lambda: _records(job), job.context)
     _show(job, rows, counts)
+    if copies:
+        show_notes([f"{copies[0]}{f'; so are {len(copies) - 1} more' if len(copies) > 1 else ''}: they count apart"])
     counts.skipped = len(skipped)
     count(counts)
     forget_salt(job.folder)

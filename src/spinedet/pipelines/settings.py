@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from spinedet.cli.settings import CommonConfig
+from spinedet.cli.settings import CommonConfig, check_min_score
 from spinedet.core.errors import InputError
 from spinedet.detection.settings import RecipeConfig
 from spinedet.imaging.settings import AugmentConfig
@@ -76,6 +76,9 @@ class TestConfig:
     bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
     cases: int = 6
     adapt: bool = False
+
+    def __post_init__(self) -> None:
+        check_min_score(self.min_score, "test.min_score")
 
 
 @dataclass

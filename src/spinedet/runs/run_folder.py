@@ -142,6 +142,8 @@ def open_run(path: str) -> FinishedRun:
     folder = next((f for f in (root / "model", root) if (f / DESCRIPTION).is_file()), None)
     if folder is None:
         state = "was not finished; go on with resume=true" if (root / "config.yaml").is_file() else "is no run folder"
+        if (root / "archive.json").is_file():
+            state = "holds what a run found, not the run itself; pass the run that was applied"
         raise InputError(f"run={path} {state} (it has no model/{DESCRIPTION})")
     places = (root / "operating_point.json", folder / "operating_point.json", folder.parent / "operating_point.json")
     frozen = next((place for place in places if place.is_file()), None)

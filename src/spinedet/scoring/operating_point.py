@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import field_validator
 
 from spinedet.core.errors import InputError
 from spinedet.core.files import file_header, read_record, write_text
@@ -52,6 +54,15 @@ class OperatingPoint(Record):
     criterion: dict[str, FiniteJson]
     thresholds: tuple[Threshold, ...]
     chosen_on: ChosenOn
+
+    @field_validator("thresholds")
+    @classmethod
+    def _one_each(cls, thresholds: tuple[Threshold, ...]) -> tuple[Threshold, ...]:
+        known = Counter((one.plane, one.category) for one in thresholds)
+        for (plane, category), count in known.items():
+            if count > 1:
+                raise ValueError(f"{count} thresholds for {category!r} in the {plane} plane; keep one")
+        return thresholds
 
     @property
     def values(self) -> Mapping[tuple[str, str], float]:
