@@ -37,7 +37,8 @@ from spinedet.scoring.statistics.bootstrap import (
     replicate,
 )
 
-_PLAIN = ("precision", "recall", "f1", "fp_per_scan", "fp_per_lesion_free_scan", "cpm", "ap", "ap_step")
+# Statistics that a record of `Performance` holds under their own names.
+_PLAIN = tuple(name for name, field in Performance.model_fields.items() if field.annotation is Estimate)
 _REASONS = {
     "precision": "no finding at or above the threshold",
     "macro precision": "no finding at or above the threshold",
