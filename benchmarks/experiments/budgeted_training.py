@@ -1,4 +1,4 @@
-"""Trainings of equal CPU time, and the predictions of their detectors."""
+"""Trainings of equal numbers of steps, and the predictions of their detectors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from spinedet.imaging.planes import PlaneSpec
 from spinedet.imaging.settings import AugmentConfig
 from spinedet.pipelines.splits import only
 from spinedet.scoring import IouCriterion, max_f1
-from spinedet.training.cpu_budget import CpuBudget
 from spinedet.training.settings import TrainerConfig
 
 # Of a hit, where thresholds are chosen.
@@ -40,7 +39,7 @@ class Training:
 
     Attributes:
         manifest: the reference of all scans. train, tune: prepared scans of one plane.
-        seconds: of CPU time. every: about so many steps between scores on the tuning scans.
+        steps: of optimisation. every: about so many steps between scores on the tuning scans.
         initial: the detector whose weights are the start.
     """
 
@@ -50,7 +49,7 @@ class Training:
     spec: PlaneSpec
     config: ModelConfig
     recipe: RecipeConfig
-    seconds: float
+    steps: int
     every: int
     seed: int
     initial: PlaneDetector | None = None
@@ -59,24 +58,28 @@ class Training:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A detector, the best F1 on the tuning scans against CPU seconds (of several planes the mean), and the steps."""
+    """A detector, the best F1 on the tuning scans after so many steps (of several planes the mean), and what it took.
+
+    Attributes:
+        cpu_seconds: of the whole training, scores on the tuning scans included.
+    """
 
     detector: PlaneDetector
-    curve: list[tuple[float, float]]
+    curve: list[tuple[int, float]]
     steps: int
+    cpu_seconds: float
 
 
 class TuningCurve(pl.Callback):
-    """Keeps the F1 of every validation with the CPU seconds before it, and the number of steps."""
+    """Keeps the F1 of every validation with the steps before it, and the number of steps."""
 
     def __init__(self) -> None:
-        self.points: list[tuple[float, float]] = []
+        self.points: list[tuple[int, float]] = []
         self.steps = 0
 
     def on_validation_end(self, trainer: Any, pl_module: pl.LightningModule) -> None:
-        """After `TuningScore` and the clock."""
-        clock = next(each for each in trainer.callbacks if isinstance(each, CpuBudget))
-        self.points.append((round(clock.time_elapsed(), 1), float(trainer.callback_metrics["tuning_f1"])))
+        """After `TuningScore`."""
+        self.points.append((trainer.global_step, float(trainer.callback_metrics["tuning_f1"])))
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Count the steps."""
@@ -84,26 +87,28 @@ class TuningCurve(pl.Callback):
 
 
 def train(training: Training) -> Trained:
-    """A detector that has used its CPU seconds."""
+    """A detector that has taken its steps."""
     (trained,) = train_together([training])
     return trained
 
 
 def train_together(trainings: Sequence[Training]) -> list[Trained]:
-    """One network for the planes of all trainings, alike in all else, that has used the CPU seconds of all of them."""
+    """One network for the planes of all trainings, alike in all else, that has taken the steps of all of them."""
     first, curve = trainings[0], TuningCurve()
     steps = sum(len(one.train) // first.recipe.scans_a_step(processes=1) for one in trainings)
     trainer = TrainerConfig(
-        max_epochs=-1,
-        max_cpu_seconds=sum(one.seconds for one in trainings),
+        max_steps=sum(one.steps for one in trainings),
         accelerator="cpu",
+        deterministic=True,
         validate_every=max(1, round(first.every / max(1, steps))),
         checkpoint_minutes=float("inf"),
     )
+    began = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         plans = [_plan(one, Path(folder), curve) for one in trainings]
         detectors = train_network(plans, Settings(first.config, first.recipe, first.augment, trainer))
-    return [Trained(detector, curve.points, curve.steps) for detector in detectors]
+    used = time.process_time() - began
+    return [Trained(detector, curve.points, curve.steps, used) for detector in detectors]
 
 
 def _plan(one: Training, folder: Path, curve: TuningCurve) -> PlanePlan:

@@ -1,12 +1,12 @@
 """Detectors on real scans, patients crossed over: each is tested by networks that never saw it.
 
-    python -m benchmarks.experiments.cross_validation SPIDER_FOLDER runs/cross_validation --budget 120 --seeds 0,1,2
+    python -m benchmarks.experiments.cross_validation SPIDER_FOLDER runs/cross_validation --steps 480 --seeds 0,1,2
     python -m benchmarks.experiments.cross_validation SPIDER_FOLDER runs/cross_validation --table  # of what is finished
 
 The scans of SPIDER that the folder holds are cut into six folds of patients with about as many lesions each (a lesion
 is a disc with bulging, herniation or Pfirrmann >= 4, its box the whole disc). Each fold is tested once; the fold after
 it chooses threshold and recipe, the other four train. All trainings use the same scans, augmentation, optimiser,
-schedule and averaged weights and end after the same CPU seconds on one thread; the detector that starts from the
+schedule and averaged weights and end after the same number of steps; the detector that starts from the
 weights trained on phantoms tries two recipes in half of them each and keeps the one with the better average precision
 on its tuning fold. Crops are as wide as the slabs. Finished trainings are kept, so stop and start as you like.
 
@@ -93,7 +93,7 @@ SLAB_MM = 20.0
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """One way to train: a model from nothing, or the weights trained on phantoms; its share of the CPU seconds."""
+    """One way to train: a model from nothing, or the weights trained on phantoms; its share of the steps."""
 
     name: str
     recipe: RecipeConfig
@@ -148,7 +148,7 @@ class Trial:
     manifest: Manifest
     discs: Discs
     folds: Sequence[Fold]
-    budget: float
+    steps: int
     seed: int
     out: Path
 
@@ -174,7 +174,7 @@ class Trial:
 
     def folder(self, recipe: Recipe, number: int) -> Path:
         """Of one training."""
-        return self.out / f"{recipe.name}-{self.budget * recipe.share:g}s-seed{self.seed}" / f"fold{number}"
+        return self.out / f"{recipe.name}-{round(self.steps * recipe.share)}steps-seed{self.seed}" / f"fold{number}"
 
     def find(self, detector: PlaneDetector, scans: Sequence[Scan]) -> Findings:
         """What a detector says of scans."""
@@ -212,10 +212,10 @@ def develop(trial: Trial, recipe: Recipe, fold: Fold) -> Developed:
     """Train, and choose the threshold on the tuning fold."""
     config, initial = recipe.settings(trial.phantoms)
     train_on, tune_on = trial.of(fold.train), trial.of(fold.tune)
-    seconds = trial.budget * recipe.share
+    steps = round(trial.steps * recipe.share)
     trained = train(
         Training(
-            trial.manifest, train_on, tune_on, trial.spec, config, recipe.recipe, seconds, EVERY, trial.seed, initial
+            trial.manifest, train_on, tune_on, trial.spec, config, recipe.recipe, steps, EVERY, trial.seed, initial
         )
     )
     tuned = trial.find(trained.detector, tune_on)
@@ -387,11 +387,11 @@ def trainings(trials: Sequence[Trial]) -> Iterator[dict[str, Any]]:
             yield {"recipe": recipe.name, "seed": trial.seed, "fold": number, **content}
 
 
-def prepare_trial(root: Path, out: Path, budget: float, seed: int) -> Trial:
+def prepare_trial(root: Path, out: Path, steps: int, seed: int) -> Trial:
     """The scans in their folds."""
     discs = convert(root, out)
     manifest = read_manifest(discs.lesions)
-    return Trial(manifest, discs, folds_of(manifest, FOLDS, seed=0), budget, seed, out)
+    return Trial(manifest, discs, folds_of(manifest, FOLDS, seed=0), steps, seed, out)
 
 
 def parse() -> argparse.Namespace:
@@ -399,7 +399,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--budget", type=float, default=120, help="CPU seconds of each contender in each fold")
+    parser.add_argument("--steps", type=int, default=480, help="of each contender in each fold")
     parser.add_argument("--seeds", default="0", help="of the trainings; the folds stay")
     parser.add_argument("--recipes", default=",".join(RECIPES), help="to train; the table has all that is finished")
     parser.add_argument("--table", action="store_true", help="write the table of what is finished, train nothing")
@@ -411,7 +411,7 @@ def main() -> None:
     quiet()
     arguments = parse()
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
-    first = prepare_trial(arguments.root, arguments.out, arguments.budget, seeds[0])
+    first = prepare_trial(arguments.root, arguments.out, arguments.steps, seeds[0])
     trials = [first, *(replace(first, seed=seed) for seed in seeds[1:])]
     if not arguments.table:
         for trial, name in product(trials, arguments.recipes.split(",")):

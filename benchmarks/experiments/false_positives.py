@@ -1,6 +1,6 @@
 """What detectors say of real volumes that nobody has annotated for disease, at their frozen operating points.
 
-    python -m benchmarks.experiments.false_positives SPIDER_FOLDER SCANS_FOLDER runs/false_positives --budget 120
+    python -m benchmarks.experiments.false_positives SPIDER_FOLDER SCANS_FOLDER runs/false_positives --steps 480
 
 The shipped weights, trained on phantoms, beside themselves fine-tuned on the scans of SPIDER: one fold of the
 cross-validation chooses threshold and recipe, the other five train. The volumes are those under `lumbar`, `cervical`
@@ -149,7 +149,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("root", type=Path, help="SPIDER")
     parser.add_argument("scans", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--budget", type=float, default=120, help="CPU seconds of fine-tuning")
+    parser.add_argument("--steps", type=int, default=480, help="of fine-tuning")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
@@ -158,7 +158,7 @@ def main() -> None:
     """Fine-tune unless that is done, look at every volume, write `false_positives.json` and `false_positives.md`."""
     quiet()
     arguments = parse()
-    trial = prepare_trial(arguments.root, arguments.out, arguments.budget, arguments.seed)
+    trial = prepare_trial(arguments.root, arguments.out, arguments.steps, arguments.seed)
     tuned = fine_tune(trial, arguments.out / f"fine-tuned-seed{trial.seed}")
     runs = {"phantoms": open_run(SHIPPED), "fine_tuned": tuned}
     rows = [row_of(path, runs) for path in volumes(arguments.scans)]

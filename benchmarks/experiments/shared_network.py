@@ -1,8 +1,8 @@
-"""One network that both planes share against one for each plane, at equal CPU time.
+"""One network that both planes share against one for each plane, after equal numbers of steps.
 
-    python -m benchmarks.experiments.shared_network --seeds 0,1,2 --budget 200 --out runs/benchmark
+    python -m benchmarks.experiments.shared_network --seeds 0,1,2 --steps 800 --out runs/benchmark
 
-A plane's own network (`set`) uses the CPU seconds of --budget, the shared one as many as all planes' together; all else
+A plane's own network (`set`) takes --steps, the shared one as many as all planes' together; all else
 is as in detector.py, whose finished trainings under `--out` are taken as they are. Phantoms only: nothing clinical.
 """
 
@@ -43,7 +43,7 @@ def run_shared(bench: Bench, seed: int) -> None:
 
 def main() -> None:
     """Train what is missing, then write `shared.json` and `shared.md`."""
-    arguments = parser_of(__doc__, 200).parse_args()
+    arguments = parser_of(__doc__, 800).parse_args()
     quiet()
     bench, seeds = prepare_bench(arguments), [int(seed) for seed in arguments.seeds.split(",")]
     for seed in [] if arguments.table else seeds:

@@ -116,7 +116,7 @@ def _seeds(trials: Sequence[Tried]) -> list[int]:
 
 def main() -> None:
     """Print the table of what is finished."""
-    parser = parser_of(__doc__, 200)
+    parser = parser_of(__doc__, 800)
     parser.add_argument("--models", default="set,dense,retinanet")
     parser.add_argument("--planes", default="sagittal,axial")
     arguments = parser.parse_args(namespace=argparse.Namespace(ablate=False))

@@ -48,7 +48,6 @@ from spinedet.training.callbacks import (
     TrainingProgress,
 )
 from spinedet.training.checkpoints import AtomicCheckpointIO, Saved
-from spinedet.training.cpu_budget import CpuBudget
 from spinedet.training.determinism import one_thread
 from spinedet.training.distributed import processes_here, rank, share_batch_norm, world_size
 from spinedet.training.length import TrainingLength
@@ -306,7 +305,6 @@ def _callbacks(plans: Sequence[PlanePlan], config: TrainerConfig, sampler: Plane
         TuningScore(partial(_mean_score, plans), sum(len(each.tune) for each in plans)),
         LastCheckpoint(plan.folder, plan.stop, config.checkpoint_minutes),
         ProgressReports(plan.on_progress),
-        *([CpuBudget(config.max_cpu_seconds)] if config.max_cpu_seconds else []),
         *plan.callbacks,
     ]
 

@@ -21,8 +21,6 @@ class TrainerConfig:
             and in fp32 unless `precision` names another.
         max_time: DD:HH:MM:SS for each network, or null; each plane has one unless it is shared. Beside a budget of
             epochs or steps a safety net alone: the learning rate does not follow it, and reaching it is reported.
-        max_cpu_seconds: CPU seconds of this process for each network, validation not counted, or null; an equal budget
-            for comparisons on a busy machine.
         devices: processes on each node, one for each GPU; auto is what torchrun or srun started, or one; -1 is all.
         precision: `auto` takes bf16 where the hardware multiplies it faster.
         validate_every: epochs between scores on the tuning split.
@@ -34,7 +32,6 @@ class TrainerConfig:
     max_epochs: int = 100
     max_steps: int | None = None
     max_time: str | None = None
-    max_cpu_seconds: float | None = None
     accelerator: str = "auto"
     devices: Any = "auto"
     num_nodes: int = 1
