@@ -18,11 +18,21 @@ class StudyConfig(CommonConfig):
 
     Attributes:
         size: how many phantoms, how long trainings; `demo` or `yi2023`.
+        seeds: so many trainings of everything, from `seed` on; each repeats all but the drawing of the cohorts.
     """
 
     size: SizeConfig = MISSING
+    seeds: int = 1
 
     def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise InputError(f"seeds={self.seeds}: at least one training of everything is needed")
+        steps = self.size.steps
+        if steps != sorted(set(steps)) or self.size.equal_steps not in steps or steps[0] < 1:
+            raise InputError(
+                f"size.steps={steps} must be rising numbers of at least 1, and "
+                f"size.equal_steps={self.size.equal_steps} one of them"
+            )
         if self.size.compared not in self.size.patients:
             raise InputError(f"size.compared={self.size.compared} must be one of size.patients={self.size.patients}")
 

@@ -16,9 +16,17 @@ from .conftest import LEAN_STUDY, Run
 
 def test_every_step_is_done_and_none_twice(run: Run, smoke_study: Path) -> None:
     steps = json.loads((smoke_study / "steps.json").read_text())
-    assert [one["step"]["name"] for one in steps] == ["lumbar", "zero-shot", "scratch-3", "full-3", "lumbar-by-full-3"]
+    assert [one["step"]["name"] for one in steps] == [
+        "lumbar",
+        "zero-shot",
+        "scratch-3-1steps",
+        "full-3-1steps",
+        "scratch-3",
+        "full-3",
+        "lumbar-by-full-3",
+    ]
     stamps = {file: file.stat().st_mtime_ns for file in smoke_study.glob("steps/*/run.json")}
-    assert len(stamps) == 5
+    assert len(stamps) == 7
     assert run("study", *LEAN_STUDY, f"out={smoke_study}") == 0
     assert {file: file.stat().st_mtime_ns for file in stamps} == stamps
     assert {one["state"] for one in json.loads((smoke_study / "steps.json").read_text())} == {"kept"}

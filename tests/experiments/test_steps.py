@@ -34,11 +34,16 @@ def test_a_step_is_shown_as_it_is_typed() -> None:
 def test_every_size_plans_what_its_page_compares(tmp_path: Path) -> None:
     sources = Sources(tmp_path / "steps", tmp_path / "lumbar.json", tmp_path / "neck.json")
     for size in SIZES.values():
-        plan = plan_study(size, sources, ("seed=0",))
+        plan = plan_study(size, sources, ("logger=none",), (0, 1))
         names = [step.name for step in plan.steps]
         assert names[0] == "lumbar"
         assert len(set(names)) == len(names)
-        assert {*plan.scratch.values(), *plan.full.values(), *plan.recipes.values(), *plan.kept.values()} <= set(names)
+        assert {*plan.trainings, *plan.kept.values()} <= set(names)
+        assert len(names) == 2 * (2 + len(plan.trainings) + len(plan.kept))
+        for name, training in plan.trainings.items():
+            words = plan.steps[names.index(plan.of_seed(name, 1))].words
+            assert {"seed=1", f"trainer.max_steps={training.steps}"} <= set(words)
+            assert plan.name_of("scratch", training.patients, training.steps) in names
         for number, step in enumerate(plan.steps):
             assert set(step.needs) <= set(names[:number])
         assert f"data.train_patients={size.compared}" in plan.steps[names.index(f"full-{size.compared}")].words

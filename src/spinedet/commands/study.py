@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from spinedet.experiments.transfer.plan import Sources, plan_study
 from spinedet.experiments.transfer.results import collect
 from spinedet.report.transfer_page import write_study
 from spinedet.runs.provenance import RunRecord, Stopwatch, write_run_record
-from spinedet.runs.run_folder import claim_run, refuse_other_config, write_config
+from spinedet.runs.run_folder import began_with, claim_run, refuse_other_config, write_config
 from spinedet.simulation.cohort import draw_cohort
 from spinedet.simulation.settings import CohortConfig
 from spinedet.study import StudyConfig
@@ -26,13 +26,14 @@ def study(config: StudyConfig) -> Status:
     """Draw both cohorts, take every step that is not finished, and write the page."""
     watch = Stopwatch()
     run = claim_run(output_folder(config, "study"), resume=True)
-    refuse_other_config(run, config)
+    # More seeds, or fewer, only add steps to the same study or leave some out.
+    refuse_other_config(run, replace(config, seeds=began_with(run, "seeds") or config.seeds))
     write_config(run, config)
     lumbar = _cohort(config.size.lumbar, run.root / "cohorts/lumbar", config.processes)
     cervical = _cohort(config.size.cervical, run.root / "cohorts/cervical", config.processes)
     watch.lap("cohorts")
     sources = Sources(run.root / "steps", lumbar, cervical)
-    plan = plan_study(config.size, sources, _common(config))
+    plan = plan_study(config.size, sources, _common(config), range(config.seed, config.seed + config.seeds))
     outcomes = take_steps(plan.steps, sources.steps)
     watch.lap("steps")
     results = collect(config.size.name, sources, plan, outcomes)
@@ -50,9 +51,9 @@ def _cohort(config: CohortConfig, folder: Path, workers: int) -> Path:
 
 
 def _common(config: StudyConfig) -> tuple[str, ...]:
-    """What every step is told: the seed, the processes, and to log as the study does, in one group."""
+    """What every step is told but the seed: the processes, and to log as the study does, in one group."""
     settings: dict[str, Any] = asdict(config.logger)
-    words = [f"seed={config.seed}", f"logger={settings.pop('name')}"]
+    words = [f"logger={settings.pop('name')}"]
     words += [] if config.workers is None else [f"workers={config.workers}"]
     if "group" in settings:
         settings["group"] = settings["group"] or f"study-{config.size.name}-{config.seed}"

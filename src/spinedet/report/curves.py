@@ -116,13 +116,19 @@ def draw_runs(runs: Sequence[tuple[str, ScoredCases, Scores]], plane: str) -> Cu
     return Curves(plane, tuple(keys), (_froc(plane, lines), _precision_recall(plane, lines)))
 
 
-def draw_growth(places: Sequence[str], series: Sequence[Sequence[Estimate | None]], plane: str) -> Figure:
-    """F1 over the number of target patients: a line for each series, with intervals; None leaves a place out.
+def draw_growth(
+    places: Sequence[str],
+    series: Sequence[Sequence[Estimate | None]],
+    plane: str,
+    axis: str = "target patients",
+    height: str = "F1 at the frozen threshold",
+) -> Figure:
+    """A statistic over the number of target patients: a line for each series, with intervals; None leaves a place out.
 
     Args:
         places: what stands under the horizontal axis, from left to right.
         series: an estimate for each place, one sequence for each line.
-        plane: which is shown.
+        plane: which is shown. axis, height: what the two axes show.
     """
     across = [share_x((place + 0.5) / len(places)) for place in range(len(places))]
     traces = []
@@ -137,7 +143,7 @@ def draw_growth(places: Sequence[str], series: Sequence[Sequence[Estimate | None
         crosses = (Cross(x, y, None, _span(e, share_y)) for (x, y), (_, e) in zip(corners, known, strict=True))
         traces += [Trace(style, "", "", cross) for cross in crosses]
     ticks = tuple(Tick(x, name) for x, name in zip(across, places, strict=True))
-    return Figure("F1", plane, "target patients", "F1 at the frozen threshold", ticks, _shares(share_y), tuple(traces))
+    return Figure(height.split()[0], plane, axis, height, ticks, _shares(share_y), tuple(traces))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

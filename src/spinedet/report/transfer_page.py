@@ -11,10 +11,12 @@ from spinedet.core.files import write_text
 from spinedet.core.types import Findings, Manifest
 from spinedet.report.curves import HEIGHT, WIDTH, Curves, Figure, Key, draw_curves, draw_growth, draw_runs, style_of
 from spinedet.report.html import render, render_text
-from spinedet.report.number_format import MARKS, in_words, signed
+from spinedet.report.number_format import MARKS
 from spinedet.report.scored_cases import ScoredCases, match_again
 from spinedet.report.table_one import flow, shift, table_one, table_rows
+from spinedet.report.transfer_summary import CONVERGED, FULL, SCRATCH, Pooled, Trainings, summary
 from spinedet.scoring import Comparison, Estimate, Group, OperatingPoint, Scores
+from spinedet.scoring.records import AdaptedThreshold
 
 # F1 of Yi et al., Eur Spine J 2023;32:3807, by plane: internal, two external centres, cervical. Their data are private
 # and what counted as a hit is not stated, so nothing of ours can be compared with it.
@@ -100,7 +102,8 @@ class StudyResults:
 
     Attributes:
         headline: name of the training that stands for the neck in the first table.
-        compared: names of the trainings that are compared at one number of patients.
+        compared: names of the trainings that are compared at one number of patients, `compared_patients`, with
+            `equal_steps`. pooled: every training over all `seeds`; the rest is of the first seed.
         curve: names of trainings by number of target patients, for each line of the transfer curve.
     """
 
@@ -112,9 +115,18 @@ class StudyResults:
     transferred: tuple[Transferred, ...]
     headline: str
     compared: tuple[str, ...]
+    compared_patients: int
+    equal_steps: int
+    seeds: tuple[int, ...]
+    pooled: tuple[Pooled, ...]
     curve: Mapping[str, Mapping[int, str]]
     kept: tuple[Kept, ...]
     steps: tuple[StepLine, ...]
+
+    def pooled_in(self, plane: str) -> Trainings:
+        """Every training of one plane over all seeds."""
+        rows = tuple(one for one in self.pooled if one.plane == plane)
+        return Trainings(plane, rows, self.compared_patients, self.equal_steps)
 
     def training(self, name: str) -> Transferred | None:
         """The training of this name, if it came to its end."""
@@ -177,7 +189,12 @@ def view_of(results: StudyResults) -> dict[str, object]:
         "intervals": scores[0].bootstrap.description if scores else "none",
         "level": scores[0].bootstrap.confidence if scores else 0.95,
         "lines": [line for plane in planes for line in _lines(results, plane)],
-        "sentences": list(_sentences(results, planes)),
+        "summary": {plane: list(summary(results.pooled_in(plane), _adapted(results))) for plane in planes},
+        "over_seeds": _seeds_in_words(results.seeds),
+        "pooled": {plane: results.pooled_in(plane).rows for plane in planes},
+        "step_curves": [_step_curve(results, plane) for plane in planes],
+        "adapted": _adapted(results),
+        "converged": CONVERGED,
         "ways": {plane: list(_ways(results, plane)) for plane in planes},
         "growths": [_growth(results, plane) for plane in planes],
         "forgetting": {plane: list(_forgetting(results, plane)) for plane in planes},
@@ -268,17 +285,32 @@ def _way(
     )
 
 
-def _sentences(results: StudyResults, planes: Sequence[str]) -> Iterator[str]:
-    """What the fine-tuning gave over the training from scratch, in words."""
-    for plane in planes:
-        for way in _ways(results, plane):
-            if way.name in results.compared and way.name.startswith("full") and way.f1 is not None:
-                change = signed(way.f1)
-                between = f" (paired interval {change.interval})" if change.interval else ""
-                yield (
-                    f"{plane.capitalize()}: {way.name} reaches F1 {in_words(way.group.f1, 0.95)} on the neck; minus "
-                    f"the training from scratch on as many patients that is {change.value}{between}."
-                )
+def _seeds_in_words(seeds: Sequence[int]) -> str:
+    if len(seeds) == 1:
+        return (
+            f"One training seed ({seeds[0]}): intervals vary the test patients alone and say nothing of how much one "
+            "training differs from the next"
+        )
+    return (
+        f"{len(seeds)} training seeds ({', '.join(map(str, seeds))}), each with target patients of its own: values are "
+        "means over them, intervals vary test patients and trainings (pigeonhole bootstrap, Owen 2007)"
+    )
+
+
+def _adapted(results: StudyResults) -> tuple[AdaptedThreshold, ...]:
+    """Of the zero-shot test: frozen thresholds beside ones that follow from the neck's scores alone."""
+    return results.zero_shot.scores.adapted if results.zero_shot else ()
+
+
+def _step_curve(results: StudyResults, plane: str) -> Growth:
+    """Average precision over optimisation steps, each point a training of its own, over all seeds."""
+    trainings = results.pooled_in(plane)
+    lines = {"from scratch": trainings.over_steps(SCRATCH), "fine-tuned": trainings.over_steps(FULL)}
+    budgets = sorted({row.budget for rows in lines.values() for row in rows})
+    series = [[next((r.ap for r in rows if r.budget == n), None) for n in budgets] for rows in lines.values()]
+    keys = tuple(Key(style_of(row), name, None, 0, 0) for row, name in enumerate(lines))
+    figure = draw_growth([str(n) for n in budgets], series, plane, "optimisation steps", "AP, no threshold enters")
+    return Growth(keys, figure)
 
 
 def _growth(results: StudyResults, plane: str) -> Growth:

@@ -10,7 +10,8 @@ from spinedet.core.findings import read_findings, read_findings_table
 from spinedet.core.manifest import phantom_note, read_manifest
 from spinedet.core.types import Manifest
 from spinedet.experiments.steps import Outcome
-from spinedet.experiments.transfer.plan import SOURCE, ZERO_SHOT, Plan, Sources
+from spinedet.experiments.transfer.over_seeds import pool
+from spinedet.experiments.transfer.plan import FULL, SCRATCH, SOURCE, ZERO_SHOT, Plan, Sources
 from spinedet.pipelines.splits import only
 from spinedet.report.transfer_page import Kept, StepLine, StudyResults, Tested, Transferred
 from spinedet.runs.provenance import read_run_record
@@ -35,10 +36,11 @@ def collect(size: str, sources: Sources, plan: Plan, outcomes: Sequence[Outcome]
     def found(name: str, run: str, manifest: Manifest) -> Tested | None:
         return _tested(sources.steps, name, run, manifest) if name in good else None
 
-    trained = {name: one for name in _trainings(plan) if (one := found(name, name, neck)) is not None}
-    base = {name: plan.scratch[int(name.rpartition("-")[2])] for name in trained}
+    steps = [plan.of_seed(name, seed) for seed in plan.seeds for name in plan.trainings]
+    every = {name: one for name in steps if (one := found(name, name, neck)) is not None}
+    trained = {name: one for name, one in every.items() if name in plan.trainings}
     transferred = tuple(
-        Transferred(name, one, _against(neck, trained.get(base[name]), one), _share(sources.steps / name))
+        Transferred(name, one, _against(neck, trained.get(_control(plan, name)), one), _share(sources.steps / name))
         for name, one in trained.items()
     )
     source = found(SOURCE, SOURCE, lumbar)
@@ -47,6 +49,10 @@ def collect(size: str, sources: Sources, plan: Plan, outcomes: Sequence[Outcome]
         for run, name in plan.kept.items()
         if (one := found(name, run, lumbar)) is not None
     )
+    curve = {
+        words: {n: plan.name_of(recipe, n) for n in plan.patients_of(recipe)}
+        for words, recipe in (("from scratch", SCRATCH), ("fine-tuned", FULL))
+    }
     return StudyResults(
         size=size,
         notes=phantom_note(lumbar.studies),
@@ -54,16 +60,26 @@ def collect(size: str, sources: Sources, plan: Plan, outcomes: Sequence[Outcome]
         lumbar=source,
         zero_shot=found(ZERO_SHOT, SOURCE, neck),
         transferred=transferred,
-        headline=plan.full[max(plan.full)],
-        compared=(plan.scratch[plan.compared], *plan.recipes.values()),
-        curve={"from scratch": plan.scratch, "fine-tuned": plan.full},
+        headline=plan.name_of(FULL, max(plan.patients_of(FULL))),
+        compared=tuple(
+            name
+            for name, one in plan.trainings.items()
+            if (one.patients, one.steps) == (plan.compared, plan.equal_steps)
+        ),
+        compared_patients=plan.compared,
+        equal_steps=plan.equal_steps,
+        seeds=plan.seeds,
+        pooled=tuple(pool(plan, neck, every)),
+        curve=curve,
         kept=kept,
         steps=tuple(StepLine(o.step.name, o.state, o.seconds, o.reason, o.step.shown) for o in outcomes),
     )
 
 
-def _trainings(plan: Plan) -> list[str]:
-    return list(dict.fromkeys([*plan.scratch.values(), *plan.full.values(), *plan.recipes.values()]))
+def _control(plan: Plan, name: str) -> str:
+    """The training from scratch on as many patients with as many steps."""
+    training = plan.trainings[name]
+    return plan.name_of(SCRATCH, training.patients, training.steps)
 
 
 def _tested(steps: Path, name: str, run: str, manifest: Manifest) -> Tested:

@@ -1,0 +1,161 @@
+"""What transfer is and is not worth, in sentences that follow from the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from spinedet.report.number_format import plain, signed
+from spinedet.scoring import Estimate
+from spinedet.scoring.records import AdaptedThreshold
+
+SCRATCH, FULL = "scratch", "full"
+# A training has converged when twice the steps raise the average precision on its tuning split by no more than this.
+CONVERGED = 0.005
+# So many points on the tuning split are needed to say so.
+_RUNGS = 2
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """One training on the neck in one plane, over all its seeds.
+
+    Attributes:
+        budget: optimisation steps planned. steps: taken by each seed. tuning_ap: mean on the tuning splits.
+        f1_change, ap_change: minus the training from scratch of the same patients and steps, paired; None for that.
+        seeds: how many came to their end.
+    """
+
+    plane: str
+    recipe: str
+    patients: int
+    budget: int
+    steps: tuple[int, ...]
+    stopped_by_time: bool
+    seeds: int
+    tuning_ap: float | None
+    recall: Estimate
+    f1: Estimate
+    ap: Estimate
+    f1_change: Estimate | None
+    ap_change: Estimate | None
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """All pooled trainings of one plane.
+
+    Attributes:
+        compared: number of patients at which steps and recipes are compared. equal_steps: of all other trainings.
+    """
+
+    plane: str
+    rows: tuple[Pooled, ...]
+    compared: int
+    equal_steps: int
+
+    def over_steps(self, recipe: str) -> list[Pooled]:
+        """On the compared number of patients, by budget."""
+        found = [one for one in self.rows if one.recipe == recipe and one.patients == self.compared]
+        return sorted(found, key=lambda one: one.budget)
+
+    def over_patients(self, recipe: str) -> list[Pooled]:
+        """With the equal steps, by number of patients."""
+        found = [one for one in self.rows if one.recipe == recipe and one.budget == self.equal_steps]
+        return sorted(found, key=lambda one: one.patients)
+
+
+def summary(trainings: Trainings, adapted: Sequence[AdaptedThreshold]) -> Iterator[str]:
+    """One plane's conclusions: convergence, more or sooner, fewer patients, and the threshold without labels."""
+    yield from _convergence(trainings)
+    yield from _more(trainings)
+    yield from _sooner(trainings)
+    yield from _fewer_patients(trainings)
+    for one in adapted:
+        if one.plane == trainings.plane:
+            yield _threshold(one)
+
+
+def _convergence(trainings: Trainings) -> Iterator[str]:
+    plane, patients = trainings.plane.capitalize(), trainings.compared
+    for recipe, name in ((SCRATCH, "the training from scratch"), (FULL, "full fine-tuning")):
+        known = [(row.budget, row.tuning_ap) for row in trainings.over_steps(recipe) if row.tuning_ap is not None]
+        if len(known) < _RUNGS:
+            continue
+        (before, low), (last, high) = known[-2:]
+        if not high:
+            verdict = "has learned nothing yet"
+        elif high - low <= CONVERGED:
+            verdict = "has converged"
+        else:
+            verdict = "has NOT converged, so a longer one may reach more"
+        yield (
+            f"{plane}: {name} on {patients} patients {verdict}: from {before} to {last} steps its average precision on "
+            f"the tuning split goes from {plain(low)} to {plain(high)} (criterion: a rise of at most {CONVERGED:g})."
+        )
+
+
+def _more(trainings: Trainings) -> Iterator[str]:
+    """At the longest budget, where lack of steps hurts the control least."""
+    longest = [one for one in trainings.over_steps(FULL) if one.ap_change is not None][-1:]
+    for row in longest:
+        for name, change in (("average precision", row.ap_change), ("F1", row.f1_change)):
+            if change is not None and change.value is not None:
+                yield (
+                    f"{trainings.plane.capitalize()}, does transfer reach more? With {row.budget} steps each on "
+                    f"{row.patients} patients, fine-tuning {_verdict(change)} in {name}: {_shown(change)}, fine-tuned "
+                    "minus from scratch."
+                )
+
+
+def _sooner(trainings: Trainings) -> Iterator[str]:
+    control, tuned = trainings.over_steps(SCRATCH), trainings.over_steps(FULL)
+    if not control or not tuned or not control[-1].ap.value:
+        return
+    goal = control[-1]
+    enough = next((row for row in tuned if (row.ap.value or 0.0) >= (goal.ap.value or 0.0)), None)
+    reached = (
+        f"fine-tuning has it after {enough.budget} (AP {plain(enough.ap.value or 0.0)})"
+        if enough
+        else f"fine-tuning does not have it after {tuned[-1].budget} (AP {plain(tuned[-1].ap.value or 0.0)})"
+    )
+    yield (
+        f"{trainings.plane.capitalize()}, does transfer save time? The training from scratch reaches AP "
+        f"{plain(goal.ap.value or 0.0)} after {goal.budget} steps; {reached}."
+    )
+
+
+def _fewer_patients(trainings: Trainings) -> Iterator[str]:
+    control, tuned = trainings.over_patients(SCRATCH), trainings.over_patients(FULL)
+    if not control or not tuned or not control[-1].ap.value:
+        return
+    goal = control[-1]
+    enough = next((row for row in tuned if (row.ap.value or 0.0) >= (goal.ap.value or 0.0)), None)
+    reached = f"with {enough.patients}" if enough else f"with none of up to {tuned[-1].patients}"
+    yield (
+        f"{trainings.plane.capitalize()}, does transfer save patients? With {trainings.equal_steps} steps each, the "
+        f"AP of {goal.patients} patients from scratch ({plain(goal.ap.value or 0.0)}) is reached by fine-tuning "
+        f"{reached}."
+    )
+
+
+def _threshold(one: AdaptedThreshold) -> str:
+    return (
+        f"{one.plane.capitalize()}, zero-shot: at the threshold frozen on the lumbar spine recall is "
+        f"{plain(one.frozen.recall.value or 0.0)} and F1 {plain(one.frozen.f1.value or 0.0)}; at one adapted to the "
+        f"neck's scores without labels recall is {plain(one.adapted.recall.value or 0.0)} and F1 "
+        f"{plain(one.adapted.f1.value or 0.0)} ({_shown(one.change)} in F1). The frozen one is the result of the test."
+    )
+
+
+def _verdict(change: Estimate) -> str:
+    if change.low is None or change.high is None:
+        return "differs by an unknown margin"
+    if change.low > 0:
+        return "is ahead"
+    return "is behind" if change.high < 0 else "is not shown to differ"
+
+
+def _shown(change: Estimate) -> str:
+    cell = signed(change)
+    return f"{cell.value} ({cell.interval})" if cell.interval else cell.value
