@@ -211,6 +211,10 @@ def one_plane(root: Path, studies: list[Json]) -> None:
     studies[0]["lesions"] = lesions_on(studies[0], "sag")
 
 
+def no_series(root: Path, studies: list[Json]) -> None:
+    studies[0]["series"], studies[0]["lesions"], studies[0]["negatives"] = [], [], []
+
+
 def unknown_series(root: Path, studies: list[Json]) -> None:
     a_lesion(studies[0])["series"] = "cor"
 
@@ -249,6 +253,7 @@ FAULTS = {
     upside_down: ("level_order", 2),
     moved_away: ("apart", 0),
     one_plane: ("missing_plane", 0),
+    no_series: ("no_series", 0),
     unknown_series: ("unknown_series", 2),
     unknown_category: ("unknown_category", 2),
     same_study: ("repeated_id", 2),
@@ -265,6 +270,7 @@ FOLLOWING: dict[Callable[..., None], set[str]] = {
     hounsfield: {"box_in_air"},
     half_empty: {"box_in_air"},
     mirrored: {"odd_size"},
+    no_series: {"missing_plane"},
     moved_away: {"box_outside"},
 }
 

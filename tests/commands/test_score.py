@@ -139,6 +139,7 @@ def test_two_detectors_are_compared(files: Any, run: Run, tmp_path: Path, capsys
         (["threshold=nan"], "threshold=nan: use a finite number"),
         (["threshold=[0.5,inf]"], "threshold.1=inf: use a finite number"),
         (["workers=-1"], "workers=-1: use 1 or more"),
+        (["seed=-1"], "seed=-1: use 0 or more"),
         (["threshold=0.5", "operating_point=x.json"], "pass threshold= or operating_point=, not both"),
         (["operating_point=x.json"], "x.json does not exist"),
         (["compare=[a.json,b.json]"], "pass findings=FILE to score one detector, or compare="),

@@ -398,6 +398,18 @@ def test_check_reports_what_a_conversion_could_not_use(convert, run: Run, tmp_pa
     assert faults("second") == (2, {"a": "error", "b": "warning"})
 
 
+def test_categories_that_differ_in_case_are_told(convert, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convert("source=csv", write_csv(tmp_path / "t", f"{HEAD}\na.mha,{GOOD}\nb.mha,B{GOOD[1:]}\n"))[0] == 0
+    assert "'Bulge', 'bulge' differ in case alone" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_coco_category_under_two_ids_is_one(convert, tmp_path: Path) -> None:
+    twice = {"categories": [{"id": 7, "name": "bulge"}, {"id": 8, "name": "bulge"}]}
+    root = write_coco(tmp_path / "c", {}, {"image_id": 2, "category_id": 8}, **twice)
+    assert convert("source=coco", root)[0] == 0
+    assert read_manifest(tmp_path / "out/manifest.json").categories == ("bulge",)
+
+
 # --- published data sets ---
 
 

@@ -220,6 +220,12 @@ def test_repeated_ids(reference: Content, write: Write, repeat: Callable[[Conten
 # --- leakage ---
 
 
+def test_a_category_twice(reference: Content, write: Write) -> None:
+    reference["categories"] = ["degeneration", "degeneration"]
+    with pytest.raises(InputError, match="category id 'degeneration' appears more than once"):
+        read_manifest(write(reference))
+
+
 def test_a_patient_in_two_splits(reference: Content, write: Write) -> None:
     put(reference, "studies/1/patient", "p1")
     with pytest.raises(InputError, match=r"file0\.json: patient 'p1' is in two splits \(train and test.*study 'A-2'"):

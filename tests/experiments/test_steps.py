@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spinedet.experiments.steps import Step, take_steps
+from spinedet.experiments.steps import Step, _last_words, take_steps
 from spinedet.experiments.transfer.plan import Sources, plan_study
 from spinedet.experiments.transfer.sizes import SIZES
 
@@ -47,3 +47,7 @@ def test_every_size_plans_what_its_page_compares(tmp_path: Path) -> None:
         for number, step in enumerate(plan.steps):
             assert set(step.needs) <= set(names[:number])
         assert f"data.train_patients={size.compared}" in plan.steps[names.index(f"full-{size.compared}")].words
+
+
+def test_a_step_that_died_before_its_first_word_is_named(tmp_path: Path) -> None:
+    assert _last_words(tmp_path / "none.log", -9) == "it ended before it wrote anything (exit status -9)"

@@ -194,7 +194,7 @@ def _settings(config: DictConfig) -> Any:
 
 
 def _refuse_numbers(value: Any, name: str = "") -> None:
-    """Refuse what is no finite number in any setting, and fewer than no processes.
+    """Refuse what is no finite number in any setting, and seeds and numbers of processes below 0.
 
     Raises:
         InputError: names the setting.
@@ -203,6 +203,8 @@ def _refuse_numbers(value: Any, name: str = "") -> None:
         raise InputError(f"{name}={value}: use a finite number")
     if name == "workers" and isinstance(value, int) and value < 0:
         raise InputError(f"workers={value}: use 1 or more, or leave it out for one process on each core")
+    if name.rpartition(".")[2] == "seed" and isinstance(value, int) and value < 0:
+        raise InputError(f"{name}={value}: use 0 or more")
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in parts:
         _refuse_numbers(part, f"{name}.{key}" if name else str(key))

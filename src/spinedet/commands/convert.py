@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from spinedet.cli import tracking
-from spinedet.cli.console import console, plain_table, show_labelled, show_table
+from spinedet.cli.console import console, plain_table, show_labelled, show_notes, show_table
 from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.output_folder import claim_output, output_folder
 from spinedet.cli.progress import progress_bar
@@ -68,6 +68,9 @@ def convert(config: ConvertConfig) -> Status:
     _draw(read_manifest(path), config.pictures, folder / "pictures")
     _show(manifest, outcome)
     console.print(f"manifest: {path}")
+    alike = Counter(name.strip().casefold() for name in manifest.categories)
+    if several := [name for name in manifest.categories if alike[name.strip().casefold()] > 1]:
+        show_notes([f"the categories {', '.join(map(repr, several))} differ in case alone and count apart"])
     numbers = {"studies": len(outcome.studies), "lesions": sum(len(s.lesions) for s in outcome.studies)}
     tracking.log_metrics(config.logger, folder, {**numbers, "skipped": len(outcome.skipped)})
     status = Skipped(outcome.skipped).report(folder)

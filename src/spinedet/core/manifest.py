@@ -100,6 +100,7 @@ def locate(study: Study, root: Path, region: Region | None = None) -> Study:
 def _validate(manifest: Manifest, source: str) -> None:
     if not manifest.categories:
         raise InputError(f"{source}: categories is empty; name at least one")
+    refuse_repeats(manifest.categories, source, "category")
     refuse_repeats((s.id for s in manifest.studies), source, "study")
     for study in manifest.studies:
         check_study(study, set(manifest.categories), f"{source}: study {study.id!r}")

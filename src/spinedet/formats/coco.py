@@ -118,7 +118,7 @@ def open_coco(root: Path, config: CocoConfig) -> Dataset:
     return Dataset(
         name=str(content.info.get("description") or root.stem),
         region=known_region(str(content.info.get("region", config.region))),
-        categories=tuple(category.name for category in content.categories),
+        categories=tuple(dict.fromkeys(category.name for category in content.categories)),
         cases=cases_of(_images(content, Path(config.images or root.parent), frame, len(strays)), Origin.MANUAL),
         rule=asdict(config) | {"frame": frame},
         unused=tuple(strays),
