@@ -359,3 +359,46 @@ def test_wrong_folders_and_addresses_are_refused(predicted: Predicted, run: Run,
     assert run("push", f"out={tmp_path}", "url=http://127.0.0.1:9/dicom-web") == 2
     assert run("push", f"out={predicted.out}", "url=ftp://x") == 2
     assert run("push", f"out={predicted.out}", "url=http://127.0.0.1:9/dicom-web", "dry_run=false") == 2
+
+
+# --- the whole way of a correction ---
+
+
+def test_corrections_train_are_scored_and_come_back_to_the_pacs(
+    predicted: Predicted, run: Run, smoke_run: Path, cohort: Path, tmp_path: Path
+) -> None:
+    """Page export, `check`, `score` against a second reader, `train init=`, and the next version of the report."""
+    reading = export_of(predicted, tmp_path / "reading.json")
+    assert (
+        run(
+            "deliver",
+            *(f"findings={predicted.out / 'findings.json'}", f"input={predicted.hospital.folder}"),
+            "outputs=[slicer]",
+            f"out={tmp_path / 'images'}",
+        )
+        == 0
+    )
+    content = json.loads(reading.read_text())
+    for series in content["studies"][0]["series"]:
+        series["path"] = f"images/slicer/study/{series['id']}.nii.gz"
+    reading.write_text(json.dumps(content))
+    assert run("check", f"data.manifests=[{reading}]", f"out={tmp_path / 'check'}") == 0
+    assert (
+        run(
+            "score",
+            f"reference={reading}",
+            f"findings={predicted.out / 'findings.json'}",
+            "bootstrap.samples=50",
+            f"out={tmp_path / 'score'}",
+        )
+        == 0
+    )
+    groups = json.loads((tmp_path / "score/scores.json").read_text())["groups"]
+    (everything,) = (group for group in groups if group["by"] == {})
+    assert everything["n"]["lesions"] == 3
+    words = ("+experiment=smoke", f"init={smoke_run}", f"data.manifests=[{reading},{cohort}]", "planes=[sagittal]")
+    assert run("train", *words, f"out={tmp_path / 'run'}") == 0
+    assert (tmp_path / "run/model/model.json").is_file()
+    back = (f"findings={predicted.out / 'findings.json'}", f"input={predicted.hospital.folder}", f"reading={reading}")
+    assert run("deliver", *back, f"out={tmp_path / 'delivered'}") == 0
+    assert int(report_of(tmp_path / "delivered").InstanceNumber) == 2
