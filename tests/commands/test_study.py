@@ -67,3 +67,11 @@ def test_a_step_that_breaks_is_on_the_page_and_leaves_the_rest(run: Run, smoke_s
 def test_a_folder_of_another_study_is_refused(run: Run, smoke_study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("study", *LEAN_STUDY, "seed=1", f"out={smoke_study}") == 2
     assert "seed" in capsys.readouterr().err
+
+
+def test_budgets_that_do_not_rise_or_lack_the_equal_one_are_refused(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (("size.steps=[2,1]",), ("size.steps=[1,3]",), ("seeds=0",)):
+        assert run("study", *LEAN_STUDY, *words, f"out={tmp_path / 'study'}") == 2
+        assert words[0].partition("=")[0] in capsys.readouterr().err
