@@ -131,7 +131,7 @@ def train_one(job: Job, planes: Sequence[Plane], send: SendEvent, stop: StopSign
     with tracking.open_loggers(job.logger, job.run.root, name) as loggers:
         detectors = train_network([replace(plan, loggers=loggers) for plan in plans], job.settings)
     for note in job.length(planes[0]).notes(name):
-        send(f"[yellow]{note}[/]")
+        send(note)
     done = zip(prepared.items(), detectors, strict=True)
     return {plane: Trained(detector, each.skipped) for (plane, each), detector in done}
 
