@@ -24,20 +24,31 @@ from dataclasses import replace
 from pathlib import Path
 
 from spinedet.core.anatomy import Plane
-from spinedet.core.files import write_json
+from spinedet.core.files import file_header, sha256, write_json
 from spinedet.core.manifest import read_manifests
-from spinedet.core.types import Findings, Manifest, Study, TrainedOn
+from spinedet.core.types import Findings, KnownResult, KnownResults, Manifest, Study, TrainedOn
 from spinedet.detection.dataset import prepare_scans
 from spinedet.detection.inference import detect_studies
+from spinedet.detection.model_files import WEIGHTS as WEIGHTS_FILE
 from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
 from spinedet.detection.settings import GradedConfig, RecipeConfig
 from spinedet.detection.trainer import PlanePlan, Settings, train_network
 from spinedet.imaging.planes import SPECS
 from spinedet.imaging.settings import AugmentConfig
-from spinedet.pipelines.cross_validation import CrossValidation, patient_folds, run_folds, train_on_all
+from spinedet.pipelines.cross_validation import CrossValidation, patient_folds, pooled, run_folds, train_on_all
+from spinedet.pipelines.score_cross_validation import results
 from spinedet.pipelines.splits import only
+from spinedet.runs.known_results import FILE as KNOWN_FILE
+from spinedet.runs.known_results import FORMAT as KNOWN_FORMAT
 from spinedet.runs.run_folder import SHIPPED, open_run
-from spinedet.scoring import IouCriterion, choose_operating_point, read_operating_point, write_operating_point
+from spinedet.scoring import (
+    BootstrapSettings,
+    Estimate,
+    IouCriterion,
+    choose_operating_point,
+    read_operating_point,
+    write_operating_point,
+)
 from spinedet.simulation.cohort import draw_cohort
 from spinedet.simulation.settings import CohortConfig, GroupConfig
 from spinedet.training.settings import TrainerConfig
@@ -141,6 +152,26 @@ def join(final: Path, out: Path) -> None:
     write_operating_point(out / "operating_point.json", joined)
 
 
+def known_results(real: Manifest, parts: dict[str, Manifest], out: Path) -> KnownResults:
+    """F1 of the folds' findings at nested thresholds, in each part of the patients."""
+    plan = patient_folds(real.studies, FOLDS, SEED)
+    findings = pooled(CrossValidation(real, plan, PLANE, GRADED, IouCriterion(), out / "folds"), SEED)
+    told = []
+    for data, part in parts.items():
+        ids = {study.id for study in part.studies}
+        own = findings.model_copy(update={"studies": tuple(study for study in findings.studies if study.id in ids)})
+        found, *_ = results(part, {"folds": [own]}, IouCriterion(), BootstrapSettings(seed=20))
+        f1 = found.estimate("f1") or Estimate()
+        value, low, high = (None if one is None else round(one, 3) for one in (f1.value, f1.low, f1.high))
+        how = f"{len(ids)} {data} of SPIDER, five-fold cross-validation over patients"
+        told.append(
+            KnownResult(plane=PLANE.value, data=how, patients=len(ids), statistic="F1", value=value, low=low, high=high)
+        )
+    told.append(KnownResult(plane="axial", remark="trained on phantoms alone, never tested on patients"))
+    digest = sha256(out / "weights" / "model" / WEIGHTS_FILE)
+    return KnownResults(weights="the weights that ship with spinedet", weights_sha256=digest, results=tuple(told))
+
+
 def main() -> None:
     """All steps."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -154,6 +185,11 @@ def main() -> None:
     initial = open_run(str(finder(phantoms, out))).model.detectors[PLANE]
     final = graded(read_manifests(manifests), phantoms.studies[2::MIXED], initial, out)
     join(final, out / "weights")
+    parts = {
+        name: read_manifests([path]) for name, path in zip(("middle slices", "T2 SPACE slabs"), manifests, strict=True)
+    }
+    known = known_results(read_manifests(manifests), parts, out).model_dump(mode="json")
+    write_json(out / "weights" / "model" / KNOWN_FILE, {**file_header(KNOWN_FORMAT), **known})
     write_json(
         out / "weights" / "made.json",
         {"folds": FOLDS, "seed": SEED, "phantoms_mixed_in": len(phantoms.studies[2::MIXED])},
