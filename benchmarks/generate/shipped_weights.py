@@ -9,9 +9,9 @@
 3. A detector of all patients and a quarter of the phantoms is trained like those of the folds.
 4. The axial detector, of phantoms alone, is taken over from the weights that ship already.
 
-Finished steps are kept, so stop and start as you like. `--write` puts the result into the package; write
-`known_results.json` beside it anew then, or `run=shipped` refuses to state results of other weights. About 25
-minutes of one quiet core.
+Finished steps are kept, so stop and start as you like. `--write` puts the result into the package, with the results of
+the folds as `known_results.json`; fit the levels anew then (`benchmarks/generate/levels.py`). About an hour of one quiet
+core.
 """
 
 from __future__ import annotations
@@ -54,11 +54,14 @@ from spinedet.simulation.settings import CohortConfig, GroupConfig
 from spinedet.training.settings import TrainerConfig
 
 PLANE, FOLDS, SEED = Plane.SAGITTAL, 5, 0
+# Phantoms of centre R that taught the axial detector, or chose its threshold; those of the sagittal one are among them,
+# but for those of centre F.
+AXIAL_PHANTOMS, AXIAL_TUNING, FAT_SUPPRESSED = 440, 40, 30
 # Every so many phantoms are mixed into the last training, or kept apart for the finder's threshold.
 MIXED, HELD_OUT = 4, 8
 PHANTOMS = CohortConfig(
     name="phantom-randomised",
-    groups=[GroupConfig("R", "train", 130), GroupConfig("F", "train", 30)],
+    groups=[GroupConfig("R", "train", 130), GroupConfig("F", "train", FAT_SUPPRESSED)],
     coarseness=1.4,
     positions=1,
 )
@@ -136,9 +139,7 @@ def join(final: Path, out: Path) -> None:
     before, model = open_run(SHIPPED), load_model(final / "model")
     detectors = {**model.detectors, Plane.AXIAL: before.model.detectors[Plane.AXIAL]}
     point = read_operating_point(final / "operating_point.json")
-    # The phantoms of the sagittal detector are among those of the axial one.
-    phantoms = before.model.trained_on.phantoms if before.model.trained_on else 0
-    told = TrainedOn(kind="both", phantoms=phantoms, patients=point.chosen_on.patients)
+    told = TrainedOn(kind="both", phantoms=AXIAL_PHANTOMS + FAT_SUPPRESSED, patients=point.chosen_on.patients)
     save_model(out / "model", Model("lumbar-graded", model.region, detectors, trained_on=told))
     axial = tuple(one for one in before.operating_point.thresholds if one.plane == Plane.AXIAL.value)
     sagittal = tuple(one for one in point.thresholds if one.plane == PLANE.value)
@@ -146,7 +147,7 @@ def join(final: Path, out: Path) -> None:
     both = (point.chosen_on, before.operating_point.chosen_on)
     hashes = tuple(sorted({digest for each in both for digest in each.study_hashes}))
     chosen_on = point.chosen_on.model_copy(
-        update={"study_hashes": hashes, "studies": len(hashes), "patients": sum(each.patients for each in both)}
+        update={"study_hashes": hashes, "studies": len(hashes), "patients": point.chosen_on.patients + AXIAL_TUNING}
     )
     joined = point.model_copy(update={"thresholds": (*sagittal, *axial), "chosen_on": chosen_on})
     write_operating_point(out / "operating_point.json", joined)
