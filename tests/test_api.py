@@ -46,15 +46,15 @@ def test_predict_equals_the_command(folder: Path, manifest: Manifest) -> None:
 
 
 def test_the_region_of_a_manifest_decides_on_the_levels(folder: Path, manifest: Manifest, tmp_path: Path) -> None:
-    neck = manifest.model_copy(update={"region": Region.CERVICAL, "studies": manifest.studies[:1]})
+    neck = manifest.model_copy(update={"region": Region.CERVICAL, "studies": manifest.studies})
     write_manifest(tmp_path / "neck.json", neck)
     words = (f"input={tmp_path / 'neck.json'}", f"out={tmp_path / 'out'}", "pictures=false", "eligibility.gate=false")
     assert run_command("predict", "run=shipped", *words) == 0
     found = spinedet.load("shipped").predict(tmp_path / "neck.json")
     assert found.studies == spinedet.read_findings(tmp_path / "out/findings.json").studies
-    lumbar = spinedet.load("shipped").predict(folder / "cohort/manifest.json").studies[0]
-    assert {one.level for one in lumbar.findings} != {None}
-    assert {one.level for one in found.studies[0].findings} == {None}
+    lumbar = spinedet.load("shipped").predict(folder / "cohort/manifest.json")
+    assert {one.level for study in lumbar.studies for one in study.findings} != {None}
+    assert {one.level for study in found.studies for one in study.findings} == {None}
 
 
 def test_a_volume_is_predicted_as_its_file_is(manifest: Manifest) -> None:

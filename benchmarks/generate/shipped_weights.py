@@ -9,9 +9,9 @@
 3. A detector of all patients and a quarter of the phantoms is trained like those of the folds.
 4. The axial detector, of phantoms alone, is taken over from the weights that ship already.
 
-Finished steps are kept, so stop and start as you like. `--write` puts the result into the package, with the results of
-the folds as `known_results.json`; fit the levels anew then (`benchmarks/generate/levels.py`). About an hour of one quiet
-core.
+Finished steps are kept, so stop and start as you like. `--write` puts the result into the package, with the results
+of the folds as `known_results.json`; fit the levels anew then (`benchmarks/generate/levels.py`). About an hour of one
+quiet core.
 """
 
 from __future__ import annotations
