@@ -26,8 +26,9 @@ demo: setup ## draw a phantom cohort, train both planes, test on three centres, 
 study: setup ## the seed study on phantoms: external tests, transfer to the neck, one page (45 minutes on 2 cores), or SIZE=yi2023
 	$(PY) -m spinedet.study size=$(SIZE) out=runs/study/$(SIZE)
 
+# One thread in each process: two that share two cores with two threads each are many times slower.
 test: setup ## run the tests
-	$(PY) -m pytest
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(PY) -m pytest -n auto
 
 # Everything that neither trains nor predicts: files, formats, scores, pages, settings, architecture.
 FAST := tests/core tests/scoring tests/report tests/formats tests/datasets tests/cli tests/runs tests/experiments \
