@@ -15,7 +15,6 @@ from spinedet.core.findings import read_findings
 from spinedet.core.manifest import phantom_note, read_manifest, read_manifests
 from spinedet.core.types import Findings, Manifest, Study
 from spinedet.crossvalidate import CrossvalidateConfig
-from spinedet.detection.model_files import PlaneDetector
 from spinedet.detection.trainer import Settings
 from spinedet.pipelines.cross_validation import (
     POOLED,
@@ -31,7 +30,7 @@ from spinedet.pipelines.cross_validation import (
 from spinedet.pipelines.score_cross_validation import Result, kinds_table, markdown
 from spinedet.pipelines.score_cross_validation import results as score_contenders
 from spinedet.pipelines.splits import data_hash, fewer, only
-from spinedet.runs.run_folder import open_run
+from spinedet.runs.run_folder import FinishedRun, open_run
 
 RESULTS = "crossvalidation.json"
 EVERYTHING = "all studies"
@@ -41,7 +40,8 @@ def crossvalidate(config: CrossvalidateConfig) -> Status:
     """Train and test every fold, then score all patients together."""
     manifest = _manifest(config)
     folder = _folder(config, manifest)
-    task = _task(config, manifest, folder)
+    initial = _initial(config.init, manifest.studies) if config.init else None
+    task = _task(config, manifest, folder, initial)
     others = _beside(config, task)
     prepared = task.prepared()
     for seed in config.seeds:
@@ -52,7 +52,7 @@ def crossvalidate(config: CrossvalidateConfig) -> Status:
     reference = only(manifest, (study for study in manifest.studies if study.id in read))
     contenders = {folder.name: findings, **others}
     scored = {name: _scored(part, contenders, config) for name, part in _parts(config, reference).items()}
-    notes = [*phantom_note(manifest.studies), *_initial_notes(config)]
+    notes = [*phantom_note(manifest.studies), *(initial.as_initial.sentences if initial else ())]
     content = {
         "format": "spinedet-crossvalidation",
         "version": 1,
@@ -92,11 +92,6 @@ def _scored(
         for name, several in contenders.items()
     }
     return score_contenders(reference, findings, config.criterion, config.bootstrap)
-
-
-def _initial_notes(config: CrossvalidateConfig) -> tuple[str, ...]:
-    """What the folds began with."""
-    return open_run(config.init).as_initial.sentences if config.init else ()
 
 
 def _beside(config: CrossvalidateConfig, task: CrossValidation) -> dict[str, list[Findings]]:
@@ -148,7 +143,9 @@ def _folder(config: CrossvalidateConfig, manifest: Manifest) -> Path:
     return folder
 
 
-def _task(config: CrossvalidateConfig, manifest: Manifest, folder: Path) -> CrossValidation:
+def _task(
+    config: CrossvalidateConfig, manifest: Manifest, folder: Path, initial: FinishedRun | None
+) -> CrossValidation:
     studies, plane = manifest.studies, Plane(config.plane)
     if config.fold_file:
         plan = recorded_folds(studies, Path(config.fold_file))
@@ -156,7 +153,6 @@ def _task(config: CrossvalidateConfig, manifest: Manifest, folder: Path) -> Cros
         plan = group_folds(studies, config.by, config.folds, config.seed)
     else:
         plan = patient_folds(studies, config.folds, config.seed)
-    initial = _initial(config.init, studies) if config.init else {}
     return CrossValidation(
         manifest=manifest,
         plan=plan,
@@ -166,13 +162,13 @@ def _task(config: CrossvalidateConfig, manifest: Manifest, folder: Path) -> Cros
         root=folder,
         rule=config.rule,
         extra=_extra(config, manifest),
-        initial=initial.get(plane),
+        initial=initial.model.detectors.get(plane) if initial else None,
         workers=config.processes,
     )
 
 
-def _initial(path: str, studies: Sequence[Study]) -> Mapping[Plane, PlaneDetector]:
-    """The detectors that every training begins with.
+def _initial(path: str, studies: Sequence[Study]) -> FinishedRun:
+    """The run that every training begins with.
 
     Raises:
         InputError: the run cannot be opened, or was developed on a study that is crossed over.
@@ -184,7 +180,7 @@ def _initial(path: str, studies: Sequence[Study]) -> Mapping[Plane, PlaneDetecto
             f"init={path} was trained or tuned on {len(seen)} of these {len(studies)} studies, {seen[0]!r} among them: "
             "their results would not be those of unseen patients; begin with a run that never saw them"
         )
-    return run.model.detectors
+    return run
 
 
 def _extra(config: CrossvalidateConfig, manifest: Manifest) -> tuple[Study, ...]:
