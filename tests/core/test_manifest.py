@@ -12,7 +12,8 @@ import pytest
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
-from spinedet.core.manifest import read_manifest, read_manifests, refuse_leakage, write_manifest
+from spinedet.core.leakage import refuse_leakage
+from spinedet.core.manifest import read_manifest, read_manifests, write_manifest
 from spinedet.core.types import Origin, Split
 
 Content = dict[str, Any]

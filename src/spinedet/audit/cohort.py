@@ -12,7 +12,7 @@ from spinedet.audit.faults import AuditLimits, Fault, Severity
 from spinedet.audit.images import SeriesFacts, StudyFacts
 from spinedet.audit.manifests import Reading
 from spinedet.core.anatomy import Plane
-from spinedet.core.manifest import leaks
+from spinedet.core.leakage import leaks
 from spinedet.core.types import Lesion, Study
 
 

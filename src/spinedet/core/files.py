@@ -29,7 +29,14 @@ _CHUNK = 1 << 20
 _LONGEST_NAME = 120  # bytes
 _HEADER = ("format", "version", "space")
 _VERSION, _SPACE = 1, "RAS"
-_SINGULAR = {"studies": "study", "series": "series", "lesions": "lesion", "findings": "finding number"}
+_SINGULAR = {
+    "studies": "study",
+    "series": "series",
+    "images": "image",
+    "lesions": "lesion",
+    "places": "place",
+    "findings": "finding number",
+}
 
 
 def sha256(path: Path) -> str:
@@ -150,15 +157,15 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path} is not in UTF-8 (line {line}); save it again with the encoding UTF-8") from None
 
 
-def read_record(path: Path, record: type[R], format_name: str) -> R:
-    """Read and validate a versioned spinedet file.
+def read_record(path: Path, record: type[R], format_name: str, space: str | None = _SPACE) -> R:
+    """Read and validate a versioned spinedet file; `space` as in `check_header`.
 
     Raises:
         InputError: no such file, no JSON, another format, version or space, or a value that the format forbids;
             the message names the file, the study and the field.
     """
     raw = read_json(path)
-    check_header(path, raw, format_name)
+    check_header(path, raw, format_name, space)
     return validate(path, record, {key: value for key, value in raw.items() if key not in _HEADER})
 
 
@@ -174,13 +181,13 @@ def validate(path: Path, record: type[R], raw: dict[str, Any]) -> R:
         raise InputError(f"{path}: {_explain(error, raw)}") from None
 
 
-def file_header(format_name: str) -> dict[str, Any]:
-    """What every file of this project begins with."""
-    return {"format": format_name, "version": _VERSION, "space": _SPACE}
+def file_header(format_name: str, space: str | None = _SPACE) -> dict[str, Any]:
+    """What every file of this project begins with; `space` as in `check_header`."""
+    return {"format": format_name, "version": _VERSION, **({"space": space} if space else {})}
 
 
-def check_header(path: Path, raw: Any, format_name: str) -> None:
-    """Refuse another format, version or space.
+def check_header(path: Path, raw: Any, format_name: str, space: str | None = _SPACE) -> None:
+    """Refuse another format, version or space; None for files that hold no position in the patient.
 
     Raises:
         InputError: names the file and what it must say.
@@ -189,7 +196,12 @@ def check_header(path: Path, raw: Any, format_name: str) -> None:
         raise InputError(f'{path} is no {format_name} file: its "format" must be "{format_name}"')
     if raw.get("version") != _VERSION:
         raise InputError(f"{path} has version {raw.get('version')!r}; this spinedet reads version {_VERSION}")
-    if raw.get("space") != _SPACE:
+    if space is None and "space" in raw:
+        raise InputError(
+            f"{path} has space {raw['space']!r}, but a radiograph has no position in the patient: give boxes in stored "
+            'pixels and leave "space" out'
+        )
+    if space is not None and raw.get("space") != space:
         raise InputError(f'{path} has space {raw.get("space")!r}; convert its coordinates to RAS mm and write "RAS"')
 
 

@@ -19,6 +19,7 @@ from spinedet.core.files import (
     validate,
     write_json,
 )
+from spinedet.core.leakage import refuse_leakage
 from spinedet.core.types import Manifest, Origin, Study, UnusedAnnotation
 
 FORMAT = "spinedet-manifest"
@@ -153,57 +154,11 @@ def study_faults(study: Study, categories: Collection[str]) -> Iterator[StudyFau
             yield StudyFault("unknown_series", f"negative {number}", f", negative {number}, series", message)
 
 
-@dataclass(frozen=True, slots=True)
-class Leak:
-    """Two studies that must not be where they are.
-
-    Attributes:
-        what: `splits` or `centres` for one patient in two of these, `image` for one image in two splits.
-        first, second: study ids, with the split or centre of each.
-    """
-
-    what: str
-    patient: str
-    first: tuple[str, str]
-    second: tuple[str, str]
-
-
-def leaks(studies: Iterable[Study]) -> Iterator[Leak]:
-    """Every patient in two splits or two centres, and every image (by sha256) in two splits, each once."""
-    homes: dict[tuple[str, str], tuple[str, str]] = {}
-    told: set[tuple[str, str]] = set()
-    for study in studies:
-        split = study.split.value if study.split else "null"
-        values = [("splits", study.patient, split), ("centres", study.patient, study.center)]
-        values += [("image", series.sha256, split) for series in study.series if series.sha256]
-        for what, key, value in values:
-            first = homes.setdefault((what, key), (study.id, value))
-            if first[1] != value and (what, key) not in told:
-                told.add((what, key))
-                yield Leak(what, study.patient, first, (study.id, value))
-
-
-def refuse_leakage(studies: Iterable[Study], source: str) -> None:
-    """Refuse `leaks`.
-
-    Raises:
-        InputError: names the patient or the two studies of the first one.
-    """
-    for leak in leaks(studies):
-        (first, one), (second, other) = leak.first, leak.second
-        if leak.what == "image":
-            raise InputError(
-                f"{source}: studies {first!r} ({one}) and {second!r} ({other}) hold the same image (equal sha256) in "
-                "two splits; remove one"
-            )
-        raise InputError(
-            f"{source}: patient {leak.patient!r} is in two {leak.what} ({one} and {other}, the latter by study "
-            f"{second!r}); keep each patient in one"
-        )
+PHANTOM_NOTE = "These are phantoms drawn by software, not patients: nothing here is a clinical result."
 
 
 def phantom_note(studies: Iterable[Study]) -> tuple[str, ...]:
     """The plain line that every result on phantoms begins with; nothing for patients."""
     if not any(lesion.origin is Origin.PHANTOM for study in studies for lesion in study.lesions):
         return ()
-    return ("These are phantoms drawn by software, not patients: nothing here is a clinical result.",)
+    return (PHANTOM_NOTE,)

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import check_header, validate
-from spinedet.core.manifest import FORMAT, check_study, locate, refuse_leakage
+from spinedet.core.leakage import refuse_leakage
+from spinedet.core.manifest import FORMAT, check_study, locate
 from spinedet.core.types import Manifest, Study
 
 _CHUNK = 1 << 20

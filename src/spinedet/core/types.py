@@ -238,6 +238,11 @@ class Study(Record):
     excluded: str | None = None
     region: Region | None = Field(default=None, exclude=True)
 
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The SHA-256 of its images, as far as they are written down."""
+        return tuple(series.sha256 for series in self.series if series.sha256)
+
 
 class Manifest(Record):
     """The reference standard of one or more centres; series paths are absolute once read.

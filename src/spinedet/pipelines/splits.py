@@ -15,7 +15,8 @@ from spinedet.cli.console import console
 from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
 from spinedet.core.files import refuse_repeats
-from spinedet.core.manifest import read_manifests, refuse_leakage
+from spinedet.core.leakage import refuse_leakage
+from spinedet.core.manifest import read_manifests
 from spinedet.core.types import Manifest, Origin, Split, Study, TrainedOn, kind_of_training
 from spinedet.pipelines.settings import DataConfig, DevelopmentConfig
 from spinedet.runs.run_folder import FinishedRun

@@ -13,7 +13,7 @@ import numpy as np
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Grid
-from spinedet.core.manifest import refuse_leakage
+from spinedet.core.leakage import refuse_leakage
 from spinedet.core.types import Manifest, Series, Study
 from spinedet.imaging.planes import slice_axis
 from spinedet.imaging.volume import read_grid
