@@ -9,8 +9,8 @@ import pytest
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.types import Box, Finding, Findings, Lesion, Manifest, Series, Study, StudyFindings
 from spinedet.scoring import ScoreSettings, score
-from spinedet.scoring.metrics.level_naming import exact_interval
 from spinedet.scoring.statistics.bootstrap import BootstrapSettings
+from spinedet.scoring.statistics.exact import exact_interval
 
 SETTINGS = ScoreSettings(threshold=0.5, bootstrap=BootstrapSettings(samples=0))
 

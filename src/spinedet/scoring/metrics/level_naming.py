@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from spinedet.scoring.matching.overlaps import Ints
 from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part
 
-CONFIDENCE = 0.95
-
 
 @dataclass(frozen=True, slots=True)
 class NamedLevels:
@@ -62,13 +60,3 @@ def _levels(matched: MatchedCohort) -> tuple[list[str], list[str]]:
 
 def _count(patients: Ints) -> int:
     return len(np.unique(patients))
-
-
-def exact_interval(hits: int, count: int) -> tuple[float, float]:
-    """Interval of a share (Clopper and Pearson, Biometrika 1934;26:404); all of it where there is nothing to count."""
-    from scipy.special import betaincinv  # slow to load, and only needed where levels are named
-
-    tail = (1 - CONFIDENCE) / 2
-    low = 0.0 if hits == 0 else float(betaincinv(hits, count - hits + 1, tail))
-    high = 1.0 if hits == count else float(betaincinv(hits + 1, count - hits, 1 - tail))
-    return low, high

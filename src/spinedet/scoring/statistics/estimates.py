@@ -14,7 +14,7 @@ from spinedet.scoring.matching.greedy import ABSORBED
 from spinedet.scoring.matching.overlaps import Floats, Ints
 from spinedet.scoring.metrics.counts import MACRO, PartCounts, froc_name, lesion_free
 from spinedet.scoring.metrics.froc_pr import RATES
-from spinedet.scoring.metrics.level_naming import NamedLevels, exact_interval
+from spinedet.scoring.metrics.level_naming import NamedLevels
 from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part
 from spinedet.scoring.records import (
     BestF1,
@@ -36,6 +36,7 @@ from spinedet.scoring.statistics.bootstrap import (
     percentile_limits,
     replicate,
 )
+from spinedet.scoring.statistics.exact import exact_interval
 
 # Statistics that a record of `Performance` holds under their own names.
 _PLAIN = tuple(name for name, field in Performance.model_fields.items() if field.annotation is Estimate)

@@ -1,0 +1,1 @@
+"""Scoring of labels: of images, and of patients."""
