@@ -25,6 +25,8 @@ class PhantomConfig(CommonConfig):
         style: what a box covers, `disc` or `focal`.
         classes: `one` category, or the `types` of degeneration apart.
         coarseness: multiplies the stored in-plane pixels.
+        transitional: share of lumbar patients with a sixth lumbar or a sacralised fifth vertebra, 0 to 1; 12 % when
+            null.
         cohort: the name of a shipped cohort, which is then drawn instead.
         report: draw no cohort, but a page that shows phantoms of all centres beside the real scans at hand.
     """
@@ -36,6 +38,7 @@ class PhantomConfig(CommonConfig):
     style: str = "disc"
     classes: str = "one"
     coarseness: float = 1.0
+    transitional: float | None = None
     cohort: str | None = None
     report: bool = False
 

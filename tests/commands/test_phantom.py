@@ -28,7 +28,13 @@ def test_a_cohort_is_drawn_as_asked_for(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("word", "message"),
-    [("center=Z", "center=Z"), ("studies=0", "studies=0"), ("split=all", "split=all"), ("region=knee", "knee")],
+    [
+        ("center=Z", "center=Z"),
+        ("studies=0", "studies=0"),
+        ("split=all", "split=all"),
+        ("region=knee", "knee"),
+        ("transitional=2", "transitional=2"),
+    ],
 )
 def test_wrong_words_are_refused(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str, message: str

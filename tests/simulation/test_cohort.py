@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import sha256
 from spinedet.core.geometry import Grid, inside
@@ -92,6 +93,11 @@ def _volumes(manifest: Path) -> dict[tuple[str, str | None], float]:
         (CohortConfig(groups=[GroupConfig("Q", "train", 1)]), "centre 'Q' is unknown"),
         (CohortConfig(groups=[GroupConfig("A", "train", 0)]), "give at least 1"),
         (CohortConfig(style="oval"), "style=oval is unknown"),
+        (CohortConfig(transitional=1.5), "transitional=1.5 is no share"),
+        (
+            CohortConfig(region=Region.CERVICAL, groups=[GroupConfig("D")], transitional=0.5),
+            "transitional=0.5 is for lumbar phantoms",
+        ),
     ],
 )
 def test_refusals(config: CohortConfig, message: str, tmp_path: Path) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from spinedet.core.errors import InputError
 from spinedet.core.geometry import iou
+from spinedet.core.true_discs import true_discs
+from spinedet.core.types import Series, Study
 from spinedet.simulation.annotators import AnnotationHabits
 from spinedet.simulation.centers import CENTERS
 from spinedet.simulation.painting.canvas import Canvas, Field, Window
@@ -105,3 +109,48 @@ def test_no_paint_leaves_single_precision(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(Canvas, "paint", checked)
     for name in ("A", "D"):
         draw_study(CENTERS[name], 3, sampling=Sampling(6.0, 3.5))
+
+
+# --- true discs ---
+
+
+def test_the_true_discs_are_all_that_were_drawn_with_the_series_that_show_them(study: DrawnStudy) -> None:
+    discs = {disc.level: disc for disc in study.discs}
+    assert list(discs)[:3] == ["S1/S2", "L5/S1", "L4/L5"]
+    assert [level for level, disc in discs.items() if disc.stub] == ["S1/S2"]
+    assert discs["L5/S1"].visible == ("sag", "ax")
+    assert discs["T8/T9"].visible == ()
+    for lesion in study.lesions:
+        disc = discs[lesion.level]
+        assert lesion.series in disc.visible or lesion.ignore
+        # The box of a lesion holds its bulge too, so that centres differ by a few mm.
+        assert np.linalg.norm(np.subtract(disc.box.center[1:], lesion.box.center[1:])) < 8
+
+
+def test_the_true_discs_come_back_from_the_attributes(study: DrawnStudy) -> None:
+    series = tuple(Series(id=s.id, plane=s.plane, path=Path("x.nii.gz")) for s in study.stacks)
+    record = Study(id="1", patient="p", center="A", attributes=study.attributes, series=series)
+    assert true_discs(record) == study.discs
+    assert true_discs(record.model_copy(update={"attributes": {}})) == ()
+    broken = record.model_copy(update={"attributes": {"discs": [{"level": "L9/S1"}]}})
+    with pytest.raises(InputError, match=r"study '1', attributes.discs.0.*draw the phantoms again"):
+        true_discs(broken)
+
+
+@pytest.mark.parametrize(("share", "kinds"), [(0.0, {"none"}), (1.0, {"sixth lumbar vertebra", "sacralised L5"})])
+def test_the_share_of_transitional_anatomy_is_as_asked_for(share: float, kinds: set[str]) -> None:
+    coarse, found = Sampling(16.0, 8.0, 1), set()
+    for index in range(1, 9):
+        drawn = draw_study(CENTERS["A"], index, sampling=coarse, transitional=share)
+        names = {disc.level: disc.stub for disc in drawn.discs}
+        kind = drawn.attributes["transitional"]
+        assert ("L6/S1" in names) == (kind == "sixth lumbar vertebra")
+        assert names.get("L5/S1", False) == (kind == "sacralised L5")
+        found.add(kind)
+    assert found == kinds
+
+
+def test_a_share_changes_no_pixel_of_those_who_have_none(study: DrawnStudy) -> None:
+    other = draw_study(CENTERS["A"], 2, sampling=TINY, transitional=0.0)
+    assert study.attributes["transitional"] == "none"
+    assert all((one == two).all() for one, two in zip(study.images, other.images, strict=True))

@@ -49,6 +49,7 @@ def _cohort(config: PhantomConfig) -> CohortConfig:
         style=config.style,
         classes=config.classes,
         coarseness=config.coarseness,
+        transitional=config.transitional,
     )
 
 

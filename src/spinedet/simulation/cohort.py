@@ -32,8 +32,8 @@ from spinedet.simulation.scanner.protocol import Sampling
 from spinedet.simulation.settings import CohortConfig
 from spinedet.simulation.study import DrawnStudy, draw_study
 
-# Raised whenever the same seed gives other pictures: finished studies of an older recipe are drawn again.
-RECIPE = 16
+# Raised whenever the same seed gives other pictures or records: finished studies of an older recipe are drawn again.
+RECIPE = 17
 _BYTES_PER_STUDY = 16 << 20
 
 Progress = Callable[[int, int], None]
@@ -49,6 +49,7 @@ class _Task:
     seed: int
     convention: Convention
     sampling: Sampling
+    transitional: float | None
 
     @property
     def id(self) -> str:
@@ -121,13 +122,22 @@ def draw_cohort(
     return path
 
 
-def _tasks(config: CohortConfig, centers: Mapping[str, CenterConfig]) -> list[_Task]:
+def _check_options(config: CohortConfig) -> None:
     if config.style not in STYLES:
         raise InputError(f"style={config.style} is unknown; choose one of {', '.join(STYLES)}")
     if config.classes not in CLASSES:
         raise InputError(f"classes={config.classes} is unknown; choose one of {', '.join(CLASSES)}")
     if config.positions not in PROFILES:
         raise InputError(f"positions={config.positions} is unknown; choose one of {', '.join(map(str, PROFILES))}")
+    if config.transitional is not None:
+        if Region(config.region) is not Region.LUMBAR:
+            raise InputError(f"transitional={config.transitional:g} is for lumbar phantoms; leave it null")
+        if not 0 <= config.transitional <= 1:
+            raise InputError(f"transitional={config.transitional:g} is no share; give 0 to 1, or null for 12 %")
+
+
+def _tasks(config: CohortConfig, centers: Mapping[str, CenterConfig]) -> list[_Task]:
+    _check_options(config)
     tasks = []
     counted: dict[str, int] = {}
     for group in config.groups:
@@ -152,6 +162,7 @@ def _tasks(config: CohortConfig, centers: Mapping[str, CenterConfig]) -> list[_T
                     config.seed,
                     Convention(config.style, config.classes),
                     Sampling(config.coarseness, config.coarsest, config.positions),
+                    config.transitional,
                 )
             )
     return tasks
@@ -183,6 +194,7 @@ def _draw_to(task: _Task, folder: Path) -> None:
         task.seed,
         convention=task.convention,
         sampling=task.sampling,
+        transitional=task.transitional,
     )
     series = []
     for stack, image in zip(study.stacks, study.images, strict=True):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from spinedet.core.geometry import EdgeBox, Grid
+from spinedet.core.true_discs import TrueDisc
 from spinedet.core.types import Box, FiniteJson, Lesion, Negative, Origin
 from spinedet.simulation.anatomy.degeneration import NARROW, DiscState
 from spinedet.simulation.anatomy.discs import CANAL_DEPTH, PaintedDisc
@@ -168,13 +169,29 @@ def negatives_of(scene: Scene, stack: Stack, convention: Convention) -> Iterator
         if pad.disc.stub or convention.boxed(pad):
             continue
         box = bounds_on(pad.surface(), stack.grid)
-        if _is_centred(box, stack.grid) and covered(box, stack.grid) >= COVERED:
+        if _is_visible(box, stack.grid):
             yield Negative(
                 series=stack.id,
                 level=pad.disc.level,
                 box=_rounded(stack.grid.world(_clipped(box, stack.grid))),
                 attributes=_attributes(pad.state),
             )
+
+
+def discs_of(scene: Scene, stacks: Sequence[Stack]) -> tuple[TrueDisc, ...]:
+    """All discs of a patient from tail to head, stubs included, and the series that show each."""
+    found = []
+    for pad in scene.pads:
+        disc, frame = pad.disc, pad.disc.frame
+        size = (2 * disc.half_width, 2 * disc.half_depth, disc.height)
+        box = _rounded(Box(center=frame.center, size=size, axes=(frame.right, frame.anterior, frame.up)))
+        visible = tuple(stack.id for stack in stacks if _is_visible(bounds_on(pad.surface(), stack.grid), stack.grid))
+        found.append(TrueDisc(level=disc.level, box=box, stub=disc.stub, visible=visible))
+    return tuple(found)
+
+
+def _is_visible(box: EdgeBox, grid: Grid) -> bool:
+    return _is_centred(box, grid) and covered(box, grid) >= COVERED
 
 
 def bounds_on(points: Array, grid: Grid) -> EdgeBox:

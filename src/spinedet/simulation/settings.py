@@ -30,6 +30,8 @@ class CohortConfig:
         classes: `one` category, degeneration, or the `types` apart.
         coarseness: multiplies the stored in-plane pixels: 1 is a hospital's matrix, more is quicker.
         coarsest: stored in-plane pixels beyond which `coarseness` does not go, mm.
+        transitional: share of lumbar patients with a sixth lumbar or a sacralised fifth vertebra, 0 to 1; 12 % when
+            null.
         positions: places through a slice at which the spine is drawn, 1 or 2; 1 is quicker and averages nothing.
     """
 
@@ -42,3 +44,4 @@ class CohortConfig:
     coarseness: float = 1.0
     coarsest: float = 0.95
     positions: int = 2
+    transitional: float | None = None

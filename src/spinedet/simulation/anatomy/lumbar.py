@@ -84,10 +84,14 @@ class Variant:
     sacralised: bool = False
 
 
-def draw_variant(rng: np.random.Generator) -> Variant:
-    """12 % have a transitional vertebra (Apazidis et al., Spine J 11:858, 2011, and others give 4 to 36 %)."""
-    lot = rng.random()
-    return Variant(extra=lot < 0.05, sacralised=0.05 <= lot < 0.12)
+# 12 % have a transitional vertebra (Apazidis et al., Spine J 11:858, 2011, and others give 4 to 36 %).
+_EXTRA, TRANSITIONAL = 0.05, 0.12
+
+
+def draw_variant(rng: np.random.Generator, transitional: float = TRANSITIONAL) -> Variant:
+    """A variant; `transitional` is the share of patients with a sixth lumbar or a sacralised fifth vertebra."""
+    lot, factor = rng.random(), transitional / TRANSITIONAL
+    return Variant(extra=lot < _EXTRA * factor, sacralised=_EXTRA * factor <= lot < transitional)
 
 
 def levels_of(variant: Variant) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from spinedet.simulation.anatomy.cauda_equina import draw_canal
 from spinedet.simulation.anatomy.degeneration import DegenerationSettings, DiscState, Plate, draw_states
 from spinedet.simulation.anatomy.discs import PaintedDisc
 from spinedet.simulation.anatomy.foramina import Foramen
-from spinedet.simulation.anatomy.lumbar import draw_spine, draw_variant, levels_of
+from spinedet.simulation.anatomy.lumbar import TRANSITIONAL, draw_spine, draw_variant, levels_of
 from spinedet.simulation.anatomy.lumbar_soft_tissue import draw_trunk
 from spinedet.simulation.anatomy.mimics import draw_cysts
 from spinedet.simulation.anatomy.patient import Part, Scene
@@ -28,9 +28,9 @@ def draw_patient(rng: np.random.Generator) -> Patient:
     return Patient(sex, age, round(float(np.clip(scale, 0.84, 1.16)), 6), round(fat, 6))
 
 
-def draw_lumbar(wear: DegenerationSettings, rng: np.random.Generator) -> Scene:
-    """A patient from a stream of random numbers."""
-    patient, variant = draw_patient(rng), draw_variant(rng)
+def draw_lumbar(wear: DegenerationSettings, rng: np.random.Generator, transitional: float = TRANSITIONAL) -> Scene:
+    """A patient from a stream of random numbers; `transitional` is the share of patients with such a vertebra."""
+    patient, variant = draw_patient(rng), draw_variant(rng, transitional)
     states = draw_states(fitted(), patient.age, levels_of(variant), wear, rng)
     wearing = {level: SegmentChange(state.height, state.slip) for level, state in states.items()}
     spine = draw_spine(patient, variant, wearing, rng)
