@@ -69,7 +69,7 @@ def test_a_network_and_a_reader() -> None:
     pair = compare_answers(
         Answered("senior", reader, reader=True), Answered("network", network), {}, sampling(network), "fresh"
     )
-    assert pair.reader
+    assert pair.kind == "a network and a reader"
     assert pair.auc is None
     assert pair.differences["accuracy"].value == pytest.approx(6 / 8 - 4 / 8)
     assert pair.differences["recall of fresh"].value == pytest.approx(3 / 4 - 2 / 4)

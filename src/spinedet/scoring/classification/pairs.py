@@ -19,6 +19,7 @@ from spinedet.scoring.statistics.exact import mcnemar_p
 from spinedet.scoring.statistics.hypothesis_tests import difference, holm, p_of
 
 ALL = "all"
+NETWORKS, WITH_READERS, READERS = "two networks", "a network and a reader", "two readers"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +58,7 @@ def compare_answers(
         by=dict(by),
         first=first.name,
         second=second.name,
-        reader=first.reader or second.reader,
+        kind=_kind(first, second),
         items=len(ours),
         patients=len(np.unique(ours.patient)),
         differences={name: estimate(apart, name) for name in apart.values},
@@ -67,6 +68,10 @@ def compare_answers(
         auc_p=p,
         kappa=_agreement(ours, theirs, sampling),
     )
+
+
+def _kind(first: Answered, second: Answered) -> str:
+    return (NETWORKS, WITH_READERS, READERS)[first.reader + second.reader]
 
 
 def _areas(
@@ -113,23 +118,21 @@ def _agreement(ours: Items, theirs: Items, sampling: Resampling) -> Estimate:
 
 
 def corrected(pairs: Sequence[LabelPair], finding: str | None) -> tuple[LabelPair, ...]:
-    """Holm over what belongs together in each part of a test.
+    """Holm over what belongs together: pairs of one kind, over patients or over images (of all views).
 
-    Networks with each other: over their pairs, accuracy and AUC each. Networks with readers: over readers x networks x
-    (sensitivity, specificity), or over their accuracies in a task without a finding.
+    Networks with each other, and readers with each other: accuracy and AUC each. Networks with readers: sensitivity and
+    specificity together, or accuracy in a task without a finding.
     """
     found = list(pairs)
-    for by in {tuple(pair.by.items()) for pair in pairs}:
-        for reader in (False, True):
-            rows = [row for row, pair in enumerate(found) if tuple(pair.by.items()) == by and pair.reader == reader]
-            sided = reader and finding is not None
-            where = "readers x networks x sensitivity and specificity" if sided else "pairs"
-            for row, pair in zip(rows, _family([found[row] for row in rows], sided, where), strict=True):
-                found[row] = pair
+    for unit, kind in dict.fromkeys((pair.by.get("unit"), pair.kind) for pair in pairs):
+        rows = [row for row, pair in enumerate(found) if (pair.by.get("unit"), pair.kind) == (unit, kind)]
+        sided = kind == WITH_READERS and finding is not None
+        for row, pair in zip(rows, _family([found[row] for row in rows], sided), strict=True):
+            found[row] = pair
     return tuple(found)
 
 
-def _family(pairs: Sequence[LabelPair], sided: bool, name: str) -> Iterator[LabelPair]:
+def _family(pairs: Sequence[LabelPair], sided: bool) -> Iterator[LabelPair]:
     def belongs(one: Discordance) -> bool:
         return (one.among != ALL) == sided
 
@@ -137,8 +140,7 @@ def _family(pairs: Sequence[LabelPair], sided: bool, name: str) -> Iterator[Labe
     areas = iter(holm([pair.auc_p for pair in pairs if pair.auc_p is not None]))
     for pair in pairs:
         tests = tuple(
-            one.model_copy(update={"p_holm": next(adjusted), "family": name}) if belongs(one) else one
-            for one in pair.discordance
+            one.model_copy(update={"p_holm": next(adjusted)}) if belongs(one) else one for one in pair.discordance
         )
         area = None if pair.auc_p is None else next(areas)
         yield pair.model_copy(update={"discordance": tests, "auc_p_holm": area})

@@ -170,7 +170,7 @@ class Discordance(Record):
 
     Attributes:
         among: `all`, `with FINDING` (sensitivity) or `without FINDING` (specificity).
-        p_holm: corrected over the family that `family` names.
+        p_holm: corrected over the pairs of the same kind; null where the test is not one of their family.
     """
 
     among: str
@@ -181,13 +181,13 @@ class Discordance(Record):
     second_only: int
     p: FiniteFloat
     p_holm: FiniteFloat | None = None
-    family: str | None = None
 
 
 class LabelPair(Record):
     """Two networks, or a network and a reader, on the same items.
 
     Attributes:
+        kind: `two networks`, `a network and a reader` or `two readers`.
         differences: second minus first, by resampling patients. p: of these differences.
         auc: second minus first by DeLong's method; null where one of them gives no scores.
         kappa: agreement of the two with each other, beyond chance.
@@ -196,7 +196,7 @@ class LabelPair(Record):
     by: dict[str, str]
     first: str
     second: str
-    reader: bool
+    kind: str
     items: int
     patients: int
     differences: dict[str, Estimate]
@@ -260,9 +260,9 @@ def read_label_scores(path: Path) -> LabelScores:
     Raises:
         InputError: the file breaks the format.
     """
-    return read_record(path, LabelScores, FORMAT)
+    return read_record(path, LabelScores, FORMAT, space=None)
 
 
 def write_label_scores(path: Path, scores: LabelScores) -> None:
     """Write them atomically."""
-    write_json(path, {**file_header(FORMAT), **scores.model_dump(mode="json")})
+    write_json(path, {**file_header(FORMAT, space=None), **scores.model_dump(mode="json")})

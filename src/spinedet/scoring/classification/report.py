@@ -1,0 +1,145 @@
+"""The scores of readings: every part of a test, centres, rejection, and networks and readers beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+
+import numpy as np
+
+from spinedet.core.errors import InputError
+from spinedet.core.radiograph import RadiographManifest, phantom_note
+from spinedet.core.radiograph.readings import Readings, check_readings
+from spinedet.scoring.classification.evaluate import Resampling, score_group
+from spinedet.scoring.classification.gather import CohortAnswers, LabelledCohort, gather_answers, gather_cohort
+from spinedet.scoring.classification.items import Items
+from spinedet.scoring.classification.pairs import Answered, compare_answers, contrast_centers, corrected
+from spinedet.scoring.classification.records import LabelContrast, LabelGroup, LabelPair, LabelScores, Rejection
+from spinedet.scoring.classification.rejection import score_rejection
+from spinedet.scoring.statistics.bootstrap import BootstrapSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """Readings with the file that they come from, for messages."""
+
+    readings: Readings
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSettings:
+    """What is scored.
+
+    Attributes:
+        split: train, tune or test; all studies when None. internal: the centre that the others are compared with.
+    """
+
+    split: str | None = None
+    internal: str | None = None
+    bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Test:
+    cohort: LabelledCohort
+    sampling: Resampling
+    settings: LabelSettings
+    name: str
+    notes: tuple[str, ...]
+
+    @property
+    def finding(self) -> str | None:
+        return self.cohort.task.positive
+
+
+def score_readings(
+    manifest: RadiographManifest, first: Contestant, others: Sequence[Contestant], settings: LabelSettings
+) -> LabelScores:
+    """The scores of the first, and of the others beside it; human readers among them are told by their model's kind.
+
+    Raises:
+        InputError: nothing is labelled; readings that do not go with the manifest; no such internal centre.
+    """
+    cohort = gather_cohort(manifest, settings.split)
+    if settings.internal is not None and settings.internal not in cohort.centers:
+        raise InputError(f"internal={settings.internal}: the studies scored come from {', '.join(cohort.centers)}")
+    sampling = Resampling.over(cohort.centers, cohort.center, settings.bootstrap)
+    studies = [study for study in manifest.studies if settings.split in (None, study.split and study.split.value)]
+    test = _Test(cohort, sampling, settings, manifest.name, phantom_note(studies))
+    everyone = (first, *others)
+    for one in everyone:
+        check_readings(one.readings, manifest, one.source)
+    answers = [gather_answers(cohort, one.readings, one.source) for one in everyone]
+    scores = [_score(test, one.readings, found) for one, found in zip(everyone, answers, strict=True)]
+    pairs = _pairs(test, [one.readings for one in everyone], answers)
+    return scores[0].model_copy(update={"pairs": pairs, "others": tuple(scores[1:])})
+
+
+def _score(test: _Test, readings: Readings, answers: CohortAnswers) -> LabelScores:
+    return LabelScores(
+        name=test.name,
+        task=test.cohort.task.model_dump(mode="json"),
+        model=readings.model,
+        bootstrap=test.settings.bootstrap.record,
+        flow=answers.flow(),
+        groups=tuple(_groups(test, answers)),
+        rejection=tuple(_rejections(test, answers)),
+        contrasts=tuple(_contrasts(test, answers)),
+        notes=test.notes,
+    )
+
+
+def _parts(test: _Test, answers: CohortAnswers) -> Iterator[tuple[dict[str, str], Items]]:
+    """Patients with their images together, and the images of each view."""
+    if test.cohort.combines:
+        yield {"unit": "patient"}, answers.patients()
+    for view in test.cohort.task.views:
+        items = answers.images(view)
+        if len(items):
+            yield {"unit": "image", "view": view}, items
+
+
+def _groups(test: _Test, answers: CohortAnswers) -> Iterator[LabelGroup]:
+    for by, items in _parts(test, answers):
+        yield score_group(items, by, test.sampling, _finding(test, items))
+        present = _centers(items)
+        for center in present if len(present) > 1 else ():
+            yield score_group(items.at([center]), {**by, "center": center}, test.sampling, _finding(test, items))
+
+
+def _finding(test: _Test, items: Items) -> str | None:
+    return test.finding if test.finding in items.labels else None
+
+
+def _centers(items: Items) -> list[str]:
+    return [items.centers[row] for row in np.unique(items.center[items.patient]).tolist()]
+
+
+def _rejections(test: _Test, answers: CohortAnswers) -> Iterator[Rejection]:
+    if np.isnan(answers.novelty).all() and all(image.reference >= 0 for image in test.cohort.images):
+        return
+    for view in test.cohort.task.views:
+        images = answers.novel(view)
+        if len(images.known):
+            yield score_rejection(images, {"view": view}, test.sampling)
+
+
+def _contrasts(test: _Test, answers: CohortAnswers) -> Iterator[LabelContrast]:
+    if test.settings.internal is None:
+        return
+    for by, items in _parts(test, answers):
+        yield from contrast_centers(items, by, test.settings.internal, test.sampling, _finding(test, items))
+
+
+def _pairs(test: _Test, readings: Sequence[Readings], answers: Sequence[CohortAnswers]) -> tuple[LabelPair, ...]:
+    found: list[LabelPair] = []
+    # Where the manifest does not know the view of an image, all are compared under the one that the first has seen.
+    same = [replace(one, view=answers[0].view) for one in answers]
+    for parts in zip(*(list(_parts(test, one)) for one in same), strict=True):
+        by = parts[0][0]
+        sides = [Answered(one.name, items, one.by_reader) for one, (_, items) in zip(readings, parts, strict=True)]
+        for first, second in combinations(sides, 2):
+            found.append(compare_answers(first, second, by, test.sampling, _finding(test, first.items)))
+    return corrected(found, test.finding)
