@@ -1,0 +1,1 @@
+"""Reader studies: several readers, several conditions, one reference standard."""
