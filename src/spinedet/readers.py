@@ -38,7 +38,7 @@ class ReadersConfig(CommonConfig):
     """
 
     reference: Any = MISSING
-    readers: list[str] = MISSING
+    readers: list[str] = field(default_factory=list)
     aided: list[str] = field(default_factory=list)
     model: str | None = None
     names: list[str] = field(default_factory=list)
@@ -67,13 +67,13 @@ class ReadersConfig(CommonConfig):
             raise InputError(f"export={unknown}: use {', '.join(EXPORTS)}")
 
     def check_readers(self) -> None:
-        """Refuse lists that do not go together; a missing `readers=` is refused before.
+        """Refuse lists that do not go together.
 
         Raises:
             InputError: no reader, or not as many aided readings or names.
         """
         if not self.readers:
-            raise InputError("readers= is empty; give the findings of each reader")
+            raise InputError("readers= is needed: the findings of each reader, in brackets (see --help)")
         for key, given in (("aided", self.aided), ("names", self.names)):
             if given and len(given) != len(self.readers):
                 raise InputError(f"{key}= has {len(given)} entries and readers= has {len(self.readers)}; give one each")

@@ -123,7 +123,7 @@ def _program_threshold(config: ReadersConfig, path: Path) -> AppliedThresholds:
     if config.model_threshold is not None:
         return GivenThreshold.at(config.model_threshold)
     raw: Any = read_json(path) if path.suffix == ".json" else {}
-    point = raw.get("operating_point") if isinstance(raw, dict) else None
+    point: Any = raw.get("operating_point") if isinstance(raw, dict) else None
     listed = point.get("thresholds") if isinstance(point, dict) else None
     if not listed:
         return NoThreshold()

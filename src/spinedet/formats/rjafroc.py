@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from string import ascii_uppercase
@@ -114,7 +114,7 @@ def _lesions(one: MatchedReading) -> Iterator[tuple[int, int, int]]:
         yield case, number[case], int(rows[at])
 
 
-def _parts(sheets: dict[str, Iterable[Sequence[Cell]]]) -> Iterator[tuple[str, str]]:
+def _parts(sheets: Mapping[str, Iterable[Sequence[Cell]]]) -> Iterator[tuple[str, str]]:
     """The parts of an Office Open XML workbook (ECMA-376) with text stored in the cells."""
     numbers = range(1, len(sheets) + 1)
     overrides = "".join(

@@ -162,7 +162,7 @@ def wafroc_area(cases: Cases) -> RatedEntries:
 def f1_share(cases: Cases) -> PatientShares:
     """F1 of lesions at the reading's threshold."""
     lesions = np.bincount(cases.patient, cases.lesions, minlength=cases.patients)
-    return PatientShares(2.0 * cases.hits, cases.hits + cases.false + lesions)
+    return PatientShares(2.0 * cases.hits.astype(np.float64), (cases.hits + cases.false + lesions).astype(np.float64))
 
 
 def sensitivity_share(cases: Cases) -> PatientShares:
