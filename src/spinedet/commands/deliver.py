@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from spinedet.cli import tracking
@@ -40,7 +39,7 @@ def deliver(config: DeliverConfig) -> Status:
     if not records:
         raise InputError(next(iter(skipped.values()), f"{config.findings} holds no study"))
     for output in outputs:
-        output.write_summary(lambda: _again(records), context)
+        output.write_summary(lambda: map(StudyRecord.model_validate_json, records), context)
         console.print(f"written: {folder / output.shown}")
     tracking.log_metrics(config.logger, folder, {"studies": len(records), "skipped": len(skipped)})
     return Skipped(skipped).report(folder)
@@ -64,10 +63,6 @@ def _write(
                 records.append(record_of(prediction).model_dump_json())
             progress(number, len(kept.studies))
     return records, skipped
-
-
-def _again(records: list[str]) -> Iterator[StudyRecord]:
-    return map(StudyRecord.model_validate_json, records)
 
 
 def _corrections(config: DeliverConfig, findings: Findings) -> dict[str, Correction]:

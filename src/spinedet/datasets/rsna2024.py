@@ -237,7 +237,10 @@ def _read(exam: _Exam, config: RsnaConfig) -> Reading:
         if point.grade in config.positive or point.grade not in GRADES:
             lesions += [_lesion(len(lesions) + n, point, scan, box, config) for n, (scan, box) in enumerate(places, 1)]
         else:
-            negatives += [_negative(point, scan, box) for scan, box in places]
+            negatives += [
+                Negative(series=scan.id, level=point.level, box=box, attributes=_attributes(point))
+                for scan, box in places
+            ]
     study = Study(
         id=f"RSNA-{exam.id}",
         patient=f"RSNA-{exam.id}",
@@ -306,7 +309,3 @@ def _lesion(count: int, point: _Point, scan: _Scan, box: Box, config: RsnaConfig
         ignore=point.grade not in GRADES,
         attributes=_attributes(point),
     )
-
-
-def _negative(point: _Point, scan: _Scan, box: Box) -> Negative:
-    return Negative(series=scan.id, level=point.level, box=box, attributes=_attributes(point))

@@ -128,7 +128,9 @@ def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneD
     network = _combined([_initialised(each, settings, card) for each, card in zip(plans, cards, strict=True)], plans)
     module = DetectionModule(network, settings.recipe)
     share = batch_share_for(min(plans, key=lambda each: len(each.train)), settings.recipe)
-    sampler = PlaneTurns([len(each.train) for each in plans], plan.seed, share, _position(plan))
+    sampler = PlaneTurns(
+        [len(each.train) for each in plans], plan.seed, share, (plan.start.position if plan.start else Position())
+    )
     average = RampedEma(settings.recipe.ema)
     trainer = _trainer(plan, settings, [average, *_callbacks(plans, settings.trainer, sampler)])
     on_gpu = trainer.strategy.root_device.type == "cuda"
@@ -201,10 +203,6 @@ def batch_share_for(plan: PlanePlan, recipe: RecipeConfig) -> Share:
             f"evenly among {world_size()} processes; set recipe.batch to a multiple of it, or use fewer devices"
         )
     return Share(batch, rank(), world_size())
-
-
-def _position(plan: PlanePlan) -> Position:
-    return plan.start.position if plan.start else Position()
 
 
 @dataclass(frozen=True, slots=True)

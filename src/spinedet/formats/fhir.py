@@ -162,12 +162,10 @@ def _imaging_study(study: FhirStudy, names: dict[str, dict[str, str]]) -> dict[s
     identity = study.identity
     if identity is not None:
         made["identifier"] = [{"system": "urn:dicom:uid", "value": f"urn:oid:{identity.study}"}]
-        made["series"] = [_series(uid) for uid in dict.fromkeys(identity.series)]
+        made["series"] = [
+            {"uid": uid, "modality": _concept(_MODALITY)["coding"][0]} for uid in dict.fromkeys(identity.series)
+        ]
     return made
-
-
-def _series(uid: str) -> dict[str, Any]:
-    return {"uid": uid, "modality": _concept(_MODALITY)["coding"][0]}
 
 
 def _device(study: FhirStudy, names: dict[str, dict[str, str]]) -> dict[str, Any]:

@@ -209,7 +209,9 @@ def _side_by_side(
             if stop:
                 leave.set()
         done = {plane: future.result() for plane, future in futures.items()}
-    return {plane: Trained(_load(job, plane), skipped) for plane, skipped in done.items()}
+    return {
+        plane: Trained(load_model(_folder(job, plane)).detectors[plane], skipped) for plane, skipped in done.items()
+    }
 
 
 def _forward_events(events: EventQueue, futures: list[Future[Any]], bars: dict[str, SendEvent]) -> Iterator[None]:
@@ -245,10 +247,6 @@ def _train_apart(job: Job, plane: Plane) -> dict[str, str]:
     trained = train_one(job, (plane,), lambda event: events.put((plane.value, event)), stop)[plane]
     save_model(_folder(job, plane), Model("part", job.manifest.region, {plane: trained.detector}))
     return trained.skipped
-
-
-def _load(job: Job, plane: Plane) -> PlaneDetector:
-    return load_model(_folder(job, plane)).detectors[plane]
 
 
 def _folder(job: Job, plane: Plane) -> Path:

@@ -13,7 +13,6 @@ from spinedet.core.files import file_header, read_record, write_json
 from spinedet.core.findings import FindingsTable
 from spinedet.core.types import FiniteJson, Manifest, Record
 from spinedet.scoring.evaluate import Examination, ScoreSettings, examine
-from spinedet.scoring.matching.cohort import Cohort
 from spinedet.scoring.matching.criteria import criterion_record
 from spinedet.scoring.metrics.counts import froc_name
 from spinedet.scoring.metrics.subgroups import Named, groups
@@ -79,7 +78,7 @@ def compare(manifest: Manifest, first: Contender, second: Contender, settings: S
             f"{first.name} and {second.name} were not scored on the same scans; compare the studies and planes that "
             "both have read (planes=, split=)"
         )
-    cells = _cells(cohort)
+    cells = "plane*center*category" if len(cohort.categories) > 1 else "plane*center"
     parts = [groups(examination.cohort, (cells, *settings.by)) for examination in examined]
     differences = [
         one
@@ -115,10 +114,6 @@ def write_comparison(path: Path, comparison: Comparison) -> None:
 def _examined(manifest: Manifest, one: Contender, settings: ScoreSettings) -> Examination:
     own = replace(settings, threshold=one.threshold, operating_point=one.operating_point, secondary=(), strata=())
     return examine(manifest, one.findings, own)
-
-
-def _cells(cohort: Cohort) -> str:
-    return "plane*center*category" if len(cohort.categories) > 1 else "plane*center"
 
 
 def _numbers(examination: Examination, named: Named) -> Statistics:

@@ -223,12 +223,8 @@ def _acquisition(header: Dataset, groups: list[Dataset]) -> Acquisition:
         field_strength=_number(sources, "MagneticFieldStrength"),
         thickness=_number(sources, "SliceThickness"),
         between=_number(sources, "SpacingBetweenSlices"),
-        words=_words(header),
+        words=words_in(str(header.get("SeriesDescription") or header.get("ProtocolName") or "")),
     )
-
-
-def _words(header: Dataset) -> frozenset[str]:
-    return words_in(str(header.get("SeriesDescription") or header.get("ProtocolName") or ""))
 
 
 def words_in(text: str) -> frozenset[str]:
