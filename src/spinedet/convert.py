@@ -20,8 +20,8 @@ class ConvertConfig(CommonConfig):
 
     Attributes:
         source: the data set's format; its own settings are source.*. root: the folder (or file) that holds it.
-        center: of all studies; as the data set says when null.
-        split: of all studies: train, tune, test, `published` as the data set says, or null.
+        center: of all studies; as in the data set when null.
+        split: of all studies: train, tune, test, `published` as in the data set, or null.
         paths: of the images in the manifest: relative to it, or absolute. Images are never copied.
         hashes: record each image's sha256. pictures: draw the boxes of this many studies.
     """

@@ -27,7 +27,7 @@ class DeliverConfig(CommonConfig):
         region: of the spine, for findings that do not name it: lumbar or cervical.
         pictures: draw one for each series on the page. sr: what goes into a DICOM report.
         fhir: what goes into FHIR resources.
-        dicom: how series are chosen from DICOM studies, as `predict` was told.
+        dicom: how series are chosen from DICOM studies, as in `predict`.
     """
 
     findings: str = MISSING

@@ -17,7 +17,7 @@ from spinedet.training.settings import TRAINERS
 
 @dataclass
 class TrainConfig(TrainingConfig):
-    """Everything a training run can be told.
+    """The settings of a training run.
 
     Attributes:
         name: of the model, as reports and findings print it.

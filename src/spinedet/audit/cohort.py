@@ -33,8 +33,12 @@ def audit_cohort(readings: Sequence[Reading], facts: Sequence[StudyFacts], limit
     faults += _odd_spacings(series, used, limits)
     faults += _odd_sizes(used, limits)
     faults += _missing_planes(used, limits)
-    told = "the study has no series: nothing of it can be predicted or scored; add them, or exclude it with the reason"
-    faults += [Fault("no_series", Severity.WARNING, (name,), told) for name, study in used.items() if not study.series]
+    message = (
+        "the study has no series: nothing of it can be predicted or scored; add them, or exclude it with the reason"
+    )
+    faults += [
+        Fault("no_series", Severity.WARNING, (name,), message) for name, study in used.items() if not study.series
+    ]
     return tuple(faults)
 
 

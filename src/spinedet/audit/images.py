@@ -100,7 +100,7 @@ def _checks(study: Study, series: Series, volume: Volume) -> tuple[InputCheck, .
 
 
 def _weighting(where: tuple[str, ...], checks: tuple[InputCheck, ...]) -> Iterator[Fault]:
-    """A T2 series whose pixels look like another weighting."""
+    """A T2 series whose pixels have the contrast of another weighting."""
     for one in checks:
         if one.question == "weighting" and one.suitability is not Suitability.OK:
             severity = Severity.ERROR if one.suitability is Suitability.REJECTED else Severity.WARNING

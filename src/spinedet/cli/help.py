@@ -40,13 +40,13 @@ def settings_of(known: Known, folder: Path) -> Iterator[tuple[str, str, str]]:
     for key, node in walk(known.config):
         parent, _, name = key.rpartition(".")
         if name == "name" and parent in known.listed:
-            continue  # which choice of the group this is; the group's own line says so
+            continue  # which choice of the group this is; the group's own line shows it
         choices = f"Choices: {', '.join(choices_of(key, folder))}." if key in known.listed else ""
         yield key, listed_value(node), " ".join(filter(None, (explained.get(key, ""), choices)))
 
 
 def _explained(known: Known) -> dict[str, str]:
-    """The explanation of each setting by its dotted name; of a part without one, what its class says it is."""
+    """The explanation of each setting by its dotted name; of a part without one, the summary of its class."""
     found: dict[str, str] = {}
     for key, node in (("", known.config), *walk(known.config)):
         if isinstance(node, DictConfig) and not (node._is_none() or node._is_missing()):

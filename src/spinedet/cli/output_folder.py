@@ -23,7 +23,7 @@ def requeued() -> bool:
 
 
 def claim_output(config: CommonConfig, command: str, free_bytes: int = 16 << 20) -> Path:
-    """Make the output folder this command's own and say where it is.
+    """Claim the output folder for this command and print where it is.
 
     Raises:
         InputError: the folder holds another run, cannot be written, or its disk is nearly full.

@@ -33,25 +33,25 @@ _MOST_ROWS = 40
 
 
 @dataclass(frozen=True)
-class _Look:
-    """How a study is looked at, wherever that is done."""
+class _Examination:
+    """The settings that every worker process examines studies with."""
 
     limits: AuditLimits
     folder: Path | None
 
 
 def check(config: CheckConfig) -> Status:
-    """Audit the manifests, open every image, write the page; the status says the worst of what was found."""
+    """Audit the manifests, open every image, write the page; the status is that of the worst fault."""
     if not config.data.manifests:
         raise InputError("no manifest was given; pass data.manifests=[path/to/manifest.json]")
     readings = [read_leniently(Path(path)) for path in config.data.manifests]
     folder = claim_output(config, "check")
     studies = [s for reading in readings if reading.whole for s in reading.whole.studies]
-    look = _Look(config.limits, folder / "pictures" if config.pictures else None)
+    examination = _Examination(config.limits, folder / "pictures" if config.pictures else None)
     facts: list[StudyFacts] = []
     with progress_bar("opening images") as progress:
         used = [study for study in studies if study.excluded is None]
-        for each in _examined(used, look, config.processes):
+        for each in _examined(used, examination, config.processes):
             facts.append(each)
             progress(len(facts), len(used))
     faults = [f for reading in readings for f in reading.faults] + [f for each in facts for f in each.faults]
@@ -61,21 +61,21 @@ def check(config: CheckConfig) -> Status:
     return _status(faults, folder)
 
 
-def _examined(studies: Sequence[Study], look: _Look, workers: int) -> Iterator[StudyFacts]:
+def _examined(studies: Sequence[Study], examination: _Examination, workers: int) -> Iterator[StudyFacts]:
     if workers <= 1 or len(studies) <= 1:
-        yield from map(partial(_examine, look=look), studies)
+        yield from map(partial(_examine, examination=examination), studies)
         return
     # A fresh interpreter per worker: forking a process that runs threads can hang.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(studies)), mp_context=context) as pool:
-        yield from pool.map(partial(_examine, look=look), studies, chunksize=1)
+        yield from pool.map(partial(_examine, examination=examination), studies, chunksize=1)
 
 
-def _examine(study: Study, look: _Look) -> StudyFacts:
-    facts, volumes = examine(study, look.limits)
+def _examine(study: Study, examination: _Examination) -> StudyFacts:
+    facts, volumes = examine(study, examination.limits)
     for series in study.series:
-        if look.folder is not None and series.id in volumes:
-            _draw(study, series.id, volumes[series.id], look.folder / f"{file_name_of(study.id, series.id)}.png")
+        if examination.folder is not None and series.id in volumes:
+            _draw(study, series.id, volumes[series.id], examination.folder / f"{file_name_of(study.id, series.id)}.png")
     return facts
 
 

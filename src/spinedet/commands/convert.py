@@ -156,15 +156,15 @@ def _show(manifest: Manifest, outcome: _Outcome) -> None:
 def _facts(manifest: Manifest, outcome: _Outcome) -> Iterator[tuple[str, str]]:
     used = [study for study in manifest.studies if study.excluded is None]
     lesions = [lesion for study in used for lesion in study.lesions]
-    judged = [lesion for lesion in lesions if not lesion.ignore]
+    assessed = [lesion for lesion in lesions if not lesion.ignore]
     yield "patients", str(len({study.patient for study in used}))
     yield "studies", f"{len(used)} (skipped {len(outcome.skipped)})"
     yield "series", _counted(f"{series.plane.value} {series.weighting}" for study in used for series in study.series)
-    yield "lesions", _counted(lesion.category for lesion in judged) or "none"
-    yield "boxes to ignore", str(len(lesions) - len(judged))
-    yield "levels", _counted(lesion.level or "unknown" for lesion in judged) or "none"
-    if judged:
-        middle = np.median([lesion.box.size for lesion in judged], axis=0)
+    yield "lesions", _counted(lesion.category for lesion in assessed) or "none"
+    yield "boxes to ignore", str(len(lesions) - len(assessed))
+    yield "levels", _counted(lesion.level or "unknown" for lesion in assessed) or "none"
+    if assessed:
+        middle = np.median([lesion.box.size for lesion in assessed], axis=0)
         yield "median box", " × ".join(f"{mm:.1f}" for mm in middle) + " mm along R, A, S"
     yield "annotations not used", str(len(outcome.unused))
 

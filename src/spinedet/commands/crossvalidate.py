@@ -105,10 +105,10 @@ def _beside(config: CrossvalidateConfig, task: CrossValidation) -> dict[str, lis
     for path in map(Path, config.beside):
         if not (path / RESULTS).is_file():
             raise InputError(f"beside={path} has no {RESULTS}; name the folder of a finished crossvalidate")
-        told = read_json(path / RESULTS)
-        if told["folds"] != folds:
+        recorded = read_json(path / RESULTS)
+        if recorded["folds"] != folds:
             raise InputError(f"beside={path} tested other patients or folds; cross-validate both with equal settings")
-        found[path.name] = [read_findings(path / f"seed-{seed}" / POOLED) for seed in told["thresholds"]]
+        found[path.name] = [read_findings(path / f"seed-{seed}" / POOLED) for seed in recorded["thresholds"]]
     return found
 
 
@@ -128,7 +128,7 @@ def _manifest(config: CrossvalidateConfig) -> Manifest:
 
 
 def _folder(config: CrossvalidateConfig, manifest: Manifest) -> Path:
-    """The output folder; one that holds this cross-validation unfinished is gone on with."""
+    """The output folder; one that holds this cross-validation unfinished is continued."""
     settings = {name: getattr(config, name) for name in ("plane", "folds", "by", "seed", "rule", "init")}
     parts = {name: vars(getattr(config, name)) for name in ("recipe", "augment", "trainer", "data")}
     record = {**settings, "model": repr(config.model), **{k: repr(v) for k, v in parts.items()}}
@@ -187,7 +187,7 @@ def _extra(config: CrossvalidateConfig, manifest: Manifest) -> tuple[Study, ...]
     """The studies that every detector learns from as well.
 
     Raises:
-        InputError: a patient or category that goes not with those that are crossed over.
+        InputError: a patient or category that does not agree with those that are crossed over.
     """
     if not config.data.mix:
         return ()
@@ -197,6 +197,6 @@ def _extra(config: CrossvalidateConfig, manifest: Manifest) -> tuple[Study, ...]
     shared = {study.patient for study in manifest.studies} & {study.patient for study in mixed.studies}
     strange = sorted(set(mixed.categories) - set(manifest.categories))
     if shared or strange:
-        told = f"patient {min(shared)!r}" if shared else f"category {strange[0]!r}"
-        raise InputError(f"data.mix: {told} must not be there; mix in other patients with the same categories")
+        refused = f"patient {min(shared)!r}" if shared else f"category {strange[0]!r}"
+        raise InputError(f"data.mix: {refused} must not be there; mix in other patients with the same categories")
     return tuple(study for study in mixed.studies if study.excluded is None)

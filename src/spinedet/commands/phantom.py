@@ -54,7 +54,7 @@ def _cohort(config: PhantomConfig) -> CohortConfig:
 
 
 def _folder(config: PhantomConfig, cohort: CohortConfig) -> Path:
-    """The output folder; one that holds the same cohort is gone on with."""
+    """The output folder; one that holds the same cohort is continued."""
     if config.out and holds_cohort(cohort, Path(config.out)):
         console.print("going on with the studies that are there")
         return Path(config.out)

@@ -51,7 +51,7 @@ def _cohort(config: CohortConfig, folder: Path, workers: int) -> Path:
 
 
 def _common(config: StudyConfig) -> tuple[str, ...]:
-    """What every step is told but the seed: the processes, and to log as the study does, in one group."""
+    """The options of every step but the seed: the processes, and to log as the study does, in one group."""
     settings: dict[str, Any] = asdict(config.logger)
     words = [f"logger={settings.pop('name')}"]
     words += [] if config.workers is None else [f"workers={config.workers}"]

@@ -190,7 +190,7 @@ def check_header(path: Path, raw: Any, format_name: str, space: str | None = _SP
     """Refuse another format, version or space; None for files that hold no position in the patient.
 
     Raises:
-        InputError: names the file and what it must say.
+        InputError: names the file and what must be in it.
     """
     if not isinstance(raw, dict) or raw.get("format") != format_name:
         raise InputError(f'{path} is no {format_name} file: its "format" must be "{format_name}"')

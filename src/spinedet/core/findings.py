@@ -1,4 +1,4 @@
-"""Reading and writing what a detector says (`spinedet-findings`), as objects or as columns."""
+"""Reading and writing a detector's findings (`spinedet-findings`), as objects or as columns."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class FindingsTable:
 
     Attributes:
         source: the file, for messages.
-        model: what the file says of the detector. trained_on: what its weights were trained on, if the file says it.
+        model: the description of the detector. trained_on: what its weights were trained on, None when not in the file.
         studies: ids of the studies that were read, findings or none.
         study: (n,) row of `studies`.
         series, category, level: (n,) row of `series_names`, `category_names`, `level_names`; no level is -1.
         score: (n,) float64.
-        severity: (n,) float64 grades, NaN where none is told.
+        severity: (n,) float64 grades, NaN where there is none.
         center, size: (n, 3) float64 mm, measured along the rows of `frames[frame]`.
         frame: (n,) row of `frames`; row 0 is RAS.
         frames: (k, 3, 3) orthonormal rows.
@@ -115,7 +115,7 @@ def read_findings_table(path: Path) -> FindingsTable:
     """Read one findings file into columns without keeping an object per finding.
 
     Each study is folded into columns while the JSON parser is still running. A file with a study that does not plainly
-    fit goes to `read_findings`, so that the format has one judge.
+    fit goes to `read_findings`, so that one function decides on the format.
 
     Raises:
         InputError: as `read_findings`.

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 @dataclass(frozen=True, slots=True)
 class GradeScale:
-    """An ordinal scale from `lowest` to `highest`, under its name in `attributes`; from 0 to 1 it says present or not.
+    """An ordinal scale from `lowest` to `highest`, under its name in `attributes`; 0 to 1 is absent or present.
 
     What lies above `highest` counts as `highest`, so that a present finding may be graded further.
     """

@@ -11,7 +11,7 @@ from spinedet.core.types import Split
 
 
 class PartedStudy(Protocol):
-    """What leakage is told from: who was examined where, which part that plays, and the images' SHA-256."""
+    """The facts that leakage is detected from: who was examined where, which part that plays, and the images' SHA-256."""
 
     @property
     def id(self) -> str: ...
@@ -43,15 +43,15 @@ class Leak:
 def leaks(studies: Iterable[PartedStudy]) -> Iterator[Leak]:
     """Every patient in two splits or two centres, and every image (by sha256) in two splits, each once."""
     homes: dict[tuple[str, str], tuple[str, str]] = {}
-    told: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     for study in studies:
         split = study.split.value if study.split else "null"
         values = [("splits", study.patient, split), ("centres", study.patient, study.center)]
         values += [("image", digest, split) for digest in study.digests]
         for what, key, value in values:
             first = homes.setdefault((what, key), (study.id, value))
-            if first[1] != value and (what, key) not in told:
-                told.add((what, key))
+            if first[1] != value and (what, key) not in reported:
+                reported.add((what, key))
                 yield Leak(what, study.patient, first, (study.id, value))
 
 

@@ -21,7 +21,7 @@ _HEADER = {"name": "-", "region": "lumbar", "categories": ["-"]}
 
 
 def survey(path: Path) -> tuple[Manifest, int]:
-    """Check a whole manifest; what it says besides its studies (none is kept), and how many these are.
+    """Check a whole manifest; everything in it besides its studies (none is kept), and how many these are.
 
     Raises:
         InputError: as `read_manifest`.
@@ -61,7 +61,7 @@ def stream_studies(path: Path, region: Region) -> Iterator[Study]:
     """The studies of a manifest that `survey` has found right; series paths come back absolute.
 
     Args:
-        region: of the manifest, as `survey` tells it.
+        region: of the manifest, as `survey` returns it.
     """
     folder = path.parent.resolve()
     for key, value in _items(path):

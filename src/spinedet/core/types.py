@@ -191,16 +191,16 @@ class Finding(Record):
 
     @field_validator("severity", mode="before")
     @classmethod
-    def _grade_or_nothing(cls, told: Any) -> Any:
-        """Other detectors may say other things under this name; those are no grades, and no fault."""
-        return told if is_number(told) and not told < 0 else None
+    def _grade_or_nothing(cls, given: Any) -> Any:
+        """Other detectors may use this name for something else; that is no grade, and no fault."""
+        return given if is_number(given) and not given < 0 else None
 
     @field_validator("grades", mode="before")
     @classmethod
-    def _grades_or_nothing(cls, told: Any) -> Any:
+    def _grades_or_nothing(cls, given: Any) -> Any:
         """Likewise."""
-        numbers = isinstance(told, dict) and all(map(is_number, told.values()))
-        return {name: float(value) for name, value in told.items()} if numbers else None
+        numbers = isinstance(given, dict) and all(map(is_number, given.values()))
+        return {name: float(value) for name, value in given.items()} if numbers else None
 
 
 class Series(Record):
@@ -224,7 +224,7 @@ class Study(Record):
     Attributes:
         attributes: of patient and examination; `l5` or `c2` is a point in RAS mm that settles the names of levels.
         negatives: places that were assessed and found sound; they never change a match.
-        region: what its manifest says it shows; written there, not here.
+        region: the region of its manifest; written there, not here.
     """
 
     id: Name

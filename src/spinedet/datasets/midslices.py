@@ -34,7 +34,7 @@ class MidslicesConfig(SpiderConfig):
     """What of the graded discs becomes a lesion, as for SPIDER; only the T2 slices are read.
 
     Attributes:
-        slice_mm: thickness that a slice is given, since the pictures do not tell it.
+        slice_mm: thickness that a slice is given, since the pictures do not record it.
     """
 
     name: str = "midslices"
@@ -90,7 +90,7 @@ def _read_patient(patient: _Patient, config: MidslicesConfig) -> Reading:
     """One study of one slice.
 
     Raises:
-        InputError: the picture cannot be read, or its pixel size is not told.
+        InputError: the picture cannot be read, or its pixel size is unknown.
     """
     grid = _write_slice(patient, config)
     lesions: list[Lesion] = []
@@ -186,7 +186,7 @@ def _attributes(row: Row, grades: Mapping[str, int]) -> dict[str, FiniteJson]:
 
 
 def _acquisition(row: Row) -> dict[str, FiniteJson]:
-    """Maker and field strength, where they are told."""
+    """Maker and field strength, where known."""
     field = number(row.get("tesla", ""))
-    told: dict[str, FiniteJson] = {"vendor": row.get("vendor") or None, "field_strength": field}
-    return {name: value for name, value in told.items() if value is not None}
+    values: dict[str, FiniteJson] = {"vendor": row.get("vendor") or None, "field_strength": field}
+    return {name: value for name, value in values.items() if value is not None}

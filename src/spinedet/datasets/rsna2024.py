@@ -117,7 +117,7 @@ class _Scan:
 
 @dataclass(frozen=True)
 class _Exam:
-    """What the tables say of one study."""
+    """The tables' rows of one study."""
 
     id: str
     folder: Path
@@ -157,7 +157,7 @@ def open_rsna(root: Path, links: Path, config: RsnaConfig) -> Dataset:
         region=Region.LUMBAR,
         categories=tuple(dict.fromkeys(config.category(kind) for kind in CONDITIONS.values())),
         cases=tuple(Case(f"RSNA-{exam.id}", partial(_read, exam, config)) for exam in exams),
-        rule=asdict(config) | {"box": "a fixed size around the point: IoU tells of centres only"},
+        rule=asdict(config) | {"box": "a fixed size around the point: IoU measures centres only"},
     )
 
 
@@ -199,7 +199,7 @@ def _without_point(
 
 
 def _effect(grade: str, config: RsnaConfig) -> Effect:
-    """What it does to a study that the place of this grade is unknown; a blank one says nothing."""
+    """What it does to a study that the place of this grade is unknown; a blank one is unknown."""
     return Effect.EXCLUDED if grade in config.positive or (grade and grade not in GRADES) else Effect.NONE
 
 
@@ -290,12 +290,12 @@ def _reaches(scan: _Scan, place: Array, config: RsnaConfig) -> bool:
 
 
 def _attributes(point: _Point) -> dict[str, FiniteJson]:
-    told: dict[str, FiniteJson] = {"finding": point.kind}
+    graded: dict[str, FiniteJson] = {"finding": point.kind}
     if point.side:
-        told["side"] = point.side
+        graded["side"] = point.side
     if point.grade in GRADES:
-        told |= {"grade": point.grade, "severity": GRADES.index(point.grade)}
-    return told
+        graded |= {"grade": point.grade, "severity": GRADES.index(point.grade)}
+    return graded
 
 
 def _lesion(count: int, point: _Point, scan: _Scan, box: Box, config: RsnaConfig) -> Lesion:

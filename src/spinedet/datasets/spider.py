@@ -91,7 +91,7 @@ class SpiderConfig:
 
 @dataclass(frozen=True)
 class _Patient:
-    """What the tables say of one patient, and the series that are here.
+    """The tables' rows of one patient, and the series that are here.
 
     Attributes:
         series: row of overview.csv by series name (`t2`).
@@ -243,7 +243,7 @@ def _lesions(patient: _Patient, series: str, disc: int, box: Box, config: Spider
 
 
 def _negatives(patient: _Patient, series: str, disc: int, box: Box, config: SpiderConfig) -> Iterator[Negative]:
-    """The disc as a place that was looked at and found sound."""
+    """The disc as a place that was assessed and found sound."""
     grades = patient.grades.get(disc)
     if grades is not None and not config.findings_of(grades):
         attributes: dict[str, FiniteJson] = {"ivd_label": disc, **grades}

@@ -136,7 +136,7 @@ def open_tianchi(root: Path, links: Path, config: TianchiConfig) -> Dataset:
         region=Region.LUMBAR,
         categories=config.categories,
         cases=tuple(Case(f.name, partial(_read, f, links / f.name, studies, config)) for f in folders),
-        rule=asdict(config) | {"box": "a fixed size around the point: IoU tells of centres only"},
+        rule=asdict(config) | {"box": "a fixed size around the point: IoU measures centres only"},
     )
 
 
@@ -226,7 +226,7 @@ def _made(number: int, point: TianchiPoint, place: _Slice, config: TianchiConfig
     tag, where = point.tag, f"point {number} ({point.tag.identification})"
     level = tag.identification.replace("-", "/")
     if "/" not in level:
-        return  # a vertebra; 81 % of them carry v2, which tells little
+        return  # a vertebra; 81 % of them carry v2, which is not specific
     center = place.stack.point(*point.coord, place.index)
     box = point_box(center, config.disc_mm, place.stack.grid) if place.stack.holds(*point.coord) else None
     codes = [code.strip() for code in tag.disc.split(",")] if tag.disc else [_NORMAL]

@@ -21,7 +21,7 @@ class Structures:
         boxes: (n, 6) as in `Targets`.
         lesion: (n, categories) float32, 1 where the place holds a lesion of the category, 0 where it was found sound.
         ignore: (n,) bool; a structure whose lesions and grades are not known.
-        grades: (n, scales) float32, NaN where unknown; `core.grades` tells the scales.
+        grades: (n, scales) float32, NaN where unknown; scales as in `core.grades`.
     """
 
     boxes: Tensor
@@ -38,7 +38,7 @@ class Structures:
         return Structures(*(t.to(*args, **kwargs) for t in (self.boxes, self.lesion, self.ignore, self.grades)))
 
     def select(self, rows: Tensor) -> Structures:
-        """Those of these rows, or where a mask says so."""
+        """The rows of an index, or where a mask is true."""
         return Structures(self.boxes[rows], self.lesion[rows], self.ignore[rows], self.grades[rows])
 
     @classmethod
@@ -58,7 +58,7 @@ class Targets:
         labels: (n,) int64 category indices.
         ignore: (n,) bool; such a lesion is neither a positive nor a negative example.
         severity: (n,) float32 grades, NaN where a lesion's is not known, as for all of them when it is left out.
-        structures: all places that were assessed, where the reference tells; lesions are among them.
+        structures: all places that were assessed, where the reference standard has them; lesions are among them.
     """
 
     boxes: Tensor
@@ -141,7 +141,7 @@ class Detections:
         return replace(self, boxes=self.boxes * factor)
 
     def select(self, rows: Tensor) -> Detections:
-        """Those of these rows, or where a mask says so."""
+        """The rows of an index, or where a mask is true."""
         severity, grades = (None if part is None else part[rows] for part in (self.severity, self.grades))
         return Detections(self.boxes[rows], self.scores[rows], severity, grades)
 

@@ -94,7 +94,7 @@ class Prefetcher:
     """Batches made by a pool, `most` of them ahead; its errors and warnings are raised here.
 
     Attributes:
-        stop: whether the process was asked to stop.
+        stop: whether the process was signalled to stop.
     """
 
     pool: ProcessPoolExecutor

@@ -135,16 +135,16 @@ def structures_on(
     for row, found in zip(rows, places.values(), strict=False):
         row[[categories.index(lesion.category) for lesion in found if not lesion.ignore]] = 1
     ignore = [all(lesion.ignore for lesion in found) for found in places.values()] + [False] * len(sound)
-    told = [_grades([lesion.attributes for lesion in found]) for found in places.values()]
-    told += [_grades([negative.attributes]) for negative in sound]
+    rows = [_grades([lesion.attributes for lesion in found]) for found in places.values()]
+    rows += [_grades([negative.attributes]) for negative in sound]
     boxes = _boxes_on(grid, [*places, *(negative.box for negative in sound)])
-    grades = torch.tensor(told, dtype=torch.float32).view(-1, len(SCALES))
+    grades = torch.tensor(rows, dtype=torch.float32).view(-1, len(SCALES))
     return Structures(boxes, rows, torch.tensor(ignore, dtype=torch.bool), grades)
 
 
-def _grades(told: Sequence[Mapping[str, FiniteJson]]) -> list[float]:
+def _grades(attributes: Sequence[Mapping[str, FiniteJson]]) -> list[float]:
     """On each scale the highest that one of a place's annotations gives, NaN where none does."""
-    return [max((g for g in map(scale.of, told) if g == g), default=math.nan) for scale in SCALES.values()]
+    return [max((g for g in map(scale.of, attributes) if g == g), default=math.nan) for scale in SCALES.values()]
 
 
 def _boxes_on(grid: Grid, boxes: Sequence[Box]) -> Tensor:

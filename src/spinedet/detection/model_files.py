@@ -24,7 +24,7 @@ WEIGHTS, DESCRIPTION = "weights.safetensors", "model.json"
 
 @dataclass(frozen=True, eq=False)
 class PlaneDetector:
-    """One plane's detector with what its input looks like; `others` form an ensemble with the network."""
+    """One plane's detector with the geometry of its input; `others` form an ensemble with the network."""
 
     config: ModelConfig
     card: ModelCard
@@ -41,7 +41,7 @@ class Model:
     """The detectors of a run, one for each plane, and the augmentation of volumes at test time.
 
     Attributes:
-        trained_on: what the weights were trained on; None when nothing tells.
+        trained_on: what the weights were trained on; None when unknown.
     """
 
     name: str
@@ -93,8 +93,8 @@ def load_model(folder: Path) -> Model:
         raise InputError(f"{folder / WEIGHTS} cannot be read ({error}); copy the model folder again") from None
     try:
         detectors = {Plane(name): _rebuilt(name, part, weights) for name, part in content["planes"].items()}
-        told = content.get("trained_on")
-        trained_on = None if told is None else validate(folder / DESCRIPTION, TrainedOn, told)
+        recorded = content.get("trained_on")
+        trained_on = None if recorded is None else validate(folder / DESCRIPTION, TrainedOn, recorded)
         return Model(content["name"], Region(content["region"]), detectors, trained_on=trained_on)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         message = str(error).splitlines()[0]

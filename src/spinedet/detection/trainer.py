@@ -56,7 +56,7 @@ from spinedet.training.samplers import PlaneTurns, Position, Share
 from spinedet.training.schedule import seconds, training_length
 from spinedet.training.settings import TrainerConfig
 
-# The file beside a training's checkpoints that says how long it was.
+# The file beside a training's checkpoints that records its length.
 LENGTH = "length.json"
 # Sizes that stand for those of all lesions; more of them hardly fit better (benchmarks/experiments/detector.py).
 TYPICAL = 4
@@ -68,7 +68,7 @@ class PlanePlan:
 
     Attributes:
         train, tune: prepared scans. score: F1 of the detections in the tuning scans, in their order.
-        folder: for checkpoints. start: the checkpoint to resume from. stop: whether the process was asked to stop.
+        folder: for checkpoints. start: the checkpoint to resume from. stop: whether the process was signalled to stop.
         initial: the detector whose weights are the start.
         on_progress: called about twice a second. callbacks: of Lightning, after the training's own.
     """
@@ -116,7 +116,7 @@ def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneD
         InputError: there is no training scan with a lesion, a lesion's severity is beyond the model's, the
             scans of a step cannot be shared evenly among the processes, a loss is not finite, an image was changed, or
             the disk is full.
-        Preempted: the process was asked to stop, and wrote a checkpoint.
+        Preempted: the process was signalled to stop, and wrote a checkpoint.
         BrokenProcessPool: a process that made batches was killed.
     """
     _silence_advice()
@@ -243,8 +243,8 @@ def model_card_for(plan: PlanePlan, *, graded: bool = False) -> ModelCard:
     Copied weights regress boxes relative to the sizes that they were trained with, so those are kept.
 
     Args:
-        graded: whether the network tells structures from lesions, where the training data do: sizes are then those of
-            all structures.
+        graded: whether the network separates structures from lesions, where the training data do: sizes are
+            then those of all structures.
 
     Raises:
         InputError: no training scan of this plane holds a lesion.
@@ -261,12 +261,12 @@ def model_card_for(plan: PlanePlan, *, graded: bool = False) -> ModelCard:
 
 
 def _facts_of(plan: PlanePlan) -> dict[str, Any]:
-    """Whether the training scans tell sound structures, the scales that they are graded on, and how the spine runs."""
-    told = any(scan.negatives for scan in plan.train)
+    """Whether the training scans have sound structures, the scales that they are graded on, and how the spine runs."""
+    structures = any(scan.negatives for scan in plan.train)
     attributes = [place.attributes for scan in plan.train for place in scan.lesions]
     attributes += [place.attributes for scan in plan.train for place in scan.negatives]
     graded = (name for name, scale in SCALES.items() if any(not math.isnan(scale.of(each)) for each in attributes))
-    return {"structures": told, "grades": tuple(graded) if told else (), "caudal": plan.spec.caudal}
+    return {"structures": structures, "grades": tuple(graded) if structures else (), "caudal": plan.spec.caudal}
 
 
 def _sized(targets: Targets, *, every: bool) -> torch.Tensor:

@@ -72,8 +72,8 @@ def take_steps(steps: Sequence[Step], folder: Path) -> list[Outcome]:
             continue
         console.print(f"{where}: {step.command} ...")
         outcomes[step.name] = outcome = _taken(step, folder)
-        told = f"{outcome.state} in {outcome.seconds:.0f} s"
-        console.print(f"{where}: {told}{f': {outcome.reason}' if outcome.reason else ''}")
+        ended = f"{outcome.state} in {outcome.seconds:.0f} s"
+        console.print(f"{where}: {ended}{f': {outcome.reason}' if outcome.reason else ''}")
     return list(outcomes.values())
 
 
@@ -99,7 +99,7 @@ def _taken(step: Step, folder: Path) -> Outcome:
 
 
 def _going_on(step: Step, run: RunFolder) -> tuple[str, ...]:
-    """What an interrupted attempt left is gone on from by a training and removed for any other command."""
+    """The folder of an interrupted attempt: resumed by a training, removed by any other command."""
     if step.command == "train" and run.config.is_file():
         return ("resume=true",)
     shutil.rmtree(run.root, ignore_errors=True)
@@ -111,8 +111,8 @@ def _last_words(log: Path, status: int | None) -> str:
         return f"it ended before it wrote anything (exit status {status})"
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("error:")]
-    said = (errors or lines or ["it said nothing"])[-1].removeprefix("error: ")
-    return f"{said} (exit status {status}; see {log.name})"
+    message = (errors or lines or ["no output"])[-1].removeprefix("error: ")
+    return f"{message} (exit status {status}; see {log.name})"
 
 
 def _run(command: str, words: Sequence[str], log: Path) -> None:

@@ -25,7 +25,7 @@ class Unused:
 class Reading:
     """One study as the manifest will hold it, series paths absolute, and its annotations that could not be used.
 
-    `study.excluded` says why a study that was read is not used; a study that cannot be read raises instead.
+    `study.excluded` is the reason why a study that was read is not used; a study that cannot be read raises instead.
     """
 
     study: Study

@@ -26,7 +26,7 @@ class Annotation:
     Attributes:
         where: the row or entry of the file, for messages.
         level: as the file writes it.
-        attributes: what else the file says.
+        attributes: further fields of the file.
     """
 
     where: str
@@ -39,7 +39,7 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedImage:
-    """One image, where it belongs, and the boxes on it; `plane` is told from the geometry when None."""
+    """One image, where it belongs, and the boxes on it; `plane` follows from the geometry when None."""
 
     path: Path
     study: str

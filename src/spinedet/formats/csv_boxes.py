@@ -27,7 +27,7 @@ from spinedet.formats.csv_tables import SURPLUS, Row, number, read_rows
 
 _PLACE = ("x", "y", "z")
 _SIZE = ("width", "height", "depth")
-# Columns that say the same in all rows of an image.
+# Columns with one value in all rows of an image.
 _SHARED = ("study", "series", "patient", "center", "split", "plane", "weighting")
 _FLAGS = {"": False, "0": False, "no": False, "false": False, "1": True, "yes": True, "true": True}
 _T = TypeVar("_T")
@@ -81,7 +81,7 @@ def open_csv(root: Path, config: CsvConfig) -> Dataset:
 
 
 def _value(rows: list[tuple[int, Row]], column: str) -> str:
-    """What the rows of an image say in a column that is the same for all of them; blank cells repeat the others."""
+    """The value of a column that is the same for all rows of an image; blank cells repeat the others."""
     return next((value for _, row in rows if (value := row.get(column, ""))), "")
 
 
@@ -104,7 +104,7 @@ def _image(path: Path, rows: list[tuple[int, Row]], default_study: str, config: 
 
 
 def _annotations(where: str, row: Row, shared: Mapping[str, str], config: CsvConfig) -> Iterator[Annotation | Unused]:
-    """The box of a row and what of it cannot be used; nothing where the row says that nothing was found."""
+    """The box of a row and what of it cannot be used; nothing where the row records no finding."""
     contradicted = [name for name in _SHARED if row.get(name) and row[name] != shared[name]]
     blank = not any(row[name] for name in ("category", *_PLACE, *_SIZE))
     if SURPLUS in row:

@@ -80,7 +80,7 @@ Entry = tuple[str, dict[str, Any] | None]
 
 
 def _table(path: Path, name: str, entries: Iterable[Entry]) -> FindingsTable:
-    """Collect (study, finding) in order of the studies; None says that the study was read."""
+    """Collect (study, finding) in order of the studies; None marks a study that was read."""
     studies: dict[str, list[dict[str, Any]]] = {}
     for study, finding in entries:
         found = studies.setdefault(study, [])
@@ -125,7 +125,7 @@ def _from_monai(path: Path, manifest: Manifest, settings: ImportSettings) -> Ite
     if settings.mode not in _MODES:
         raise InputError(f"mode={settings.mode!r}: MONAI's box modes are {', '.join(_MODES)}")
     if settings.space not in ("RAS", "LPS", "voxel"):
-        raise InputError(f"space={settings.space}: say in which space MONAI's boxes are: RAS, LPS or voxel")
+        raise InputError(f"space={settings.space}: name the space of MONAI's boxes: RAS, LPS or voxel")
     places = _Places(path, manifest)
     for record in _records(path):
         image = str(record.get("image", ""))

@@ -62,12 +62,12 @@ class ReportedFinding:
 
 @dataclass(frozen=True, eq=False)
 class ReportContent:
-    """What a report says.
+    """The content of a report.
 
     Attributes:
         stacks: all series that were read, with findings or without.
-        model: what the findings file says of the detector. surfaces: boxes as surfaces in patient space in place of
-            rectangles on the slices.
+        model: the description of the detector in the findings file. surfaces: boxes as surfaces in patient space in
+            place of rectangles on the slices.
         reader: initials of the person whose decisions these are. previous: earlier versions of the document.
     """
 
@@ -84,7 +84,7 @@ def build_report(content: ReportContent) -> Dataset:
     """The document; it takes patient and study from the images.
 
     Raises:
-        InputError: `surfaces` are asked for and the images have no frame of reference.
+        InputError: `surfaces` are requested and the images have no frame of reference.
     """
     images = [image for stack in content.stacks for image in stack.images]
     kind = sr.Comprehensive3DSR if content.surfaces else sr.ComprehensiveSR
@@ -193,7 +193,7 @@ def _group(content: ReportContent, one: ReportedFinding) -> sr.VolumetricROIMeas
 
 
 def _nothing_found(content: ReportContent) -> sr.MeasurementsAndQualitativeEvaluations:
-    """The group of a report without findings, which has to say that the images were read."""
+    """The group of a report without findings, which has to state that the images were read."""
     series = [stack.slices[0].image.SeriesInstanceUID for stack in content.stacks]
     uid = named_uid("nothing", *series, _weights(content))
     return sr.MeasurementsAndQualitativeEvaluations(

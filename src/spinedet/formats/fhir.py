@@ -53,11 +53,11 @@ class DicomIdentity:
 
 @dataclass(frozen=True)
 class FhirStudy:
-    """What a bundle says.
+    """The content of a bundle.
 
     Attributes:
         id: of the study, free of the patient. findings: those that are reported. series: how many were read.
-        model: what the findings file says of the detector. identity: None keeps the bundle free of the patient.
+        model: the detector as in the findings file. identity: None keeps the bundle free of the patient.
     """
 
     id: str

@@ -92,7 +92,7 @@ def _without_mask(folder: Path, cases: set[str], config: MasksConfig) -> Iterato
 
 @dataclass(frozen=True)
 class _Classes:
-    """What dataset.json says of labels.
+    """The labels of dataset.json.
 
     Attributes:
         labels: the mask's numbers of each category; several where a category is a region (nnU-Net).

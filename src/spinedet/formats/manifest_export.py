@@ -47,7 +47,7 @@ class Outgoing:
 
     Attributes:
         folder: the export's own.
-        scans: read while they are asked for, once.
+        scans: read lazily, once.
         hull: whether boxes of oblique series may go into formats without oblique boxes as their hulls.
     """
 

@@ -36,10 +36,10 @@ _SCORED = re.compile(r" \d?\.\d+$")
 
 @dataclass
 class SlicerConfig:
-    """What a markup's name says.
+    """The content of a markup's name.
 
     Attributes:
-        category: of boxes whose name says none. A name such as `bulge L4-L5` gives category and level, and the word
+        category: of boxes whose name gives none. A name such as `bulge L4-L5` gives category and level, and the word
             `ignore` in it makes the box one to ignore.
         region: of the spine.
     """

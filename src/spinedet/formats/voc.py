@@ -37,7 +37,7 @@ class VocConfig:
 
     Attributes:
         category: of every box.
-        minimum_severity: boxes whose name says less are places found sound; names without a severity are lesions.
+        minimum_severity: boxes with a lower one in their name are sound places; names without one are lesions.
         first_pixel: the number of the first pixel of a row: 1 as VOC says, 0 as some tools write.
         link_iou: boxes of one name on neighbouring slices are one lesion from this 2D IoU on.
         grow_slices: slices that a lesion reaches beyond those with boxes.
@@ -265,7 +265,7 @@ def _chains(stack: Stack, flats: Iterable[_Flat], config: VocConfig) -> list[_Ch
 
 @dataclass(frozen=True)
 class _Place:
-    """A box in the patient with what its name says."""
+    """A box in the patient with the content of its name."""
 
     box: Box
     level: str | None
@@ -273,7 +273,7 @@ class _Place:
 
     @property
     def severity(self) -> int | None:
-        """As its name says."""
+        """By its name."""
         severity = self.attributes.get("severity")
         return severity if isinstance(severity, int) else None
 

@@ -1,4 +1,4 @@
-"""What the pixels of a sagittal spine series say about its contrast: T2, T1, fat-suppressed, or a mask and no scan.
+"""The contrast of a sagittal spine series estimated from its pixels: T2, T1, fat-suppressed, or a mask and no scan.
 
 The vertebral column is found by its dark discs, whatever the contrast. Grey values are divided by their local mean, so
 that coil and windowing matter little, and by the vertebrae's where the canal is measured. Two logistic models follow;
@@ -63,7 +63,7 @@ _MASK_SLICES = 9
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """What the pixels say.
+    """The contrast estimated from the pixels.
 
     Attributes:
         t2: log odds of T2 against T1. fat_suppressed: log odds of fat-suppressed against plain T2.

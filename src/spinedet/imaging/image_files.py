@@ -45,7 +45,7 @@ _DIRECTION_FIELDS = {
     ".nrrd": (b"\nspace directions:",),
 }
 _HEADER_BYTES = 1 << 14
-# Where a header says that the voxels are in files of their own.
+# Where a header refers to voxels in files of their own.
 _VOXEL_FILE = re.compile(r"^(?:ElementDataFile *=|data ?file:)(.*)$", re.IGNORECASE | re.MULTILINE)
 _MOST_VOXEL_FILES = 1 << 14
 _AXES = re.compile(rb"^\s*(?:ndims|dimension)\s*[=:]([^\n]*)", re.IGNORECASE | re.MULTILINE)
@@ -256,7 +256,7 @@ def matches_sha256(path: Path, expected: str) -> bool:
 
 
 def _voxel_files(path: Path) -> tuple[Path, ...]:
-    """The files in which a header says that the voxels are; none when they follow the header."""
+    """The files that a header refers to for the voxels; none when they follow the header."""
     header = _itk_header(path).decode("latin-1")
     found = _VOXEL_FILE.search(header.partition("\n\n")[0] if path.suffix.lower() == ".nrrd" else header)
     if found is None or found[1].strip() == "LOCAL":

@@ -88,7 +88,7 @@ def overall_suitability(checks: tuple[InputCheck, ...]) -> Suitability:
 
 
 def as_record(checks: tuple[InputCheck, ...]) -> dict[str, FiniteJson]:
-    """What `findings.json` says of a series: its overall suitability, and each question with its reason."""
+    """The record of a series in `findings.json`: its overall suitability, and each question with its reason."""
     answers: dict[str, FiniteJson] = {
         one.question: {"standing": one.suitability.value, "reason": one.reason} for one in checks
     }
@@ -134,7 +134,7 @@ def check_contrast(volume: Volume, plane: Plane, declared: DeclaredMetadata, reg
 
 def _contrast(declared: DeclaredMetadata, measured: Contrast | None, region: Region) -> tuple[Suitability, str]:
     """T2 unless something is against it; rejected only when no T2 image of the measurement was so unlike T2."""
-    named = f"{declared.weighting} by its {declared.source}" if declared.weighting else "nothing says that it is T2"
+    named = f"{declared.weighting} by its {declared.source}" if declared.weighting else "not declared T2"
     if measured is None:
         return Suitability.OK if declared.weighting == "T2" else Suitability.DOUBTFUL, named
     if measured.t2 < LOOKS_T1:

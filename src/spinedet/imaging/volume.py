@@ -116,7 +116,7 @@ def find_images(path: Path) -> tuple[ImageSource, ...]:
 def index_images(path: Path, rules: SelectionRules | None = None) -> ImageIndex:
     """What a path holds: itself when it is an image file, else a folder's image files and chosen DICOM series.
 
-    Nothing but headers is read; a source that is no usable volume says so when read.
+    Nothing but headers is read; a source that is no usable volume raises when read.
 
     Raises:
         InputError: there is no such path, no image in it, no DICOM series that is fit to be read, or `rules` name a

@@ -14,7 +14,7 @@ from spinedet.levels.patches import SIZE, Image, patches
 # Elements from the tail that may be the anchor. One more outcome, the last: it is not shown.
 POSITIONS = 4
 NOT_SHOWN = POSITIONS
-# Chains of fewer discs say too little about themselves.
+# Shorter chains give too little evidence.
 LEAST_DISCS = 3
 # "Not shown" contradicts itself when the image goes on below the tail for more of the chain's disc spacings: a disc
 # there would have been found.

@@ -26,7 +26,7 @@ class ChainRules:
     """What a chain of discs looks like; lengths in mm, turns in degrees. The default is the lumbar spine.
 
     Attributes:
-        gain: of a disc before its penalties; score_weight: of ln(score). A score says how degenerated a disc is, so it
+        gain: of a disc before its penalties; score_weight: of ln(score). A score measures degeneration, so it
             helps little. height, depth: of a disc, each a mean and its standard deviation.
         step: distance of two centres; shortest, longest: outside of which two discs are no neighbours.
         turn: of the chain between two links, positive where the lower end goes backwards. ratio: log length ratio of
@@ -125,7 +125,7 @@ def _in_front(candidates: Candidates, one: tuple[int, ...], other: tuple[int, ..
 def _best_chain(candidates: Candidates, rules: ChainRules, rows: Sequence[int]) -> tuple[tuple[int, ...], float]:
     """The chain of highest gain through some of the candidates, and its gain.
 
-    Second-order dynamic programming: a state is a link, so that turns between links can be judged.
+    Second-order dynamic programming: a state is a link, so that turns between links have a cost.
     """
     gains = box_gains(candidates, rules)
     links = sorted(_links(candidates, rules, rows), key=lambda link: -candidates.center[link.upper, 2])

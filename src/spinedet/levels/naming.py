@@ -134,14 +134,16 @@ def _judge(bare: SeriesNaming, view: ChainView, parameters: LevelParameters) -> 
     chances = posterior(view, parameters.logit)
     best, second = (int(row) for row in np.argsort(-chances)[:2])
     probability = float(chances[best])
-    told = replace(bare, probability=probability, second=(_ordinal(second), float(chances[second])), by=parameters.name)
+    unresolved = replace(
+        bare, probability=probability, second=(_ordinal(second), float(chances[second])), by=parameters.name
+    )
     if best == NOT_SHOWN and view.ends_too_early:
-        return replace(told, reason=f"the tail is no sacrum and the image goes on for {view.room:.0f} mm")
+        return replace(unresolved, reason=f"the tail is no sacrum and the image goes on for {view.room:.0f} mm")
     if best == NOT_SHOWN:  # either way nothing is named, so this needs no threshold
-        return replace(told, reason=f"{LUMBAR_ANCHOR} is not shown (probability {probability:.2f})")
+        return replace(unresolved, reason=f"{LUMBAR_ANCHOR} is not shown (probability {probability:.2f})")
     if probability < parameters.threshold:
-        return replace(told, reason=f"posterior {probability:.2f} below {parameters.threshold:.2f}")
-    return replace(told, state=State.NAMED, discs=counted(told.discs, _ordinal(best)), anchor=LUMBAR_ANCHOR)
+        return replace(unresolved, reason=f"posterior {probability:.2f} below {parameters.threshold:.2f}")
+    return replace(unresolved, state=State.NAMED, discs=counted(unresolved.discs, _ordinal(best)), anchor=LUMBAR_ANCHOR)
 
 
 def _ordinal(outcome: int) -> int:

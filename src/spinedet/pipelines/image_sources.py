@@ -32,7 +32,7 @@ class SeriesSource:
 
     Attributes:
         files: that hold it, DICOM slices in the order of the volume. plane: None to infer it from the geometry.
-        declared: what accompanies the image says of it. known_sha256: of the image, where a manifest names it.
+        declared: the metadata that accompany the image. known_sha256: of the image, where a manifest names it.
     """
 
     id: str

@@ -28,7 +28,7 @@ from spinedet.training.settings import TrainerConfig
 
 # While the first process draws phantoms or reads images the others wait for it.
 PATIENCE = timedelta(days=1)
-# What gloo says when another process is gone.
+# The error messages of gloo when another process has ended.
 HUNG_UP = ("Connection closed", "Connection reset", "Broken pipe")
 
 
@@ -56,7 +56,7 @@ def launched(environment: Mapping[str, str] = os.environ) -> Team | None:
     if "TORCHELASTIC_RUN_ID" in env:
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK")
         return Team(*(int(env[name]) for name in names))
-    # Only a job step has this; in a batch script SLURM_NTASKS says how many srun would start.
+    # Only a job step has this; in a batch script SLURM_NTASKS is the number that srun would start.
     size = int(env.get("SLURM_STEP_NUM_TASKS", 1))
     if size == 1:
         return None
@@ -149,7 +149,7 @@ def process_group(team: Team) -> Iterator[None]:
     """Inside, the processes of the team can talk to each other.
 
     Raises:
-        BrokenProcessPool: one of the others is gone.
+        BrokenProcessPool: one of the other processes has ended.
     """
     before = dict(os.environ)
     os.environ.update(team.environment)
@@ -221,4 +221,4 @@ def _helper(team: Team, meeting_point: dict[str, str]) -> None:
         console.print(f"process {team.rank + 1} of {team.size}: {error}")
         sys.exit(1)
     except (Preempted, RuntimeError):
-        sys.exit(1)  # the first process says why
+        sys.exit(1)  # the first process prints the reason

@@ -71,8 +71,8 @@ def read_correction(path: Path, studies: Mapping[str, StudyFindings]) -> Correct
 def _finding(place: int, lesion: Lesion, proposed: StudyFindings) -> CorrectedFinding:
     """Lesions `f1`, `f2`, ... are the findings of these numbers, others are added."""
     attributes: Mapping[str, Any] = lesion.attributes
-    told = attributes.get("decision")
-    decision = told if told in _DECISIONS else None
+    given = attributes.get("decision")
+    decision = given if given in _DECISIONS else None
     comment = attributes.get("comment")
     number = int(lesion.id[1:]) if lesion.id[:1] == "f" and lesion.id[1:].isdigit() else 0
     box, level, category = lesion.box, lesion.level, lesion.category

@@ -119,7 +119,7 @@ def fewer(manifest: Manifest, count: int, seed: int, key: str) -> Manifest:
     """Only `count` of the patients to train on; the first ones of an order that seed and ids fix.
 
     Raises:
-        InputError: there are not so many, or fewer than two are asked for.
+        InputError: there are not so many, or fewer than two are requested.
     """
     patients = sorted({s.patient for s in manifest.studies if _trains(s)})
     if not 2 <= count <= len(patients):

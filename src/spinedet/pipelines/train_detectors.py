@@ -99,7 +99,7 @@ def train_planes(job: Job, planes: Sequence[Plane]) -> dict[Plane, Trained]:
 
     Raises:
         InputError: a plane has nothing to learn from.
-        Preempted: the run was asked to stop; every plane has left a checkpoint.
+        Preempted: the run was signalled to stop; every plane has left a checkpoint.
     """
     together = [tuple(planes)] if job.shared else [(plane,) for plane in planes]
     with training_bars([job.training(first) for first, *_ in together]) as bars, listening_for_signals() as stop:

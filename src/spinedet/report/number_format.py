@@ -10,7 +10,7 @@ from spinedet.scoring import Estimate
 DASH = "–"
 MINUS = "−"
 DEGENERATE, INCOMPLETE = "†", "‡"
-# Marks of intervals and what they say.
+# Marks of intervals and their meaning.
 MARKS = {
     DEGENERATE: "every replicate gave this very value, so the interval says nothing of the uncertainty",
     INCOMPLETE: "some replicates were undefined, the interval rests on the others",

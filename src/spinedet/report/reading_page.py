@@ -52,7 +52,7 @@ class ReadingStudy:
 
     Attributes:
         findings: of the study, with the naming of their levels. thresholds: by (plane, category).
-        model: what the findings file says of the detector. notes: what a reader must know first.
+        model: the description of the detector in the findings file. notes: what a reader must know first.
     """
 
     findings: StudyFindings

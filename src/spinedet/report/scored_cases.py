@@ -54,7 +54,7 @@ class ScoredCases:
 
 
 def cases_of(examination: Examination, findings: Findings) -> ScoredCases:
-    """What an examination that was just scored says of each finding.
+    """The match of each finding in an examination that was just scored.
 
     Args:
         examination: matched findings. findings: those that were matched, in the order of their file.
@@ -71,7 +71,7 @@ def match_again(reference: Manifest, findings: Findings, scores: Scores) -> Scor
     Args:
         reference: the studies that were scored, and no others.
         findings: what was scored.
-        scores: tell the criterion, the thresholds, the planes and how replicates are drawn.
+        scores: give the criterion, the thresholds, the planes and how replicates are drawn.
 
     Raises:
         ValueError: reference and findings are not those of the scores.

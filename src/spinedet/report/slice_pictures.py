@@ -1,4 +1,4 @@
-"""One picture per series: its most telling slices, upright and in true proportion, with boxes where the mm say."""
+"""One picture per series: its most informative slices, upright and in true proportion, with boxes where the mm say."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def _column(split: str, center: str, studies: Sequence[Study]) -> Column:
 
 
 def _grid(series: Series) -> Grid | None:
-    """Where its voxels lie; None when its image does not tell, as a description must not need the images."""
+    """Where its voxels lie; None when its image cannot be read, as a description must not need the images."""
     try:
         return read_grid(series.path)
     except InputError:

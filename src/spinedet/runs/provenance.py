@@ -73,7 +73,7 @@ class ModelIdentity:
 
 @dataclass(frozen=True)
 class RecordedModel(ModelIdentity):
-    """A detector as a findings file describes it; `known` is what the file says of it."""
+    """A detector as a findings file describes it; `known` is copied from the file."""
 
     known: Mapping[str, FiniteJson] = field(default_factory=dict)
 

@@ -27,7 +27,7 @@ from spinedet.scoring.statistics.calibration import fit_temperature
 from spinedet.scoring.thresholds import FrozenThresholds, Threshold, TuningData
 
 FORMAT = "spinedet-operating-point"
-# Where the tuning data cannot say: neither sure nor dismissive for a score that is a probability.
+# Where the tuning data give none: neither sure nor dismissive for a score that is a probability.
 FALLBACK = 0.5
 # What an F1 may lack to the best one and still be as good as it, for `plateau_f1`.
 PLATEAU = 0.02
@@ -147,7 +147,7 @@ def choose_operating_point(
 ) -> OperatingPoint:
     """Choose a threshold for every plane and category on these studies, never to be chosen again.
 
-    A plane and category whose data cannot say gets 0.5, with the reason beside it.
+    A plane and category whose data give none gets 0.5, with the reason beside it.
 
     Raises:
         InputError: no such rule; findings that do not go with the manifest.

@@ -16,7 +16,7 @@ FORMAT = "spinedet-scores"
 
 
 class Estimate(Record):
-    """A number with its interval; an undefined one is null and says why.
+    """A number with its interval; an undefined one is null with the reason.
 
     Attributes:
         undefined_replicates: how many bootstrap replicates had no value; the interval rests on the others.
@@ -301,7 +301,7 @@ class AdaptedThreshold(Record):
 
 
 class Scores(Record):
-    """What `scores.json` holds; `trained_on` is what the findings say of their detector."""
+    """What `scores.json` holds; `trained_on` is copied from the findings."""
 
     name: str = ""
     model: dict[str, FiniteJson]

@@ -43,7 +43,7 @@ class DrawnStudy:
         """The manifest's attributes of the patient and the scanner."""
         patient, sequence = self.scene.spine.patient, self.stacks[0].scan.sequence
         suppressed = "STIR" if sequence.stir else "spectral" if sequence.fat_left < 1 else None
-        told: dict[str, FiniteJson] = {"fat_suppression": suppressed} if suppressed else {}
+        contrast: dict[str, FiniteJson] = {"fat_suppression": suppressed} if suppressed else {}
         return {
             "sex": patient.sex,
             "age": patient.age,
@@ -51,7 +51,7 @@ class DrawnStudy:
             "field_strength": sequence.field_tesla,
             "repetition_time": sequence.tr_ms,
             "echo_time": sequence.te_ms,
-            **told,
+            **contrast,
             **({"transitional": transitional(self.discs)} if "L5" in self.vertebrae else {}),
             KEY: [disc.record() for disc in self.discs],
         }

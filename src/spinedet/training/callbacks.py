@@ -50,7 +50,7 @@ def _ramped(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int]
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves at the end of every epoch, every few minutes, and before it stops a run that was asked to.
+    """Saves at the end of every epoch, every few minutes, and before it stops a run that was signalled to stop.
 
     Lightning's `ModelCheckpoint` saves by metric, step or time at points of its own, without a position in the epoch,
     and keeps no previous file; see docs/detector.md."""

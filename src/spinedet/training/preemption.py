@@ -14,18 +14,18 @@ SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)
 
 
 class Preempted(Exception):  # noqa: N818  # nothing went wrong
-    """A training stopped because its process was asked to; its state is on disk."""
+    """A training stopped because its process was signalled to stop; its state is on disk."""
 
 
 class Flag(Protocol):
     """An event that several processes share, such as a `multiprocessing.Event`."""
 
     def is_set(self) -> bool:
-        """Whether another process was asked to stop."""
+        """Whether another process was signalled to stop."""
 
 
 class StopSignal:
-    """Whether this process, or with `flag` another one of the same run, was asked to stop."""
+    """Whether this process, or with `flag` another one of the same run, was signalled to stop."""
 
     def __init__(self, flag: Flag | None = None) -> None:
         self.flag = flag

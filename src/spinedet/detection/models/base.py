@@ -19,7 +19,7 @@ class ModelCard:
         spacing: of the model grid along slice, row, column, mm.
         mean_size: of a training lesion along the same axes, mm.
         sizes: a few that stand for those of all training lesions, mm.
-        structures: whether the training data tell structures without a lesion, so that both are learned apart.
+        structures: whether the training data hold structures without a lesion, so that both are learned apart.
         grades: the scales of `core.grades` on which structures are graded in the training data.
         caudal: the array axis that runs along the spine, and 1 where it runs to the feet, -1 where to the head.
     """

@@ -25,7 +25,7 @@ MOST_ORDERS = 12
 _SHIFT_MM, _TURN, _LOG_STRETCH = 2.5, math.radians(8), 0.08
 _LOG_GAIN, _OFFSET, _NOISE = 0.2, 0.2, 0.15
 _ORDER_SHIFT_PROBABILITY = 0.2
-# At prediction each structure is read as its box says and in these variations of it: a turn, a shift down and across in
+# At prediction each structure is read in its own box and in these variations of it: a turn, a shift down and across in
 # mm, and a stretch of both axes. The mean is less sure of what hangs on the last millimetre of a box.
 VIEWS = ((5.0, 1.5, 1.5, 0.96), (-5.0, -1.5, -1.5, 1.04), (5.0, -1.5, 1.5, 1.04), (-5.0, 1.5, -1.5, 0.96))
 # Sizes enter in units of a disc's, mm.
@@ -85,7 +85,7 @@ def directions(places: Places, caudal: tuple[int, int]) -> Tensor:
 
 
 class Variation(NamedTuple):
-    """How crops differ from where boxes say: `turn` (b, n), `shift` (b, n, 2) mm, `stretch` (b, n, 2)."""
+    """The offset of crops from their boxes: `turn` (b, n), `shift` (b, n, 2) mm, `stretch` (b, n, 2)."""
 
     turn: Tensor
     shift: Tensor
@@ -282,7 +282,7 @@ class DiscGrader(nn.Module):
         return tuple(f"grader/{name}" for name in ("lesion", *(scale.name for scale in self.scales)))
 
     def _wanted(self, scan: Structures) -> Tensor:
-        """What is asked of each structure, (n, answers), NaN where it is not known."""
+        """The targets of each structure, (n, answers), NaN where unknown."""
         parts = [scan.lesion]
         for column, scale in zip(self.columns, self.scales, strict=True):
             grade = scan.grades[:, column, None]

@@ -1,4 +1,4 @@
-"""The graded detector: it proposes structures, then says of each whether it holds a lesion, and how it is graded."""
+"""The graded detector: it proposes structures, then classifies each as lesion or sound, and grades it."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ class GradedDetector(TwoStageDetr):
             return replace(kept, scores=empty, grades=found.scores.new_empty(0, len(self.card.grades)))
         places = ordered([kept.boxes], self.card.caudal, [kept.scores[:, 0] >= CERTAIN])
         own = torch.tensor([image.shape[2]], device=image.device)
-        told = [grader.graded(grader.over_views(image, places, own)[0]) for grader in self.members]
-        lesion, grades = (torch.stack(part).mean(0) for part in zip(*told, strict=True))
+        predicted = [grader.graded(grader.over_views(image, places, own)[0]) for grader in self.members]
+        lesion, grades = (torch.stack(part).mean(0) for part in zip(*predicted, strict=True))
         ranked = kept.select(places.rows[0])
         structure = (ranked.scores / SURE).clamp(max=1) ** _FALL
         return replace(ranked, scores=lesion * structure, grades=grades)
@@ -107,7 +107,7 @@ def _terms(
 
 
 def _of(targets: Targets) -> Structures:
-    assert targets.structures is not None  # noqa: S101  # a scan always tells them
+    assert targets.structures is not None  # noqa: S101  # every scan has them
     return targets.structures
 
 

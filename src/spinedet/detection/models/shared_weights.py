@@ -1,4 +1,4 @@
-"""One network for several planes: its weights are common, an embedding tells it the plane."""
+"""One network for several planes: its weights are common, an embedding encodes the plane."""
 
 from __future__ import annotations
 

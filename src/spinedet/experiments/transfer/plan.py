@@ -126,7 +126,7 @@ def _train(name: str, training: Training, source: str, sources: Sources, words: 
     words = (f"name={name}", *data, f"trainer.max_steps={training.steps}", *words)
     if training.recipe == SCRATCH:
         return Step(name, "train", words)
-    # A way of transfer says what differs, so it stands last.
+    # A way of transfer holds what differs, so it stands last.
     words = (*words, f"+transfer={training.recipe}", f"init={sources.steps / source}")
     return Step(name, "train", (*words, *_more(training, sources)), (source,))
 

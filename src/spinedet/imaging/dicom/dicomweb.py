@@ -36,7 +36,7 @@ Arrived = Callable[[int], None]
 
 
 def pull_study(url: str, folder: Path, pseudonyms: Pseudonyms, authorization: str | None, arrived: Arrived) -> int:
-    """Write every image of a study to `folder`, and say how many there are.
+    """Write every image of a study to `folder`, and return their number.
 
     What is written holds geometry, acquisition and pixels; identifiers are replaced by salted hashes, the description
     by its known words. Pixels are kept in the transfer syntax in which the PACS holds them.
@@ -45,7 +45,7 @@ def pull_study(url: str, folder: Path, pseudonyms: Pseudonyms, authorization: st
         url: of the study: the address of the DICOMweb service, `/studies/` and the StudyInstanceUID.
         folder: new or empty.
         pseudonyms: what replaces identifiers.
-        authorization: value of the Authorization header, if the PACS asks for one.
+        authorization: value of the Authorization header, if the PACS requires one.
         arrived: called after every image.
 
     Raises:

@@ -50,7 +50,7 @@ HEADER_TAGS = [
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
 ]
-# What a description may say; anything else in it, a name for instance, is not read.
+# The words that are read from a description; anything else in it, a name for instance, is not read.
 VOCABULARY = {
     "T1": r"t1(?!\d)",
     "T2": r"t2(?!\d|\s*\*|\W?star)",

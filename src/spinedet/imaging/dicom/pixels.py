@@ -109,6 +109,6 @@ def _padding(image: Dataset, values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _as_stored(value: int, bits: int, signed: bool) -> int:
-    """What the lowest bits of a value say in two's complement, or without a sign."""
+    """The lowest bits of a value read in two's complement, or without a sign."""
     low = value & ((1 << bits) - 1)
     return low - (1 << bits) if signed and low >> (bits - 1) else low

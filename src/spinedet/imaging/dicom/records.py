@@ -39,7 +39,7 @@ class Pseudonyms:
 
 @dataclass(frozen=True, slots=True)
 class PixelMatrix:
-    """The pixel matrix of an image and its directions, LPS; what the file does not say is empty.
+    """The pixel matrix of an image and its directions, LPS; what is not in the file is empty.
 
     Attributes:
         shape: rows, columns. spacing: between rows, between columns, mm.
@@ -59,7 +59,7 @@ class PixelMatrix:
 
     @property
     def has_geometry(self) -> bool:
-        """Whether the file says how its pixels are spaced and turned."""
+        """Whether the file gives the spacing and orientation of its pixels."""
         return (
             (len(self.spacing), len(self.orientation)) == (2, 6)
             and min(self.spacing) > 0
@@ -79,12 +79,12 @@ def _directions(orientation: tuple[float, ...]) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Acquisition:
-    """How an image was made; times in ms, None where the file does not say.
+    """How an image was made; times in ms, None where not in the file.
 
     Attributes:
         kinds: the values of ImageType. sequence: of ScanningSequence. options: of ScanOptions.
         contrast: AcquisitionContrast of enhanced files.
-        words: what the series description says, in the words of `headers.VOCABULARY` and no others.
+        words: the series description, in the words of `headers.VOCABULARY` and no others.
         thickness, between: SliceThickness and SpacingBetweenSlices, mm; for notes, never for geometry.
     """
 
@@ -110,7 +110,7 @@ class Slice:
 
     Attributes:
         file: where it is. frame: its number in the file, from 0.
-        position: centre of the first pixel, LPS mm; empty when the file does not say.
+        position: centre of the first pixel, LPS mm; empty when not in the file.
     """
 
     file: str
@@ -126,5 +126,5 @@ class Slice:
 
     @property
     def has_position(self) -> bool:
-        """Whether the file says where its pixels lie."""
+        """Whether the file gives the position of its pixels."""
         return self.matrix.has_geometry and len(self.position) == 3

@@ -17,7 +17,7 @@ from spinedet.imaging.dicom.weighting import Weighting, suppresses_fat, weightin
 from spinedet.imaging.planes import SPECS
 from spinedet.imaging.settings import SelectionRules
 
-# Slices further from their plane than 45 degrees may be coronal ones, if their description says so.
+# Slices further from their plane than 45 degrees may be coronal ones, by their description.
 _LIKELY_COSINE = 0.707
 _DERIVED = frozenset(
     {"ADC", "FA", "TRACEW", "EADC", "SUBTRACT", "PROJECTION IMAGE", "MIP", "MAXIP", "T2_MAP", "T2 MAP"}
@@ -36,7 +36,7 @@ class SeriesDecision:
 
     Attributes:
         series: id of the stack. plane: None when it has none that is read.
-        weighting: None when nothing says. reasons: in the order geometry, tags, description.
+        weighting: None when unknown. reasons: in the order geometry, tags, description.
     """
 
     series: str
@@ -149,7 +149,7 @@ def _preference(one: _Candidate, best: _Candidate) -> str:
     names = (
         "its fat is not suppressed",
         "it is original, not reformatted",
-        "it says that it is T2",
+        "it is declared T2",
         "it covers more",
         "its pixels are finer",
         "it has more slices",

@@ -51,7 +51,7 @@ class Block:
 
     @property
     def has_position(self) -> bool:
-        """Whether its slices say where they lie."""
+        """Whether its slices have positions."""
         return all(piece.has_position for piece in self.slices)
 
     @property

@@ -44,7 +44,7 @@ class Pacs:
         """Prepare; nothing is sent.
 
         Args:
-            authorization: value of the Authorization header, if the PACS asks for one.
+            authorization: value of the Authorization header, if the PACS requires one.
 
         Raises:
             InputError: the address is none of a DICOMweb service.

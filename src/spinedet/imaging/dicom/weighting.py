@@ -1,4 +1,4 @@
-"""The weighting of a series: what its tags say, and where they are silent, what its description says."""
+"""The weighting of a series from its tags, and where these give none, from its description."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spinedet.imaging.dicom.records import Acquisition
 # Spin echo contrast by the usual bounds: short TE and TR are T1, short TE and long TR proton density, long TE is T2.
 _T2_ECHO_MS = 60.0
 _T1_REPETITION_MS = 1200.0
-# Shorter repetition with a long echo is a gradient echo that does not say so. 3D spin echo T2 goes down to 1,000 ms.
+# Shorter repetition with a long echo is a gradient echo that does not state it. 3D spin echo T2 goes down to 1,000 ms.
 _T2_REPETITION_MS = 900.0
 _STIR_INVERSION_MS = 300.0
 _CONTRASTS = {
@@ -32,10 +32,10 @@ _FAT_KINDS = {"W", "WATER"}
 
 @dataclass(frozen=True, slots=True)
 class Weighting:
-    """A contrast, and what says so.
+    """A contrast, and the source of it.
 
     Attributes:
-        name: `T2`, `T1`, `STIR`, ...; None when nothing says.
+        name: `T2`, `T1`, `STIR`, ...; None when unknown.
         source: `tags`, `description` or `nothing`.
         reason: in words.
     """
@@ -54,8 +54,8 @@ def weighting_of(acquisition: Acquisition) -> Weighting:
         return Weighting(tagged[0], "tags", f"{tagged[0]}: {tagged[1]}")
     word = next((word for word in _BY_WORD if word in acquisition.words), None)
     if word is not None:
-        return Weighting(word, "description", f"{word}: tags are silent, the description says so")
-    return Weighting(None, "nothing", "neither tags nor description say how it is weighted")
+        return Weighting(word, "description", f"{word}: not in the tags, by the description")
+    return Weighting(None, "nothing", "neither tags nor description give the weighting")
 
 
 def weighting_in(name: str) -> str | None:
@@ -73,7 +73,7 @@ def suppresses_fat(acquisition: Acquisition) -> bool:
 
 
 def _tagged(acquisition: Acquisition) -> tuple[str, str] | None:
-    """Contrast and reason, or None when the tags do not say."""
+    """Contrast and reason, or None when the tags do not give it."""
     if acquisition.contrast in _CONTRASTS:
         return _CONTRASTS[acquisition.contrast], f"AcquisitionContrast is {acquisition.contrast}"
     if acquisition.kinds & _DIFFUSION_KINDS or (acquisition.b_value or 0) > 0:

@@ -1,6 +1,6 @@
 """What `outputs=` may name. An output is a module here with an `OUTPUT`, and a line in this table.
 
-Modules are imported only when their output is asked for, so that the libraries of the others are not needed.
+Modules are imported only when their output is requested, so that the libraries of the others are not needed.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def _write_key_images(folder: Path, study: StudyPrediction, content: ReportConte
 
 
 def _content(study: StudyPrediction, stacks: tuple[SourceStack, ...], context: OutputContext) -> ReportContent:
-    """What the report of a study says: the findings that count, or those that a reader left."""
+    """The content of the report of a study: the findings above the threshold, or those that a reader kept."""
     correction = context.corrections.get(study.id)
     found = _proposed(study, context.report) if correction is None else correction.findings
     return ReportContent(

@@ -14,7 +14,7 @@ const LEAST_MM = 1;
 const seriesById = Object.fromEntries(data.series.map(one => [one.id, one]));
 const state = {
   threshold: null, // null: the frozen one of each plane and category
-  point: null, chosen: null, mode: "look", active: 0,
+  point: null, chosen: null, mode: "view", active: 0,
   decisions: {}, added: [], history: [], seconds: 0, since: document.hidden ? null : performance.now(),
 };
 
@@ -36,7 +36,7 @@ function remember() {
 function undo() {
   const last = state.history.pop();
   if (last) Object.assign(state, JSON.parse(last));
-  state.mode = "look";
+  state.mode = "view";
   draw();
 }
 function decide(decision) {
@@ -46,7 +46,7 @@ function decide(decision) {
   const before = decisionOf(one);
   state.decisions[one.id] = { ...before, decision, at: Math.round(elapsed()) };
   if (one.added && decision === "rejected") { state.added = state.added.filter(each => each.id !== one.id); delete state.decisions[one.id]; state.chosen = null; }
-  state.mode = "look";
+  state.mode = "view";
   draw();
 }
 function change(changes, keep) {
@@ -258,7 +258,7 @@ function drawViews(source) {
 
 function choose(one) {
   state.chosen = one.id;
-  state.mode = "look";
+  state.mode = "view";
   state.point = current(one).box.center;
   const view = views.find(each => each.series.plane === seriesById[one.series].plane);
   view.use(seriesById[one.series]);
@@ -357,10 +357,10 @@ function drawDetails() {
 function correct() {
   const one = chosen();
   if (!one) return;
-  state.mode = state.mode === "correct" ? "look" : "correct";
+  state.mode = state.mode === "correct" ? "view" : "correct";
   draw();
 }
-function add() { state.mode = state.mode === "add" ? "look" : "add"; draw(); }
+function add() { state.mode = state.mode === "add" ? "view" : "add"; draw(); }
 
 // --- export ---
 
@@ -425,7 +425,7 @@ const KEYS = {
   k: () => { const field = byId("comment"); if (field) field.focus(); },
   Tab: () => { state.active = (state.active + 1) % views.length; draw(); },
   "[": () => { byId("contrast").stepDown(); draw(); }, "]": () => { byId("contrast").stepUp(); draw(); },
-  Escape: () => { state.mode = "look"; draw(); },
+  Escape: () => { state.mode = "view"; draw(); },
 };
 document.addEventListener("keydown", event => {
   const field = /^(INPUT|SELECT)$/.test(event.target.tagName) && event.target.type !== "range";

@@ -25,7 +25,7 @@ class Selection:
 
     Attributes:
         split: only these studies; a null split counts as test. None takes all. Excluded studies never count.
-        planes: only series of these planes. None takes those that the detector says it reads, else all.
+        planes: only series of these planes. None takes those that the detector declares, else all.
         allow_missing: leave out studies that the findings do not have, instead of refusing.
     """
 
@@ -212,7 +212,7 @@ def _selected(manifest: Manifest, table: FindingsTable, selection: Selection) ->
     if not_read and not selection.allow_missing:
         raise InputError(
             f"{table.source}: study {not_read[0]!r} of the manifest is missing ({len(not_read)} in all); "
-            "list a study without findings with an empty list, or say allow_missing=true"
+            "list a study without findings with an empty list, or use allow_missing=true"
         )
     return [study for study in selected if study.id in read], not_read
 

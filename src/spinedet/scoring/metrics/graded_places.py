@@ -157,7 +157,7 @@ class KindOfPlace:
 
 
 def kinds_of_place(manifest: Manifest, findings: Findings, threshold: float) -> dict[str, tuple[KindOfPlace, ...]]:
-    """Assessed places by Pfirrmann grade, with and without bulging, and by level, as far as the manifest tells."""
+    """Assessed places by Pfirrmann grade, with and without bulging, and by level, as far as the manifest gives them."""
     found = {study.id: study.findings for study in findings.studies}
     places = [
         (place, finding is not None and finding.score >= threshold)

@@ -63,7 +63,7 @@ class PatientTable:
 
 
 def patient_table(matched: MatchedCohort, part: Part, above: NDArray[np.bool_]) -> PatientTable:
-    """What the patients of a part have, and what the findings say; `above` (n,) reach the frozen threshold."""
+    """What the patients of a part have, and what the findings show; `above` (n,) reach the frozen threshold."""
     cohort = matched.cohort
     diseased = part.lesions_per_patient > 0
     touched = part.per_patient(cohort.lesions.scan[part.lesions]) > 0

@@ -1,4 +1,4 @@
-"""How well the findings that hit tell the severity of the lesions that they hit."""
+"""Agreement of the predicted severity with that of the lesions that are hit."""
 
 from __future__ import annotations
 

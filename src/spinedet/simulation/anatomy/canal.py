@@ -115,7 +115,7 @@ class CanalSettings:
 
 
 def build_canal(spine: Spine, states: dict[str, DiscState], fluid: CanalSettings, rng: np.random.Generator) -> Canal:
-    """The canal of one patient, narrowed where the states say so."""
+    """The canal of one patient, narrowed according to the states."""
     z = spine.curve.z
     own = spine.patient.scale * float(np.clip(rng.normal(1, 0.06), 0.86, 1.15))
     depth, front, sac, wide = (own * along(spine, fluid.table, column) for column in range(4))

@@ -43,7 +43,7 @@ class Scene:
     """One patient: what is painted, and the true state of the discs.
 
     Attributes:
-        states: of every disc that a reader judges.
+        states: of every disc that a reader grades.
         shapes: three textures by which drawn shapes are made irregular.
         around: soft tissues.
         under: parts that the canal covers (arches, foramina); over: parts that cover it (bodies).
