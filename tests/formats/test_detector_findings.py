@@ -189,7 +189,7 @@ def test_monai_s_half_voxel_is_undone(drawn: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("record", "settings", "words"),
     [
-        ({"box": [[1, 1, 1, 2, 2, 2]]}, {}, "say in which space MONAI's boxes are"),
+        ({"box": [[1, 1, 1, 2, 2, 2]]}, {}, "name the space of MONAI's boxes"),
         ({"box": [[1, 1, 1, 2, 2, 2]]}, {"space": "RAS", "mode": "xyz"}, "MONAI's box modes are xyzxyz"),
         ({"box": [[1, 1, 1, 2, 2, 2]]}, {"space": "voxel"}, "has no affine"),
         ({"box": [[1, 1, 1, 2, 2, 2]], "label": []}, {"space": "RAS"}, "has 1, 0, 1 boxes, labels, scores"),

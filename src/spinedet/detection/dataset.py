@@ -135,10 +135,10 @@ def structures_on(
     for row, found in zip(rows, places.values(), strict=False):
         row[[categories.index(lesion.category) for lesion in found if not lesion.ignore]] = 1
     ignore = [all(lesion.ignore for lesion in found) for found in places.values()] + [False] * len(sound)
-    rows = [_grades([lesion.attributes for lesion in found]) for found in places.values()]
-    rows += [_grades([negative.attributes]) for negative in sound]
+    graded = [_grades([lesion.attributes for lesion in found]) for found in places.values()]
+    graded += [_grades([negative.attributes]) for negative in sound]
     boxes = _boxes_on(grid, [*places, *(negative.box for negative in sound)])
-    grades = torch.tensor(rows, dtype=torch.float32).view(-1, len(SCALES))
+    grades = torch.tensor(graded, dtype=torch.float32).view(-1, len(SCALES))
     return Structures(boxes, rows, torch.tensor(ignore, dtype=torch.bool), grades)
 
 

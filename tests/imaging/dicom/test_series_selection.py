@@ -142,8 +142,8 @@ def test_without_tags_the_description_tells(hospital: Hospital) -> None:
     index = index_images(hospital.folder)
     assert [source.id for source in index.images] == ["series-2"]
     reported = reasons(index)
-    assert reported["series-1"].endswith("description: T1: tags are silent, the description says so")
-    assert reported["series-3"].endswith("series-2 shows the same part and is preferred: it says that it is T2")
+    assert reported["series-1"].endswith("description: T1: not in the tags, by the description")
+    assert reported["series-3"].endswith("series-2 shows the same part and is preferred: it is declared T2")
 
 
 def test_what_says_nothing_is_taken_when_there_is_nothing_better(hospital: Hospital) -> None:
