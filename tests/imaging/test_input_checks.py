@@ -55,10 +55,10 @@ def test_a_usual_t2_series_is_ok() -> None:
     ("declared", "suitability", "reason"),
     [
         (DeclaredMetadata("T1", None, "tags"), Suitability.DOUBTFUL, "T1 by its tags"),
-        (DeclaredMetadata(), Suitability.DOUBTFUL, "nothing says"),
+        (DeclaredMetadata(), Suitability.DOUBTFUL, "not declared T2"),
         (declared_in_name("case_t2star_axial"), Suitability.DOUBTFUL, r"T2\* by its file name"),
         (declared_in_name("C002_T2TSE"), Suitability.OK, "T2 by its file name"),
-        (declared_in_name("pat10-b"), Suitability.DOUBTFUL, "nothing says"),
+        (declared_in_name("pat10-b"), Suitability.DOUBTFUL, "not declared T2"),
     ],
 )
 def test_weighting_is_what_is_said_of_it(declared: DeclaredMetadata, suitability: Suitability, reason: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from io import BytesIO
@@ -171,9 +171,13 @@ def _heights(study: StudyFindings) -> dict[str, float]:
     """S mm of each name in the table, so that rows lie as the spine does."""
     found: dict[str, float] = {}
     for one in (study.naming or {}).values():
-        for disc in one["chain"] if isinstance(one, dict) else ():
+        for disc in _chain(one):
             height = float(disc["center"][2])
             found.setdefault(f"disc {disc['ordinal']}", height)
             if disc["level"]:
                 found[disc["level"]] = height
     return found
+
+
+def _chain(naming: Any) -> Sequence[dict[str, Any]]:
+    return naming["chain"] if isinstance(naming, dict) else ()

@@ -150,7 +150,7 @@ def test_what_says_nothing_is_taken_when_there_is_nothing_better(hospital: Hospi
     hospital.series(1, [BACK], {})
     index = index_images(hospital.folder)
     assert [source.id for source in index.images] == ["series-1"]
-    assert "neither tags nor description say how it is weighted" in reasons(index)["series-1"]
+    assert "neither tags nor description give the weighting" in reasons(index)["series-1"]
 
 
 def test_stations_of_a_whole_spine_are_all_read(hospital: Hospital) -> None:
