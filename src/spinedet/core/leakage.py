@@ -11,7 +11,7 @@ from spinedet.core.types import Split
 
 
 class PartedStudy(Protocol):
-    """The facts that leakage is detected from: who was examined where, which part that plays, and the images' SHA-256."""
+    """What leakage is detected from: who was examined where, the part of the study, and the SHA-256 of its images."""
 
     @property
     def id(self) -> str: ...
