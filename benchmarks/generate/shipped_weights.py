@@ -28,7 +28,7 @@ from spinedet.core.files import file_header, sha256, write_json
 from spinedet.core.manifest import read_manifests
 from spinedet.core.types import Findings, KnownResult, KnownResults, Manifest, Study, TrainedOn
 from spinedet.detection.dataset import prepare_scans
-from spinedet.detection.inference import detect_studies
+from spinedet.detection.inference import Effort, detect_studies
 from spinedet.detection.model_files import WEIGHTS as WEIGHTS_FILE
 from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
 from spinedet.detection.settings import GradedConfig, RecipeConfig
@@ -117,7 +117,7 @@ def finder(phantoms: Manifest, out: Path) -> Path:
         told = TrainedOn(kind="phantoms", phantoms=len(phantoms.studies), patients=0)
         model = Model("finder", phantoms.region, {PLANE: detector}, trained_on=told)
         save_model(folder / "model", model)
-        found = Findings(model={"name": model.name}, studies=detect_studies(model, held_out, 0.01, 1).studies)
+        found = Findings(model={"name": model.name}, studies=detect_studies(model, held_out, 0.01, Effort(1)).studies)
         point = choose_operating_point(only(phantoms, held_out), found, IouCriterion())
         write_operating_point(folder / "operating_point.json", point)
     return folder

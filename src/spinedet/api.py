@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from spinedet.cli.settings import InferenceConfig
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.findings import read_findings as _read_findings
 from spinedet.core.manifest import read_manifest as _read_manifest
 from spinedet.core.types import Findings, Manifest
+from spinedet.detection.device import choose_device, on_device
 from spinedet.imaging.input_checks import DeclaredMetadata
 from spinedet.imaging.settings import EligibilityLimits, SelectionRules
 from spinedet.imaging.volume import Volume
@@ -61,13 +63,18 @@ class LoadedModel:
         return findings_header(run.identity, created=None).model_copy(update={"studies": found})
 
 
-def load(run: str | Path = "shipped", min_score: float = 0.01) -> LoadedModel:
+def load(run: str | Path = "shipped", min_score: float = 0.01, device: str = "auto") -> LoadedModel:
     """Open a run folder, a copied `model` folder with its operating point, or the `shipped` weights.
 
+    Args:
+        device: `auto` (a GPU when there is one), `cpu`, `cuda` or `cuda:N`.
+
     Raises:
-        InputError: the path is no run, the run did not finish, or a file is damaged.
+        InputError: the path is no run, the run did not finish, a file is damaged, or the device is not there.
     """
-    return LoadedModel(open_run(str(run)), min_score)
+    InferenceConfig(device).check_inference()
+    opened = open_run(str(run))
+    return LoadedModel(replace(opened, model=on_device(opened.model, choose_device(device))), min_score)
 
 
 def score(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from spinedet.cli.app import register, run_as_script, run_command
+from spinedet.cli.settings import InferenceConfig
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.detection.settings import CONFIGS
@@ -29,11 +30,12 @@ class CrossvalidationData:
 
 
 @dataclass
-class CrossvalidateConfig(TrainingConfig):
+class CrossvalidateConfig(TrainingConfig, InferenceConfig):
     """A cross-validation over patients.
 
     Attributes:
         plane: whose detector is trained.
+        device: on which folds are tested; trainer.accelerator says where they are trained.
         folds: parts that the patients are cut into; with `by`, those that choose thresholds within each training group.
         fold_file: the folds themselves, as data_manifests/spider-folds.json fixes them; `folds` and `seed` do nothing.
         by: a study attribute, such as vendor; each of its values is tested by a detector of the other values.
@@ -57,6 +59,7 @@ class CrossvalidateConfig(TrainingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.check_inference()
         known = [plane.value for plane in Plane]
         if self.plane not in known:
             raise InputError(f"plane={self.plane}: use one of {known}")

@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from spinedet.cli.app import register, run_as_script, run_command
+from spinedet.cli.settings import InferenceConfig
 from spinedet.core.errors import InputError
 from spinedet.core.types import Split
 from spinedet.pipelines.settings import COHORTS, DataConfig, TestConfig
@@ -15,7 +16,7 @@ from spinedet.runs.sharding import ArchiveConfig
 
 
 @dataclass
-class EvaluateConfig(ArchiveConfig):
+class EvaluateConfig(ArchiveConfig, InferenceConfig):
     """An external test.
 
     Attributes:
@@ -38,6 +39,7 @@ class EvaluateConfig(ArchiveConfig):
         named = self.categories or {}
         if not isinstance(named, dict) or not all(isinstance(word, str) for pair in named.items() for word in pair):
             raise InputError(f"categories={self.categories}: write {{name in the manifest: name in the run}}")
+        self.check_inference()
 
 
 def main() -> None:

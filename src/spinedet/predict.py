@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from omegaconf import MISSING
 
 from spinedet.cli.app import register, run_as_script, run_command
-from spinedet.cli.settings import check_min_score
+from spinedet.cli.settings import InferenceConfig, check_min_score
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.imaging.settings import EligibilityLimits, SelectionRules
@@ -18,7 +18,7 @@ from spinedet.runs.sharding import ArchiveConfig
 
 
 @dataclass
-class PredictConfig(ArchiveConfig):
+class PredictConfig(ArchiveConfig, InferenceConfig):
     """Prediction for images.
 
     Attributes:
@@ -58,6 +58,7 @@ class PredictConfig(ArchiveConfig):
         if self.run is None and self.input != SAMPLE:
             raise InputError("run= is needed; pass it on the command line (see --help), or run=shipped")
         check_min_score(self.min_score, "min_score")
+        self.check_inference()
         check_outputs(self.outputs)
 
 

@@ -14,11 +14,11 @@ import pytest
 
 from spinedet.core.findings import read_findings
 from spinedet.core.manifest import read_manifest, write_manifest
+from spinedet.detection.worker_pool import LEAST_TASKS
 from spinedet.imaging.volume import ImageSource, Volume
 from spinedet.pipelines import predict_archive
 from spinedet.pipelines.image_sources import StudySource
-from spinedet.pipelines.predict_series import Predictor
-from spinedet.pipelines.prediction import StudyPrediction
+from spinedet.pipelines.predict_series import Reader, ReadStudy
 
 from .conftest import Run
 
@@ -34,14 +34,14 @@ def in_a_child(run: Run, words: tuple[str, ...], before: Callable[[], None]) -> 
 
 def interrupt_at(number: int, act: Callable[[], None]) -> Callable[[], None]:
     """Makes the prediction for the study of this number act before it begins."""
-    original, begun = predict_archive.predict_study, count(1)
+    original, begun = predict_archive.read_study, count(1)
 
-    def predict_or_act(predictor: Predictor, source: StudySource) -> StudyPrediction:
+    def read_or_act(reader: Reader, source: StudySource) -> ReadStudy:
         if next(begun) == number:
             act()
-        return original(predictor, source)
+        return original(reader, source)
 
-    return lambda: setattr(predict_archive, "predict_study", predict_or_act)
+    return lambda: setattr(predict_archive, "read_study", read_or_act)
 
 
 def ctrl_c() -> None:
@@ -79,13 +79,45 @@ def test_an_interrupted_folder_of_images_goes_on_to_the_same_bytes(
     assert not (out / "findings.json").exists()
     assert len((out / "parts/0001-of-0001.jsonl").read_bytes().splitlines()) == 2
     begun: list[str] = []
-    original = predict_archive.predict_study
+    original = predict_archive.read_study
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(predict_archive, "predict_study", lambda p, s: begun.append(s.id) or original(p, s))
+        patch.setattr(predict_archive, "read_study", lambda r, s: begun.append(s.id) or original(r, s))
         assert run("predict", *words, f"out={out}", "resume=true") == 0
     assert begun == ["scan 2", "scan 3"]
     for name in ("findings.json", "findings.csv", "index.html"):
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_many_studies_are_read_and_written_by_workers_and_predicted_together(
+    run: Run, smoke_run: Path, image: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(LEAST_TASKS):
+        os.link(image, folder / f"scan {number:02}.nii.gz")
+    (folder / "scan 05.nii.gz").unlink()
+    (folder / "scan 05.nii.gz").write_bytes(image.read_bytes()[:5000])
+    words = (f"run={smoke_run}", f"input={folder}", "outputs=[csv]")
+    assert run("predict", *words, f"out={tmp_path / 'one'}", "workers=1") == 3
+    assert run("predict", *words, f"out={tmp_path / 'two'}", "workers=2", "batch=4", "device=cpu") == 3
+    one, two = (read_findings(tmp_path / name / "findings.json").studies for name in ("one", "two"))
+    assert [study.id for study in one] == [study.id for study in two] == sorted(study.id for study in one)
+    assert len(one) == LEAST_TASKS - 1
+    for alone, together in zip(one, two, strict=True):
+        assert [f.score for f in together.findings] == pytest.approx([f.score for f in alone.findings], abs=1e-4)
+    assert len((tmp_path / "two/findings.csv").read_text().splitlines()) == 1 + sum(len(s.findings) for s in two)
+
+
+def test_a_device_that_is_not_there(
+    run: Run, smoke_run: Path, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (f"run={smoke_run}", f"input={image}", f"out={tmp_path / 'out'}")
+    assert run("predict", *words, "device=tpu") == 2
+    assert "device=tpu: use auto, cpu, cuda, or cuda:N" in capsys.readouterr().err
+    assert run("predict", *words, "batch=0") == 2
+    assert "batch=0: use 1 or more" in capsys.readouterr().err
+    assert run("predict", *words, "device=cuda:99") == 2
+    assert "device=cuda:99: " in capsys.readouterr().err
 
 
 def test_another_folder_cannot_go_on(

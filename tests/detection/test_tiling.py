@@ -16,7 +16,7 @@ def test_a_long_volume_is_read_in_tiles_and_every_lesion_found_once() -> None:
     for row in rows:
         image[0, 0, 5, row, 50] = 0.5 + row / 1000
     network = Bright()
-    found = detect_augmented([network], image, SAGITTAL, TestTimeAugmentation())
+    (found,) = detect_augmented([network], image, SAGITTAL, TestTimeAugmentation())
     assert len(network.seen) == 5
     assert set(network.seen) == {(10, 160, 100)}
     wanted = torch.tensor([(row + 0.5) * 1.6 for row in rows if row not in (79, 159, 300)])

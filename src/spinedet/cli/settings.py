@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,30 @@ class CommonConfig:
     def processes(self) -> int:
         """`workers`, or one for each core that this process may use."""
         return self.workers or len(os.sched_getaffinity(0))
+
+
+@dataclass
+class InferenceConfig:
+    """Where and how networks predict.
+
+    Attributes:
+        device: auto, cpu, cuda or cuda:N; auto takes a GPU where there is one, cpu and GPUs differ by rounding.
+        batch: series of one shape that are predicted at once; 1 on a CPU and 8 on a GPU when null.
+    """
+
+    device: str = "auto"
+    batch: int | None = None
+
+    def check_inference(self) -> None:
+        """Refuse a device that is written otherwise, and a batch of nothing.
+
+        Raises:
+            InputError: names the setting.
+        """
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+            raise InputError(f"device={self.device}: use auto, cpu, cuda, or cuda:N for the GPU of number N")
+        if self.batch is not None and self.batch < 1:
+            raise InputError(f"batch={self.batch}: use 1 or more, or leave it out")
 
 
 def check_min_score(value: float, name: str) -> None:

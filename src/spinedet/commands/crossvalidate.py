@@ -15,6 +15,8 @@ from spinedet.core.findings import read_findings
 from spinedet.core.manifest import phantom_note, read_manifest, read_manifests
 from spinedet.core.types import Findings, Manifest, Study
 from spinedet.crossvalidate import CrossvalidateConfig
+from spinedet.detection.device import batch_for, choose_device
+from spinedet.detection.inference import Effort
 from spinedet.detection.trainer import Settings
 from spinedet.pipelines.cross_validation import (
     POOLED,
@@ -146,7 +148,7 @@ def _folder(config: CrossvalidateConfig, manifest: Manifest) -> Path:
 def _task(
     config: CrossvalidateConfig, manifest: Manifest, folder: Path, initial: FinishedRun | None
 ) -> CrossValidation:
-    studies, plane = manifest.studies, Plane(config.plane)
+    studies, plane, device = manifest.studies, Plane(config.plane), choose_device(config.device)
     if config.fold_file:
         plan = recorded_folds(studies, Path(config.fold_file))
     elif config.by:
@@ -163,7 +165,8 @@ def _task(
         rule=config.rule,
         extra=_extra(config, manifest),
         initial=initial.model.detectors.get(plane) if initial else None,
-        workers=config.processes,
+        effort=Effort(config.processes, batch_for(config.batch, device)),
+        device=device,
     )
 
 

@@ -10,7 +10,8 @@ from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.score_table import show_scores
 from spinedet.core.errors import InputError
 from spinedet.core.types import Manifest, Split, Study
-from spinedet.detection.inference import CohortFindings
+from spinedet.detection.device import batch_for, choose_device, on_device
+from spinedet.detection.inference import CohortFindings, Effort
 from spinedet.evaluate import EvaluateConfig
 from spinedet.pipelines.log_test import log_test
 from spinedet.pipelines.splits import data_hash, load_manifest, rename_categories, seen_note
@@ -23,7 +24,9 @@ from spinedet.runs.sharding import Journal, all_done, claim_archive, merging
 def evaluate(config: EvaluateConfig) -> Status:
     """Find, score and report; nothing is chosen anew."""
     watch = Stopwatch()
+    device = choose_device(config.device)
     finished = in_plane(open_run(config.run), config.plane)
+    finished = replace(finished, model=on_device(finished.model, device))
     facts = {"operating_point_sha256": finished.operating_point.sha256, "manifests": list(config.data.manifests)}
     part = {"split": config.split, "center": config.center, "plane": config.plane}
     settings: dict[str, Any] = {**part, "min_score": config.test.min_score}
@@ -35,7 +38,8 @@ def evaluate(config: EvaluateConfig) -> Status:
     manifest = rename_categories(load_manifest(config.data, run.root, config.processes), config.categories or {})
     refuse_other_data(finished, manifest)
     studies = chosen(manifest, config.split, config.center)
-    predict_part(finished.model, studies, Journal(folder, shard), config.test, config.processes)
+    effort = Effort(config.processes, batch_for(config.batch, device))
+    predict_part(finished.model, studies, Journal(folder, shard), config.test, effort)
     watch.lap("detection")
     with merging(folder):
         if not all_done(folder, len(studies), shard.count):

@@ -8,12 +8,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from spinedet.cli import tracking
 from spinedet.cli.console import show_notes
 from spinedet.cli.dicom_table import report_choices
 from spinedet.cli.exit_status import Status
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.types import trained_together
+from spinedet.detection.device import batch_for, choose_device, on_device
 from spinedet.detection.inference import as_ensemble
 from spinedet.detection.test_time_augmentation import TestTimeAugmentation
 from spinedet.pipelines.assign_levels import LevelAssigner, manual_of
@@ -29,7 +32,8 @@ from spinedet.runs.sharding import claim_archive, kept_salt, shared_folder
 
 def predict(config: PredictConfig) -> Status:
     """Predict for every series of the input; go on when one cannot be used."""
-    run = _open(config)
+    device = choose_device(config.device)
+    run = _open(config, device)
     shared = shared_folder(config)
     salt = config.dicom.salt or kept_salt(shared, secrets.token_hex(16))
     image = Path(config.input)
@@ -46,18 +50,17 @@ def predict(config: PredictConfig) -> Status:
     report_left_out(source.left_out, folder)
     manual = manual_of(_manual(config), "predict")
     levels = LevelAssigner(run.model.region, run.levels if len(run.weights_sha256) == 1 else None, manual)
-    predictor = Predictor(run, config.eligibility, config.min_score, levels)
-    job = PredictionJob(
-        predictor, source, shard, outputs, OutputContext(folder, run.identity, config.pictures, config.sr, config.fhir)
-    )
+    predictor = Predictor(run, config.eligibility, config.min_score, levels, batch_for(config.batch, device))
+    context = OutputContext(folder, run.identity, config.pictures, config.sr, config.fhir)
+    job = PredictionJob(predictor, source, shard, outputs, context, config.processes)
     predict_part(job)
     return summarise(job, lambda counts: tracking.log_metrics(config.logger, folder, asdict(counts)))
 
 
-def _open(config: PredictConfig) -> FinishedRun:
+def _open(config: PredictConfig, device: torch.device) -> FinishedRun:
     """The run, its detectors joined by those of the ensemble."""
     runs = [open_run(path) for path in (config.run or SHIPPED, *config.ensemble)]
-    model = as_ensemble([run.model for run in runs])
+    model = on_device(as_ensemble([run.model for run in runs]), device)
     hashes = tuple(digest for run in runs for digest in run.weights_sha256)
     run = replace(
         runs[0],

@@ -13,6 +13,7 @@ from spinedet.cli.score_table import show_scores
 from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_json
 from spinedet.core.types import Findings, Manifest
+from spinedet.detection.inference import Effort
 from spinedet.detection.model_files import Model, save_model
 from spinedet.detection.trainer import Settings, reusable_weights
 from spinedet.pipelines.launch import on_rank_zero
@@ -79,7 +80,8 @@ def train(config: TrainConfig) -> Status:
     taken_over = None if initial is None else _taken_over(initial, model)
     watch.lap("training")
 
-    tuned = predict_cohort(model, splits.tune, config.test.min_score, config.processes)
+    effort = Effort(config.processes)
+    tuned = predict_cohort(model, splits.tune, config.test.min_score, effort)
     read = {study.id for study in tuned.studies}
     reference = only(manifest, (study for study in splits.tune if study.id in read))
     if initial is not None and config.rule == KEEP:
@@ -89,7 +91,7 @@ def train(config: TrainConfig) -> Status:
     write_operating_point(run.operating_point, point)
     watch.lap("tuning")
 
-    tested = predict_cohort(model, splits.test, config.test.min_score, config.processes) if splits.test else tuned
+    tested = predict_cohort(model, splits.test, config.test.min_score, effort) if splits.test else tuned
     identity = identify(model, run.model, point)
     lengths = {job.training(plane): job.length(plane) for plane in detectors}
     notes = (*(n for name, each in lengths.items() for n in each.notes(name)), *_notes(splits, initial))

@@ -23,16 +23,20 @@ class TestTimeAugmentation:
 
 
 def detect_augmented(
-    networks: Sequence[Detector], image: Tensor, spec: PlaneSpec, augmentation: TestTimeAugmentation
-) -> Detections:
-    """Boxes in (1, 1, slices, rows, columns); those of several predictions are fused, those of one stay as they are."""
-    predictions = [detect_in_tiles(network, image, spec) for network in networks]
+    networks: Sequence[Detector], images: Tensor, spec: PlaneSpec, augmentation: TestTimeAugmentation
+) -> list[Detections]:
+    """Boxes in each scan of (b, 1, slices, rows, columns), in main memory; those of several predictions are fused,
+    those of one stay as they are.
+    """
+    predictions = [detect_in_tiles(network, images, spec) for network in networks]
     if augmentation.flip:
         axis = spec.left_right_axis
-        extent = image.shape[2 + axis] * spec.spacing[axis]
-        mirrored = (detect_in_tiles(network, image.flip(2 + axis), spec) for network in networks)
-        predictions += [_mirror(prediction, axis, extent) for prediction in mirrored]
-    return predictions[0] if len(predictions) == 1 else weighted_box_fusion(predictions)
+        extent = images.shape[2 + axis] * spec.spacing[axis]
+        mirrored = (detect_in_tiles(network, images.flip(2 + axis), spec) for network in networks)
+        predictions += [[_mirror(one, axis, extent) for one in scans] for scans in mirrored]
+    if len(predictions) == 1:
+        return predictions[0]
+    return [weighted_box_fusion(of_scan) for of_scan in zip(*predictions, strict=True)]
 
 
 def _mirror(prediction: Detections, axis: int, extent: float) -> Detections:

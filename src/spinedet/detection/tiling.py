@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -18,18 +19,25 @@ SAME_IN_TILES = 0.2
 TILE_BEYOND = 1.6
 
 
-def detect_in_tiles(network: Detector, image: Tensor, spec: PlaneSpec) -> Detections:
-    """Boxes in (1, 1, slices, rows, columns): predicted at once if about as long as a training crop, else by tiles.
+def detect_in_tiles(network: Detector, images: Tensor, spec: PlaneSpec) -> list[Detections]:
+    """Boxes in each scan of (b, 1, slices, rows, columns), in main memory: predicted at once if about as long as a
+    training crop, else by tiles.
 
     Tiles overlap by half. A box is kept if its centre lies in the middle of its tile, with context on both sides;
     of boxes that two tiles share, the better one is kept.
     """
-    shape = (image.shape[2], image.shape[3], image.shape[4])
+    shape = (images.shape[2], images.shape[3], images.shape[4])
     spans = [_spans(length, crop) for length, crop in zip(shape, spec.crop_shape, strict=True)]
     tiles = list(product(*spans))
     if len(tiles) == 1:
-        return network.detect(image)[0]
-    found = concatenate([_detect_in_tile(network, image, tile, spec) for tile in tiles])
+        return [found.cpu() for found in network.detect(images)]
+    parts = [_detect_in_tile(network, images, tile, spec) for tile in tiles]
+    return [_joined(several) for several in zip(*parts, strict=True)]
+
+
+def _joined(parts: Sequence[Detections]) -> Detections:
+    """What all tiles of one scan show, each box once."""
+    found = concatenate(parts)
     chosen = distinct(found.boxes, found.scores.amax(-1), SAME_IN_TILES, len(found.boxes))
     return found.select(chosen.row[~chosen.filler])
 
@@ -59,9 +67,13 @@ def _spans(length: int, crop: int) -> list[Span]:
     ]
 
 
-def _detect_in_tile(network: Detector, image: Tensor, tile: tuple[Span, ...], spec: PlaneSpec) -> Detections:
+def _detect_in_tile(network: Detector, images: Tensor, tile: tuple[Span, ...], spec: PlaneSpec) -> list[Detections]:
     depth, height, width = (slice(span.start, span.stop) for span in tile)
-    found = network.detect(image[:, :, depth, height, width])[0]
+    return [_placed(found.cpu(), tile, spec) for found in network.detect(images[:, :, depth, height, width])]
+
+
+def _placed(found: Detections, tile: tuple[Span, ...], spec: PlaneSpec) -> Detections:
+    """The boxes of a tile that lie in its middle, where they are in the whole scan."""
     spacing = found.boxes.new_tensor(spec.spacing)
     boxes = found.boxes.clone()
     boxes[:, :3] += spacing * boxes.new_tensor([span.start for span in tile])

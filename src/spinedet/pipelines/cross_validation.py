@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
@@ -15,7 +16,8 @@ from spinedet.core.files import read_json, write_json
 from spinedet.core.findings import read_findings, write_findings
 from spinedet.core.types import Findings, Manifest, Study, StudyFindings
 from spinedet.detection.dataset import Prepared, Scan, prepare_scans
-from spinedet.detection.inference import detect_studies
+from spinedet.detection.device import on_device
+from spinedet.detection.inference import Effort, detect_studies
 from spinedet.detection.model_files import Model, PlaneDetector, save_model
 from spinedet.detection.trainer import PlanePlan, Settings, train_network
 from spinedet.imaging.planes import SPECS
@@ -166,6 +168,7 @@ class CrossValidation:
         extra: studies that every training learns from as well, never tested on.
         initial: a detector whose weights are the start.
         root: a finished training is kept there and not done again.
+        effort, device: with which folds are tested.
     """
 
     manifest: Manifest
@@ -177,12 +180,13 @@ class CrossValidation:
     rule: str = "plateau_f1"
     extra: tuple[Study, ...] = ()
     initial: PlaneDetector | None = None
-    workers: int = 1
+    effort: Effort = field(default_factory=lambda: Effort(1))
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def prepared(self) -> Prepared:
         """All scans on the working grid."""
         studies = (*self.manifest.studies, *self.extra)
-        return prepare_scans(studies, SPECS[self.plane], self.root / "cache", self.workers)
+        return prepare_scans(studies, SPECS[self.plane], self.root / "cache", self.effort.workers)
 
 
 def run_folds(task: CrossValidation, prepared: Prepared, seed: int) -> Iterator[str]:
@@ -192,8 +196,9 @@ def run_folds(task: CrossValidation, prepared: Prepared, seed: int) -> Iterator[
         if not (folder / "fold.json").is_file():
             detector = _train(task, prepared, fold, seed)
             model = Model("cross-validation", task.manifest.region, {task.plane: detector})
+            model = on_device(model, task.device)
             studies = [study for study in task.manifest.studies if study.patient in fold.test]
-            predictions = detect_studies(model, studies, 0.01, task.workers)
+            predictions = detect_studies(model, studies, 0.01, task.effort)
             write_findings(folder / "findings.json", _findings(task, predictions.studies))
             write_json(folder / "fold.json", {"train": len(fold.train), "test": len(fold.test), **predictions.skipped})
         yield fold.name

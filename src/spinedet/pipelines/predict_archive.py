@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from spinedet.cli.console import console, plain_table, show_labelled, show_notes, show_table
 from spinedet.cli.exit_status import Skipped, Status
@@ -13,10 +16,11 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, write_json
 from spinedet.core.findings import stream_findings
 from spinedet.core.types import StudyFindings
+from spinedet.detection.worker_pool import worker_processes
 from spinedet.pipelines.image_sources import ImageInput
 from spinedet.pipelines.outputs.writer import Output, OutputContext
-from spinedet.pipelines.predict_series import Predictor, predict_study, record_of
-from spinedet.pipelines.prediction import SeriesRecord, StudyRecord
+from spinedet.pipelines.predict_series import Predictor, predict_studies, read_study, record_of, with_levels
+from spinedet.pipelines.prediction import AssignLevels, SeriesRecord, StudyPrediction, StudyRecord
 from spinedet.runs.provenance import findings_header
 from spinedet.runs.sharding import (
     DESCRIPTION,
@@ -35,18 +39,33 @@ _MOST_LISTED = 200
 
 @dataclass(frozen=True)
 class PredictionJob:
-    """One job's part of the studies of an input, and where its results go."""
+    """One job's part of the studies of an input, and where its results go; `workers` processes read and write."""
 
     predictor: Predictor
     input: ImageInput
     shard: Shard
     outputs: tuple[Output, ...]
     context: OutputContext
+    workers: int = 1
 
     @property
     def folder(self) -> Path:
         """The folder that all jobs fill."""
         return self.context.folder
+
+    @property
+    def finisher(self) -> Finisher:
+        """What another process needs to know to finish a study."""
+        return Finisher(self.predictor.assign_levels, self.outputs, self.context)
+
+
+@dataclass(frozen=True)
+class Finisher:
+    """What is done with a study that was predicted: levels, outputs, and the record for the journal."""
+
+    assign_levels: AssignLevels
+    outputs: tuple[Output, ...]
+    context: OutputContext
 
 
 @dataclass
@@ -59,17 +78,27 @@ class Counts:
 
 
 def predict_part(job: PredictionJob) -> None:
-    """Predict for this job's studies, each kept in the journal as soon as it is done; those that are there are done."""
+    """Predict for this job's studies, each kept in the journal as soon as it is done; those that are there are done.
+
+    Where there are many, worker processes read the next ones and write those before while the network predicts.
+    """
     with Journal(job.folder, job.shard).open() as (done, write), progress_bar("predicting") as progress:
-        mine = (study for number, study in enumerate(job.input.studies()) if job.shard.holds(number))
         total = job.shard.size(job.input.count)
-        for number, source in enumerate(mine, start=1):
-            if number > done:
-                study = predict_study(job.predictor, source)
-                for output in job.outputs:
-                    output.write_study(study, job.context)
-                write(record_of(study).model_dump(mode="json"))
-            progress(number, total)
+        mine = (study for number, study in enumerate(job.input.studies()) if job.shard.holds(number))
+        with worker_processes(job.workers, total - done, __name__) as ordered:
+            read = ordered(partial(read_study, job.predictor.reader), islice(mine, done, None))
+            predicted = predict_studies(job.predictor, read)
+            for number, record in enumerate(ordered(partial(finish_study, job.finisher), predicted), start=done + 1):
+                write(record)
+                progress(number, total)
+
+
+def finish_study(finisher: Finisher, study: StudyPrediction) -> dict[str, Any]:
+    """Assign levels and write the study's outputs; its record."""
+    named = with_levels(finisher.assign_levels, study)
+    for output in finisher.outputs:
+        output.write_study(named, finisher.context)
+    return record_of(named).model_dump(mode="json")
 
 
 def report_left_out(left_out: Mapping[str, str], folder: Path) -> None:

@@ -12,7 +12,7 @@ from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
 from spinedet.core.findings import write_findings
 from spinedet.core.types import Finding, Findings, FiniteJson, Manifest, Study, StudyFindings
-from spinedet.detection.inference import CohortFindings, detect_each, detect_studies
+from spinedet.detection.inference import CohortFindings, Effort, detect_each, detect_studies
 from spinedet.detection.model_files import Model
 from spinedet.pipelines.settings import TestConfig
 from spinedet.pipelines.splits import only
@@ -48,25 +48,25 @@ class ScoredTest:
     cases: ScoredCases
 
 
-def predict_cohort(model: Model, studies: Sequence[Study], min_score: float, workers: int) -> CohortFindings:
+def predict_cohort(model: Model, studies: Sequence[Study], min_score: float, effort: Effort) -> CohortFindings:
     """The model's findings in every study that can be read.
 
     Raises:
         InputError: there is none.
     """
     with progress_bar("predicting") as progress:
-        predictions = detect_studies(model, studies, min_score, workers, progress)
+        predictions = detect_studies(model, studies, min_score, effort, progress)
     if not predictions.studies:
         reason = next(iter(predictions.skipped.values()), "there is no study to read")
         raise InputError(f"none of {len(studies)} studies could be read; the first: {reason}")
     return predictions
 
 
-def predict_part(model: Model, studies: Sequence[Study], journal: Journal, config: TestConfig, workers: int) -> None:
+def predict_part(model: Model, studies: Sequence[Study], journal: Journal, config: TestConfig, effort: Effort) -> None:
     """Write the model's findings in this job's part of the studies into its journal; those that are there are done."""
     mine = studies[journal.shard.index :: journal.shard.count]
     with journal.open() as (done, write), progress_bar("predicting") as progress:
-        each = detect_each(model, mine[done:], config.min_score, workers)
+        each = detect_each(model, mine[done:], config.min_score, effort)
         for number, (study, prediction) in enumerate(each, start=done + 1):
             write(
                 {"id": study.id, "skipped": prediction}

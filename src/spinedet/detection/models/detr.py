@@ -69,9 +69,10 @@ class DetrDetector(Detector):
 
     def _boxes(self, raw: Tensor, images: Tensor) -> Tensor:
         """Centres anywhere in the image; sizes around the mean lesion's, as the data are too few to learn them."""
+        raw = raw.float()  # half precision has steps of a millimetre at the far end of an image
         extent = raw.new_tensor(images.shape[2:]) * raw.new_tensor(self.card.spacing)
-        size = raw.new_tensor(self.card.mean_size) * raw[..., 3:].float().clamp(-3, 3).exp()
-        return torch.cat([raw[..., :3].float().sigmoid() * extent, size], dim=-1)
+        size = raw.new_tensor(self.card.mean_size) * raw[..., 3:].clamp(-3, 3).exp()
+        return torch.cat([raw[..., :3].sigmoid() * extent, size], dim=-1)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Class, L1 and GIoU terms of each decoder layer."""

@@ -129,7 +129,7 @@ class RetinaNetPeer(Detector):
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Detections]:
         """Boxes that no better one of their category suppresses."""
-        padded = F.pad(images, _padding(images, self.peer.size_divisible), value=float(images.amin()))
+        padded = _padded(images, self.peer.size_divisible)
         out = self.peer.read_out(padded)
         sizes = [list(padded.shape[2:])] * len(padded)
         return [self._answer(f) for f in self.peer.postprocess_detections(out.maps, out.anchors, sizes, out.positions)]
@@ -148,7 +148,11 @@ class RetinaNetPeer(Detector):
         return Detections(boxes, scores)
 
 
-def _padding(images: Tensor, stride: Stride) -> list[int]:
-    """What `F.pad` adds to make every axis a multiple of the coarsest stride."""
-    missing = [-size % each for size, each in zip(images.shape[2:], stride, strict=True)]
-    return [amount for axis in reversed(missing) for amount in (0, axis)]
+def _padded(images: Tensor, stride: Stride) -> Tensor:
+    """Images (b, 1, slices, rows, columns) with every axis a multiple of the coarsest stride; what is added holds each
+    image's own lowest value, so that an image is read alike in any batch.
+    """
+    shape = [-(-size // each) * each for size, each in zip(images.shape[2:], stride, strict=True)]
+    padded = images.amin((1, 2, 3, 4), keepdim=True).repeat(1, 1, *shape)
+    padded[:, :, : images.shape[2], : images.shape[3], : images.shape[4]] = images
+    return padded
