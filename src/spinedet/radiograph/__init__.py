@@ -1,0 +1,1 @@
+"""Classification of spine radiographs: its own commands, networks, training and answers."""

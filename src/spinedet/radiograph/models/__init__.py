@@ -1,0 +1,67 @@
+"""Classifiers of radiographs: what each config builds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from spinedet.radiograph.models.frozen import FewPixels, FrozenFeatures, LogisticHead
+from spinedet.radiograph.models.inverted import TABLES, InvertedNet
+from spinedet.radiograph.models.weights import Start, load_weights
+from spinedet.radiograph.settings import (
+    EfficientNetConfig,
+    FrozenConfig,
+    InvertedConfig,
+    LinearConfig,
+    NetworkConfig,
+)
+
+
+class Classifier(Protocol):
+    """What every network offers, beside being a module: (N, 1, H, W) to logits (N, labels)."""
+
+    width: int
+
+    @property
+    def last_convolution(self) -> str | None:
+        """Name of the module whose output heat maps are made of; None where there is none."""
+
+    def embed(self, x: Tensor) -> Tensor:
+        """(N, 1, H, W) to features (N, width)."""
+
+
+def build(config: NetworkConfig, labels: int) -> nn.Module:
+    """A network with fresh weights for so many labels."""
+    match config:
+        case EfficientNetConfig():
+            from spinedet.radiograph.models.efficient import EfficientNet  # MONAI takes two seconds to import
+
+            return EfficientNet(config.variant, labels, dropout=config.dropout)
+        case InvertedConfig():
+            return InvertedNet(TABLES[config.table], labels, dropout=config.dropout)
+        case FrozenConfig():
+            return FrozenFeatures(InvertedNet(TABLES[config.table], 1), labels)
+        case LinearConfig():
+            return FewPixels(config.side, labels)
+
+
+def begin(config: NetworkConfig, network: nn.Module) -> Start | None:
+    """Copy the weights that the config names; None where it names none.
+
+    Raises:
+        InputError: they cannot be read, or belong to another network.
+    """
+    path = None if isinstance(config, LinearConfig) else config.weights
+    if path is None:
+        return None
+    return load_weights(network.backbone if isinstance(network, FrozenFeatures) else network, Path(path))
+
+
+def fits_without_gradients(network: nn.Module) -> bool:
+    """Whether the network is a logistic regression on features that do not change."""
+    return isinstance(getattr(network, "head", None), LogisticHead)
+
+
+__all__ = ["Classifier", "begin", "build", "fits_without_gradients"]

@@ -1,0 +1,170 @@
+"""Settings of classification: networks, input, augmentation and recipe; importable without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from spinedet.core.errors import InputError
+
+EFFICIENT = tuple(f"b{size}" for size in range(9))
+
+
+@dataclass
+class EfficientNetConfig:
+    """MONAI's EfficientNet (Tan and Le 2019, arXiv:1905.11946).
+
+    Attributes:
+        variant: b0 to b8. dropout: before the last layer. weights: a local .pth or .safetensors to start from.
+    """
+
+    variant: str = "b0"
+    dropout: float = 0.2
+    weights: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.variant not in EFFICIENT:
+            raise InputError(f"network.variant={self.variant}: use one of {', '.join(EFFICIENT)}")
+
+
+@dataclass
+class InvertedConfig:
+    """A network of inverted residual blocks.
+
+    Attributes:
+        table: mobilenet_v3_large, mnasnet_b1, mnasnet_a1 or efficientnet_lite0. dropout: before the last layer.
+        weights: a local .pth or .safetensors to start from.
+    """
+
+    table: str = "efficientnet_lite0"
+    dropout: float = 0.2
+    weights: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.table not in TABLES:
+            raise InputError(f"network.table={self.table}: use one of {', '.join(TABLES)}")
+
+
+TABLES = ("mobilenet_v3_large", "mnasnet_b1", "mnasnet_a1", "efficientnet_lite0")
+
+
+@dataclass
+class FrozenConfig:
+    """Features of a network that is not trained, and logistic regression on them.
+
+    Attributes:
+        table: as in an inverted network. weights: a local .pth or .safetensors; without it the features are random.
+        penalty: of squared weights, relative to the mean log loss.
+    """
+
+    table: str = "efficientnet_lite0"
+    weights: str | None = None
+    penalty: float = 1e-3
+
+    def __post_init__(self) -> None:
+        InvertedConfig(table=self.table)
+
+
+@dataclass
+class LinearConfig:
+    """A baseline that must stay near chance: logistic regression on a few pixels.
+
+    Attributes:
+        side: of the square to which images are shrunk. penalty: as for frozen features.
+    """
+
+    side: int = 32
+    penalty: float = 1e-1
+
+
+NetworkConfig: TypeAlias = EfficientNetConfig | InvertedConfig | FrozenConfig | LinearConfig
+
+# The choices of `network=`.
+NETWORKS: dict[str, NetworkConfig] = {
+    "efficientnet": EfficientNetConfig(),
+    "efficientnet_b6": EfficientNetConfig(variant="b6"),
+    "mobilenet": InvertedConfig(table="mobilenet_v3_large"),
+    "mnasnet": InvertedConfig(table="mnasnet_b1"),
+    "lite0": InvertedConfig(table="efficientnet_lite0"),
+    "frozen": FrozenConfig(),
+    "linear": LinearConfig(),
+}
+
+
+@dataclass
+class ShiftConfig:
+    """How training images are varied; each share is of an image's side.
+
+    Attributes:
+        shift, scale: at most. degrees: of rotation, at most. gamma: exponent between 1 / (1 + gamma) and 1 + gamma.
+        noise: standard deviation, at most. erase: side of a square that is blanked in half of the images, at most.
+    """
+
+    shift: float = 0.12
+    scale: float = 0.12
+    degrees: float = 5.0
+    gamma: float = 0.3
+    noise: float = 0.03
+    erase: float = 0.0
+
+
+@dataclass
+class LearningConfig:
+    """How a network learns.
+
+    Attributes:
+        lr: peak of the learning rate. batch: images of a step. smoothing: of labels.
+        balance: exponent of inverse label frequency as weight of the loss; 0.5 is the square root, 0 none.
+        ema: decay of averaged weights. warmup: share of the training with rising rate. clip: of gradients.
+    """
+
+    lr: float = 1.5e-3
+    weight_decay: float = 0.02
+    batch: int = 16
+    smoothing: float = 0.05
+    balance: float = 0.5
+    ema: float = 0.99
+    warmup: float = 0.1
+    clip: float = 1.0
+
+
+@dataclass
+class InputConfig:
+    """What of an image a network is given.
+
+    Attributes:
+        pixels: side of the square. mm: side of the field that is cut from the middle, or null for the whole image.
+    """
+
+    pixels: int = 224
+    mm: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.pixels < 32:
+            raise InputError(f"input.pixels={self.pixels}: use at least 32, better a multiple of 32")
+
+
+@dataclass
+class RejectionConfig:
+    """When an image is answered with "none of the labels".
+
+    Attributes:
+        keep: share of known tuning images that stay. neighbours: training images whose distance counts.
+        least_auroc: below it, where tuning images of none of the labels are there to tell, nothing is rejected.
+    """
+
+    keep: float = 0.95
+    neighbours: int = 6
+    least_auroc: float = 0.7
+
+
+@dataclass
+class ReadingConfig:
+    """How probabilities become answers.
+
+    Attributes:
+        rule: of the threshold in a task with a finding: plateau_youden, sensitivity>=0.9 or specificity>=0.9.
+    """
+
+    rule: str = "plateau_youden"
+    rejection: RejectionConfig = field(default_factory=RejectionConfig)
