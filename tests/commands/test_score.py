@@ -194,3 +194,25 @@ def test_scoring_as_a_command_needs_no_torch(files: Any, tmp_path: Path) -> None
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "scores.html").is_file()
+
+
+def test_level_naming_is_in_the_scores_and_on_the_page(
+    run: Run, files: Callable[..., tuple[Path, Path]], tmp_path: Path
+) -> None:
+    reference, findings = files()
+    content = json.loads(findings.read_text())
+    for row, study in enumerate(content["studies"][:4]):
+        likeliest = "L5/S1" if row == 1 else "L4/L5"
+        naming = {"state": "named", "likeliest": likeliest, "probability": 0.99 - row / 10}
+        study["findings"][0] |= {"level": likeliest if row < 2 else None, "naming": naming}
+    findings.write_text(json.dumps(content))
+    out = tmp_path / "out"
+    words = ("threshold=0.5", "bootstrap.samples=20", f"out={out}")
+    assert run("score", f"reference={reference}", f"findings={findings}", *words) == 0
+    levels = read_scores(out / "scores.json").group().levels
+    assert levels is not None
+    assert (levels.named, levels.wrong_patients, levels.forced.value) == (2, 1, 0.75)
+    assert levels.area.value == pytest.approx((0 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
+    page = (out / "scores.html").read_text("utf-8")
+    assert "forced accuracy" in page
+    assert (out / "figures" / "levels_sagittal.svg").is_file()

@@ -87,3 +87,57 @@ def test_exact_intervals(hits: int, count: int, low: float, high: float) -> None
 
 def test_nothing_counted_says_nothing() -> None:
     assert exact_interval(0, 0) == (0.0, 1.0)
+
+
+# --- risk against coverage ---
+
+
+def guesses(*rows: tuple[str | None, float | None]) -> Findings:
+    """A finding for each study: unresolved, with the level by the likeliest outcome and its posterior."""
+    studies = []
+    for number, (likeliest, probability) in enumerate(rows):
+        naming = {"state": "unresolved", "likeliest": likeliest, "probability": probability}
+        one = Finding(series="sag", category="disc", score=0.9, box=box(0.0), naming=naming)
+        studies.append(StudyFindings(id=f"s{number}", findings=(one,)))
+    return Findings(model={"name": "toy"}, studies=tuple(studies))
+
+
+def test_risk_over_coverage_by_hand() -> None:
+    found = guesses(("L5/S1", 0.6), ("L4/L5", 0.9), ("L5/S1", 0.99), ("L5/S1", 0.8), (None, 0.7))
+    levels = score(reference(5, ("L5/S1",)), found, SETTINGS).group().levels
+    assert levels is not None
+    assert (levels.named, levels.unresolved, levels.patients) == (0, 5, 5)
+    assert [(p.threshold, p.named, p.wrong) for p in levels.curve] == [
+        (0.99, 1, 0),
+        (0.9, 2, 1),
+        (0.8, 3, 1),
+        (0.6, 4, 1),
+    ]
+    assert [p.coverage for p in levels.curve] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert levels.area.value == pytest.approx((0 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
+    assert levels.forced.value == pytest.approx(3 / 5)
+    assert (levels.curve[1].error.low, levels.curve[1].error.high) == pytest.approx(exact_interval(1, 2))
+
+
+def test_equal_posteriors_count_in_random_order() -> None:
+    found = guesses(("L5/S1", 0.9), ("L4/L5", 0.9))
+    levels = score(reference(2, ("L5/S1",)), found, SETTINGS).group().levels
+    assert levels is not None
+    assert [(p.named, p.wrong) for p in levels.curve] == [(2, 1)]
+    assert levels.area.value == pytest.approx(1 / 2)
+
+
+def test_without_posteriors_there_is_no_curve_and_it_says_why() -> None:
+    levels = score(reference(2, ("L5/S1",)), findings(("L5/S1",), ("L4/L5",)), SETTINGS).group().levels
+    assert levels is not None
+    assert levels.curve == ()
+    assert "no posterior" in str(levels.forced.reason)
+
+
+def test_a_naming_of_another_detector_is_read_as_absent() -> None:
+    naming: dict[str, object] = {"likeliest": "the lowest", "probability": 7}
+    one = Finding(series="sag", category="disc", score=0.9, level="L5/S1", box=box(0.0), naming=naming)
+    found = Findings(model={"name": "toy"}, studies=(StudyFindings(id="s0", findings=(one,)),))
+    levels = score(reference(1, ("L5/S1",)), found, SETTINGS).group().levels
+    assert levels is not None
+    assert (levels.right, levels.curve) == (1, ())

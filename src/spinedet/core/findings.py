@@ -27,7 +27,7 @@ from spinedet.core.files import (
     write_json,
     write_pieces,
 )
-from spinedet.core.types import RAS_AXES, Axes, Box, Findings, StudyFindings, TrainedOn
+from spinedet.core.types import RAS_AXES, Axes, Box, Findings, StudyFindings, TrainedOn, is_number
 
 FORMAT = "spinedet-findings"
 _NUMBERS = {int, float}
@@ -44,6 +44,8 @@ class FindingsTable:
         study: (n,) row of `studies`.
         series, category, level: (n,) row of `series_names`, `category_names`, `level_names`; no level is -1.
         score: (n,) float64.
+        likeliest: (n,) row of `level_names`, of the level by the likeliest outcome of the naming, which unresolved
+            findings have too; none is -1. level_probability: (n,) float64 of that outcome, NaN where there is none.
         severity: (n,) float64 grades, NaN where there is none.
         center, size: (n, 3) float64 mm, measured along the rows of `frames[frame]`.
         frame: (n,) row of `frames`; row 0 is RAS.
@@ -57,6 +59,8 @@ class FindingsTable:
     series: NDArray[np.int32]
     category: NDArray[np.int32]
     level: NDArray[np.int32]
+    likeliest: NDArray[np.int32]
+    level_probability: NDArray[np.float64]
     score: NDArray[np.float64]
     severity: NDArray[np.float64]
     center: NDArray[np.float64]
@@ -166,6 +170,8 @@ class _Part:
     series: array[int]
     category: array[int]
     level: array[int]
+    likeliest: array[int]
+    level_probability: array[float]
     score: array[float]
     severity: array[float]
     center: array[float]
@@ -190,6 +196,8 @@ def _fold(item: dict[str, Any], names: _Names) -> _Part | None:
             array("i", [_named(names.series, finding["series"]) for finding in findings]),
             array("i", [_named(names.category, finding["category"]) for finding in findings]),
             array("i", [_leveled(names, finding.get("level")) for finding in findings]),
+            array("i", [_likeliest(names, finding.get("naming")) for finding in findings]),
+            array("d", [_probability(finding.get("naming")) for finding in findings]),
             array("d", scores),
             array("d", [_graded(finding.get("severity")) for finding in findings]),
             array("d", chain.from_iterable(centers)),
@@ -227,6 +235,18 @@ def _leveled(names: _Names, level: Any) -> int:
     return names.level.setdefault(level, len(names.level) - 1)
 
 
+def _likeliest(names: _Names, naming: Any) -> int:
+    """Values of another type are another detector's own and are read as absent."""
+    level = naming.get("likeliest") if isinstance(naming, dict) else None
+    return _leveled(names, level) if isinstance(level, str) and level in LEVELS else -1
+
+
+def _probability(naming: Any) -> float:
+    """Likewise."""
+    value = naming.get("probability") if isinstance(naming, dict) else None
+    return float(value) if is_number(value) and 0 <= value <= 1 else nan
+
+
 def _graded(severity: Any) -> float:
     if severity is None:
         return nan
@@ -253,6 +273,8 @@ def _part(study: StudyFindings, names: _Names) -> _Part:
         array("i", [_named(names.series, one.series) for one in found]),
         array("i", [_named(names.category, one.category) for one in found]),
         array("i", [_leveled(names, one.level) for one in found]),
+        array("i", [_likeliest(names, one.naming) for one in found]),
+        array("d", [_probability(one.naming) for one in found]),
         array("d", [one.score for one in found]),
         array("d", [_graded(one.severity) for one in found]),
         array("d", chain.from_iterable(one.box.center for one in found)),
@@ -275,6 +297,8 @@ def _assemble(source: str, model: dict[str, Any], parts: Sequence[_Part], names:
         series=whole("series", np.int32),
         category=whole("category", np.int32),
         level=whole("level", np.int32),
+        likeliest=whole("likeliest", np.int32),
+        level_probability=whole("level_probability", np.float64),
         score=whole("score", np.float64),
         severity=whole("severity", np.float64),
         center=whole("center", np.float64).reshape(-1, 3),

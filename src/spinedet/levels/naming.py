@@ -46,8 +46,9 @@ class SeriesNaming:
     """The discs of one sagittal series.
 
     Attributes:
-        discs: head to tail. reason: why the levels are unresolved. probability: of the likeliest outcome.
-        second: ordinal of the anchor by the second hypothesis, 0 for "not shown", and its probability.
+        discs: head to tail. reason: why the levels are unresolved.
+        likeliest: ordinal of the anchor by the likeliest outcome, 0 for "not shown". probability: of that outcome.
+        second: likewise of the second hypothesis, with its probability.
         by: what named them.
     """
 
@@ -56,6 +57,7 @@ class SeriesNaming:
     discs: tuple[NamedDisc, ...] = ()
     reason: str | None = None
     anchor: str | None = None
+    likeliest: int | None = None
     probability: float | None = None
     second: tuple[int, float] | None = None
     by: str | None = None
@@ -64,6 +66,10 @@ class SeriesNaming:
     def named(self) -> bool:
         """Whether its discs have levels."""
         return self.state is not State.UNRESOLVED
+
+    def likeliest_level(self, disc: NamedDisc) -> str | None:
+        """The level of one of its discs by the likeliest outcome, whether that names the chain or not."""
+        return counted([disc], self.likeliest)[0].level if self.likeliest else None
 
     def unresolved(self, reason: str) -> SeriesNaming:
         """The same discs without levels."""
@@ -84,6 +90,7 @@ class SeriesNaming:
             "state": self.state.value,
             "reason": self.reason,
             "anchor": self.anchor,
+            "ordinal": self.likeliest,
             "probability": None if self.probability is None else round(self.probability, 4),
             "assumes": ASSUMES if self.anchor == LUMBAR_ANCHOR else None,
             "second": second,
@@ -135,7 +142,11 @@ def _judge(bare: SeriesNaming, view: ChainView, parameters: LevelParameters) -> 
     best, second = (int(row) for row in np.argsort(-chances)[:2])
     probability = float(chances[best])
     unresolved = replace(
-        bare, probability=probability, second=(_ordinal(second), float(chances[second])), by=parameters.name
+        bare,
+        likeliest=_ordinal(best),
+        probability=probability,
+        second=(_ordinal(second), float(chances[second])),
+        by=parameters.name,
     )
     if best == NOT_SHOWN and view.ends_too_early:
         return replace(unresolved, reason=f"the tail is no sacrum and the image goes on for {view.room:.0f} mm")

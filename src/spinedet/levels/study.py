@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spinedet.core.types import Box, Finding
+from spinedet.core.types import Box, Finding, FiniteJson
 from spinedet.levels.naming import NamedDisc, SeriesNaming
 
 # A finding takes the name of the disc within this distance of its centre in the sagittal plane.
@@ -81,13 +81,16 @@ def with_levels(findings: Sequence[Finding], naming: StudyNaming) -> tuple[Findi
 
 def _with_level(finding: Finding, naming: StudyNaming) -> Finding:
     disc = naming.place(finding.box, finding.series)
+    source = next((one for one in naming.series.values() if disc is not None and disc in one.discs), None)
+    note: dict[str, FiniteJson] = {}
     if disc is None or disc.level is None:
         note = {"state": "unresolved", "reason": naming.reason(finding.series)}
         if disc is None and any(one.named for one in naming.series.values()):
             note["reason"] = f"no named disc within {NEAREST_MM:.0f} mm"
-    else:
-        source = next(one for one in naming.series.values() if one.named and disc in one.discs)
+    elif source is not None:
         note = {"state": source.state.value, "series": source.series, "anchor": source.anchor or ""}
+    if disc is not None and source is not None and source.probability is not None:
+        note |= {"likeliest": source.likeliest_level(disc), "probability": round(source.probability, 4)}
     update = {
         "level": None if disc is None else disc.level,
         "ordinal": None if disc is None else disc.ordinal,

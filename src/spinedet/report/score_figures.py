@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from spinedet.core.files import write_bytes
 from spinedet.report import curves
 from spinedet.scoring.metrics.froc_pr import RATES
-from spinedet.scoring.records import Calibration, Estimate, Forest, Group, StratumScore
+from spinedet.scoring.records import Calibration, Estimate, Forest, Group, LevelNaming, StratumScore
 from spinedet.scoring.statistics.curve_bands import CurvePoint
 
 # The colours of the pages, from black, which is for everything pooled.
@@ -102,6 +102,20 @@ def reliability_figure(plane: str, calibrations: Sequence[Calibration], caption:
         )
     axes.set_xlim(0, 1)
     _finish(axes, f"{plane}: score", "share that hits a lesion", caption)
+    return figure
+
+
+def level_figure(plane: str, levels: LevelNaming, caption: str) -> Figure:
+    """Patients with a wrong level among named ones, over the share that is named; the cross is the frozen threshold."""
+    figure, (axes,) = _canvas()
+    value, low, high = np.array([(p.error.value, p.error.low, p.error.high) for p in levels.curve], dtype=float).T
+    coverage = [point.coverage for point in levels.curve]
+    area = f", area {levels.area.value:.3f}" if levels.area.value is not None else ""
+    axes.plot(coverage, value, color=COLORS[0], label=f"{levels.patients} patients{area}")
+    axes.fill_between(coverage, low, high, color=COLORS[0], alpha=0.12, linewidth=0)
+    _cross(axes, levels.coverage, levels.error, COLORS[1])
+    axes.set_xlim(0, 1)
+    _finish(axes, f"{plane}: share of patients whose levels are named", "wrong among named", caption)
     return figure
 
 

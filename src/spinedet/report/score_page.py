@@ -17,6 +17,7 @@ from spinedet.report.score_figures import (
     Line,
     forest_figure,
     froc_figure,
+    level_figure,
     precision_figure,
     reliability_figure,
     save,
@@ -58,6 +59,8 @@ def draw(scores: Scores, curves: Sequence[tuple[dict[str, str], Sequence[CurvePo
         calibrations = [one for one in scores.calibration if one.by["plane"] == plane and one.bins]
         if calibrations:
             figures[f"reliability_{plane}"] = reliability_figure(plane, calibrations, caption)
+        if whole.levels and whole.levels.curve:
+            figures[f"levels_{plane}"] = level_figure(plane, whole.levels, caption)
         if whole.strata:
             figures[f"strata_{plane}"] = strata_figure(plane, whole.strata, caption)
     return figures

@@ -18,7 +18,7 @@ from spinedet.scoring.matching.cohort import Cohort, Selection, as_table, gather
 from spinedet.scoring.matching.criteria import Criterion, IouCriterion, criterion_from, criterion_record
 from spinedet.scoring.metrics.coco_ap import coco_average_precision, coco_matches
 from spinedet.scoring.metrics.counts import PartCounts, count_part
-from spinedet.scoring.metrics.level_naming import named_levels
+from spinedet.scoring.metrics.level_naming import named_hits
 from spinedet.scoring.metrics.matched_cohort import MatchedCohort, above, match_cohort, match_overlaps
 from spinedet.scoring.metrics.strata import Labels, stratify, usual_strata
 from spinedet.scoring.metrics.subgroups import Named, groups
@@ -268,7 +268,7 @@ def _content(examination: Examination, named: Named, counted: PartCounts, number
         "secondary": tuple(examination.beside(named)),
         "strata": strata_scores(counted, numbers),
         "severity": severity_agreement(counted, numbers),
-        "levels": level_naming(named_levels(matched, named.part, examination.reached)),
+        "levels": level_naming(named_hits(matched, named.part, examination.reached)),
     }
 
 

@@ -125,6 +125,16 @@ class SeverityAgreement(Record):
     mae: Estimate
 
 
+class RiskPoint(Record):
+    """Error among the patients that are named from a posterior of `threshold` on; the interval is exact binomial."""
+
+    threshold: FiniteFloat
+    named: int
+    wrong: int
+    coverage: FiniteFloat
+    error: Estimate
+
+
 class LevelNaming(Record):
     """Are the levels that hits name those of the lesions they hit, at the frozen threshold?
 
@@ -132,6 +142,10 @@ class LevelNaming(Record):
         right, wrong, unresolved: hits whose lesion has a level.
         patients: with such hits; named: with a named one; wrong_patients: with one that is named wrongly.
         error: share of wrong among named patients; coverage: share of named ones. Intervals are exact binomial.
+        forced: share of patients with right names alone if every scan is named by its likeliest outcome; who then has
+            no name counts as wrong.
+        curve: error over coverage as the threshold on the posterior falls; empty where findings give no posterior.
+        area: under that curve, the mean error over all numbers of named patients.
     """
 
     right: int
@@ -142,6 +156,9 @@ class LevelNaming(Record):
     wrong_patients: int
     error: Estimate
     coverage: Estimate
+    forced: Estimate = Estimate(reason="not computed")
+    area: Estimate = Estimate(reason="not computed")
+    curve: tuple[RiskPoint, ...] = ()
 
 
 class StratumScore(Record):

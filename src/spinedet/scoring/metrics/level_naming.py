@@ -7,56 +7,91 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinedet.scoring.matching.overlaps import Ints
+from spinedet.scoring.matching.overlaps import Floats, Ints
 from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part
 
 
-@dataclass(frozen=True, slots=True)
-class NamedLevels:
-    """Hits at the frozen threshold whose lesion has a level, and their patients.
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedHits:
+    """The hits at the frozen threshold on lesions with a level, (h,) each.
 
     Attributes:
-        right, wrong, unresolved: of the hits.
-        patients: with such hits; named: those with a named hit; wrong_patients: with one that is named wrongly. One
-            anchor names all discs of a scan, so that the patient is the unit of inference.
+        patient: whose hit; one anchor names all discs of a scan, so that the patient is the unit of inference.
+        named, right: whether the hit has a level, and whether it is the lesion's.
+        guessed, guessed_right: likewise of the level by the likeliest outcome, which findings keep unresolved or not.
+        probability: of that outcome, NaN where the findings give none.
     """
 
-    right: int
-    wrong: int
-    unresolved: int
-    patients: int
-    named: int
-    wrong_patients: int
+    patient: Ints
+    named: NDArray[np.bool_]
+    right: NDArray[np.bool_]
+    guessed: NDArray[np.bool_]
+    guessed_right: NDArray[np.bool_]
+    probability: Floats
+
+    def over_patients(self, which: NDArray[np.bool_]) -> int:
+        """How many patients have one of these hits (h,)."""
+        return len(np.unique(self.patient[which]))
 
 
-def named_levels(matched: MatchedCohort, part: Part, above: NDArray[np.bool_]) -> NamedLevels | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class RiskCurve:
+    """Patients by falling probability of their names: named from a threshold on, and wrong among these.
+
+    Attributes:
+        threshold: (k,) distinct probabilities, falling. named, wrong: (k,) patients at each.
+        area: mean error over all numbers of named patients (area under risk against coverage; Geifman and El-Yaniv,
+            NeurIPS 2017), equal probabilities in random order.
+    """
+
+    threshold: Floats
+    named: Ints
+    wrong: Ints
+    area: float
+
+
+def named_hits(matched: MatchedCohort, part: Part, above: NDArray[np.bool_]) -> NamedHits | None:
     """How the hits of a part are named; None where no finding names a level, or no lesion's is known."""
-    cohort, lesion = matched.cohort, matched.matches.lesion
-    predicted, reference = _levels(matched)
-    if not any(predicted) or not any(reference):
+    cohort, lesion, table = matched.cohort, matched.matches.lesion, matched.cohort.table
+    reference = [one.level or "" for one in cohort.lesions.records]
+    predicted, guessed = (_levels(matched, codes) for codes in (table.level, table.likeliest))
+    if not any(reference) or not (any(predicted) or any(guessed)):
         return None
     hits = np.flatnonzero(part.marks & above & (lesion >= 0))
     hits = np.array([row for row in hits if reference[lesion[row]]], dtype=np.int64)
-    patient = part.scan_member[cohort.marks.scan[hits]]
-    named = np.array([bool(predicted[row]) for row in hits], dtype=bool)
-    right = np.array([predicted[row] == reference[lesion[row]] for row in hits], dtype=bool)
-    wrong = named & ~right
-    return NamedLevels(
-        right=int(right.sum()),
-        wrong=int(wrong.sum()),
-        unresolved=int((~named).sum()),
-        patients=_count(patient),
-        named=_count(patient[named]),
-        wrong_patients=_count(patient[wrong]),
+    truth = [reference[lesion[row]] for row in hits]
+    # A level of another detector, or a person's, is also the likeliest; it comes without a probability.
+    return NamedHits(
+        patient=part.scan_member[cohort.marks.scan[hits]],
+        named=np.array([bool(predicted[row]) for row in hits], dtype=bool),
+        right=np.array([predicted[row] == name for row, name in zip(hits, truth, strict=True)], dtype=bool),
+        guessed=np.array([bool(guessed[row]) for row in hits], dtype=bool),
+        guessed_right=np.array([guessed[row] == name for row, name in zip(hits, truth, strict=True)], dtype=bool),
+        probability=table.level_probability[cohort.marks.row[hits]],
     )
 
 
-def _levels(matched: MatchedCohort) -> tuple[list[str], list[str]]:
-    """Of every finding and every lesion of the cohort; an unknown one is empty."""
-    cohort, table = matched.cohort, matched.cohort.table
-    names = (*table.level_names, "")  # no level is -1
-    return [names[row] for row in table.level[cohort.marks.row]], [one.level or "" for one in cohort.lesions.records]
+def _levels(matched: MatchedCohort, codes: NDArray[np.int32]) -> list[str]:
+    """Of every finding that counts; an unknown one is empty."""
+    names = (*matched.cohort.table.level_names, "")  # no level is -1
+    return [names[row] for row in codes[matched.cohort.marks.row]]
 
 
-def _count(patients: Ints) -> int:
-    return len(np.unique(patients))
+def risk_curve(hits: NamedHits) -> RiskCurve | None:
+    """Error among named patients over the share that is named, if the threshold on the posterior moved.
+
+    A patient is wrong with one wrong name; several posteriors count by the lowest. None without posteriors.
+    """
+    known = hits.guessed & ~np.isnan(hits.probability)
+    if not known.any():
+        return None
+    patients, owner = np.unique(hits.patient[known], return_inverse=True)
+    probability = np.full(len(patients), np.inf)
+    np.minimum.at(probability, owner, hits.probability[known])
+    wrong = np.bincount(owner, ~hits.guessed_right[known], len(patients)) > 0
+    threshold, group = np.unique(-probability, return_inverse=True)
+    named = np.cumsum(np.bincount(group))
+    wrongs = np.cumsum(np.bincount(group, wrong).astype(np.int64))
+    ranks = np.arange(1, len(patients) + 1)
+    expected = np.interp(ranks, np.r_[0, named], np.r_[0, wrongs])
+    return RiskCurve(-threshold, named, wrongs, float((expected / ranks).mean()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +14,7 @@ from spinedet.scoring.matching.greedy import ABSORBED
 from spinedet.scoring.matching.overlaps import Floats, Ints
 from spinedet.scoring.metrics.counts import MACRO, PartCounts, froc_name, lesion_free
 from spinedet.scoring.metrics.froc_pr import RATES
-from spinedet.scoring.metrics.level_naming import NamedLevels
+from spinedet.scoring.metrics.level_naming import NamedHits, RiskCurve, risk_curve
 from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part
 from spinedet.scoring.records import (
     BestF1,
@@ -25,6 +25,7 @@ from spinedet.scoring.records import (
     MacroMicro,
     PatientLevel,
     Performance,
+    RiskPoint,
     SeverityAgreement,
     StratumScore,
 )
@@ -51,6 +52,8 @@ _REASONS = {
     "severity mae": "no hit with a grade on both sides",
 }
 _NO_LESION = "no lesion"
+# Of a curve of risk against coverage in a record.
+_RISK_POINTS = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,14 +165,42 @@ def over_categories(counted: PartCounts, numbers: Statistics) -> MacroMicro | No
     return MacroMicro(**macro, micro_ap=numbers.estimate("micro ap"))
 
 
-def level_naming(counted: NamedLevels | None) -> LevelNaming | None:
+def level_naming(hits: NamedHits | None) -> LevelNaming | None:
     """How levels are named, with exact intervals over patients."""
-    if counted is None:
+    if hits is None:
         return None
+    wrong = hits.named & ~hits.right
+    patients, named = len(np.unique(hits.patient)), hits.over_patients(hits.named)
+    wrong_patients = hits.over_patients(wrong)
+    curve, nobody = risk_curve(hits), "no hit on a lesion with a level"
+    unranked = Estimate(reason="the findings give no posterior of their names")
     return LevelNaming(
-        **asdict(counted),
-        error=_share(counted.wrong_patients, counted.named, "no named hit"),
-        coverage=_share(counted.named, counted.patients, "no hit on a lesion with a level"),
+        right=int(hits.right.sum()),
+        wrong=int(wrong.sum()),
+        unresolved=int((~hits.named).sum()),
+        patients=patients,
+        named=named,
+        wrong_patients=wrong_patients,
+        error=_share(wrong_patients, named, "no named hit"),
+        coverage=_share(named, patients, nobody),
+        forced=_share(int(curve.named[-1] - curve.wrong[-1]), patients, nobody) if curve else unranked,
+        area=Estimate(value=curve.area) if curve else unranked,
+        curve=_risk_points(curve, patients) if curve else (),
+    )
+
+
+def _risk_points(curve: RiskCurve, patients: int) -> tuple[RiskPoint, ...]:
+    """The curve at no more than `_RISK_POINTS` thresholds, the first and the last among them."""
+    rows = np.unique(np.linspace(0, len(curve.threshold) - 1, min(_RISK_POINTS, len(curve.threshold))).astype(int))
+    return tuple(
+        RiskPoint(
+            threshold=float(curve.threshold[row]),
+            named=int(curve.named[row]),
+            wrong=int(curve.wrong[row]),
+            coverage=int(curve.named[row]) / patients,
+            error=_share(int(curve.wrong[row]), int(curve.named[row]), "nobody is named"),
+        )
+        for row in rows
     )
 
 
