@@ -50,9 +50,9 @@ def true_discs(study: Study) -> tuple[TrueDisc, ...]:
     Raises:
         InputError: `attributes.discs` is no list of discs.
     """
-    told = study.attributes.get(KEY, [])
+    given = study.attributes.get(KEY, [])
     try:
-        return _DISCS.validate_json(json.dumps(told))
+        return _DISCS.validate_json(json.dumps(given))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, (KEY, *first["loc"])))
