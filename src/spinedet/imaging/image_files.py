@@ -10,10 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from spinedet.core.errors import InputError
@@ -23,21 +20,12 @@ from spinedet.imaging.padding import fill_padding, undeclared_padding
 from spinedet.imaging.size_limits import check_voxels
 
 if TYPE_CHECKING:
+    import nibabel as nib
     import SimpleITK
 
 _NIFTI = (".nii.gz", ".nii")
 _ITK = (".mha", ".mhd", ".nrrd")
 SUFFIXES = (*_NIFTI, *_ITK)
-_NIFTI_FAULTS = (
-    OSError,
-    EOFError,
-    zlib.error,
-    ArithmeticError,
-    ValueError,
-    MemoryError,
-    ImageFileError,
-    HeaderDataError,
-)
 # A field that a writer leaves out when it does not know how the image lies; ITK then silently assumes identity.
 _DIRECTION_FIELDS = {
     ".mha": (b"\ntransformmatrix", b"\nrotation", b"\norientation"),
@@ -105,7 +93,7 @@ def _read_nifti(path: Path) -> tuple[NDArray[np.float32], Array]:
     try:
         array = image.get_fdata(dtype=np.float32, caching="unchanged")
         stored: Any = image.dataobj  # nibabel's proxy of the file, which knows its scale
-    except _NIFTI_FAULTS as error:
+    except _nifti_faults() as error:
         raise _damaged(path, error) from None
     return _without_padding(array.reshape(array.shape[:3], order="F"), stored.slope, stored.inter), affine
 
@@ -117,10 +105,21 @@ def _without_padding(array: NDArray[np.float32], slope: float = 1.0, intercept: 
     return array
 
 
+def _nifti_faults() -> tuple[type[Exception], ...]:
+    """The errors that a damaged file raises in nibabel."""
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
+
+    own = (ImageFileError, HeaderDataError)
+    return OSError, EOFError, zlib.error, ArithmeticError, ValueError, MemoryError, *own
+
+
 def _open_nifti(path: Path) -> tuple[nib.Nifti1Image, Array]:
+    import nibabel as nib  # only where it is used: `--help` would wait for it
+
     try:
         image = nib.load(path)
-    except _NIFTI_FAULTS as error:
+    except _nifti_faults() as error:
         raise _damaged(path, error) from None
     if not isinstance(image, nib.Nifti1Image):
         raise _damaged(path, TypeError("another format under this name"))
@@ -141,6 +140,8 @@ def _nifti_affine(path: Path, image: nib.Nifti1Image) -> Array:
 
     An image with neither is refused: which side is left and which end is the head would be a guess.
     """
+    from nibabel.spatialimages import HeaderDataError
+
     try:
         (qform, qcode), (sform, scode) = image.get_qform(coded=True), image.get_sform(coded=True)
     except HeaderDataError as error:

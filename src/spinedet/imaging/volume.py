@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -160,6 +159,8 @@ def _rejections(choices: tuple[StudySelection, ...]) -> str:
 
 def write_volume(path: Path, volume: Volume) -> None:
     """Write NIfTI atomically: int16 when that loses nothing, else float32."""
+    import nibabel as nib  # only where it is used: `--help` would wait for it
+
     array, limits = volume.array, np.iinfo(np.int16)
     whole = limits.min <= array.min() and array.max() <= limits.max and bool((array == np.round(array)).all())
     image = nib.Nifti1Image(array.astype(np.int16) if whole else array, volume.grid.affine)
