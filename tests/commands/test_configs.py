@@ -14,6 +14,7 @@ from .conftest import Run
 EXPERIMENTS = sorted(file.stem for file in (conf_folder() / "experiment").glob("*.yaml"))
 TRANSFERS = sorted(file.stem for file in (conf_folder() / "transfer").glob("*.yaml"))
 COMMANDS = sorted(file.stem for file in conf_folder().glob("*.yaml") if file.stem != "common")
+COMMANDS += sorted(f"radiograph.{file.stem}" for file in conf_folder("radiograph.check").glob("*.yaml"))
 
 
 def test_the_experiments_that_the_documents_name_are_there() -> None:

@@ -40,16 +40,24 @@ _DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 OmegaConf.register_new_resolver("scratch", gettempdir, replace=True)
 
 
-def conf_folder() -> Path:
-    """The composed configs: inside an installed package, or beside `src` in a checkout."""
+def conf_folder(command: str = "") -> Path:
+    """The folder of a command's config: inside an installed package, or beside `src` in a checkout.
+
+    The config of `radiograph.check` is `radiograph/check.yaml`, so that its groups are its own.
+    """
     shipped = Path(__file__).parents[1] / "conf"
-    return shipped if shipped.is_dir() else Path(__file__).parents[3] / "conf"
+    root = shipped if shipped.is_dir() else Path(__file__).parents[3] / "conf"
+    return root.joinpath(*command.split(".")[:-1])
+
+
+# What the commands of a folder share with all others: `hydra.searchpath` of their configs.
+OmegaConf.register_new_resolver("conf", lambda: str(conf_folder()), replace=True)
 
 
 def register(schema: type, name: str, groups: Mapping[str, Mapping[str, Any]] | None = None) -> None:
     """Make a command's typed config, and the choices of its config groups, known to Hydra."""
     store = ConfigStore.instance()
-    store.store(name=f"{name}_schema", node=schema)
+    store.store(name=f"{name.replace('.', '_')}_schema", node=schema)
     for group, choices in {"logger": tracking.CONFIGS, **(groups or {})}.items():
         for choice, node in choices.items():
             store.store(group=group, name=choice, node=node)
@@ -89,9 +97,9 @@ def run_command(name: str, function: str, collect: str | None = None) -> None:
 def _understood(name: str, words: list[str]) -> list[str]:
     """The command line as Hydra takes it; `--help` is answered and ends the process."""
     if {"--help", "-h"} & set(words):
-        print(help_page(name, conf_folder(), [word for word in words if "=" in word]))  # a page, no message
+        print(help_page(name, conf_folder(name), [word for word in words if "=" in word]))  # a page, no message
         sys.exit(Status.DONE)
-    return read_words(words, name, conf_folder())
+    return read_words(words, name, conf_folder(name))
 
 
 def _run_jobs(name: str, function: str) -> tuple[list[Status], list[SweepJob], Path]:
@@ -122,7 +130,8 @@ def _run_jobs(name: str, function: str) -> tuple[list[Status], list[SweepJob], P
 
     try:
         with _scratch():
-            hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(job)()
+            folder, config_name = str(conf_folder(name)), name.rpartition(".")[2]
+            hydra.main(version_base="1.3", config_path=folder, config_name=config_name)(job)()
     except SystemExit as stop:
         # Hydra exits with 1 when it cannot compose the config; argparse exits with 2 by itself.
         if not died_elsewhere(stop):

@@ -20,7 +20,7 @@ _WIDTH = 100
 def help_page(command: str, folder: Path, overrides: Sequence[str]) -> str:
     """The text of `--help`, with the settings of the groups that the overrides choose."""
     known = known_settings(command, folder, overrides)
-    head = OmegaConf.load(folder / f"{command}.yaml").hydra.help.template.rstrip()
+    head = OmegaConf.load(folder / f"{command.rpartition('.')[2]}.yaml").hydra.help.template.rstrip()
     lines = [head, "", "Settings, given as key=value (--cfg job prints them alone):", ""]
     for key, value, text in settings_of(known, folder):
         lines.append(f"  {key}={value}" if value else f"  {key}")

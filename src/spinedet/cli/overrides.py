@@ -82,14 +82,15 @@ def known_settings(command: str, folder: Path, overrides: Sequence[str] = ()) ->
     Raises:
         InputError: a choice that a group does not have.
     """
+    name = command.rpartition(".")[2]
     with initialize_config_dir(version_base="1.3", config_dir=str(folder)):
-        whole = compose(command, return_hydra_config=True)
+        whole = compose(name, return_hydra_config=True)
         listed = frozenset(
             key for key in whole.hydra.runtime.choices if not key.startswith("hydra/") and key not in _INTERNAL_GROUPS
         )
         chosen = [_choice(word, listed) for word in overrides]
         try:
-            config = compose(command, overrides=[word for word in chosen if word])
+            config = compose(name, overrides=[word for word in chosen if word])
         except HydraException as error:
             raise InputError(str(error).replace("\n", " ")) from None
     return Known(config, listed)

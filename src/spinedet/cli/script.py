@@ -11,15 +11,18 @@ from pathlib import Path
 from spinedet import __version__
 
 _PACKAGE = Path(__file__).parents[1]
+# Folders with commands of their own.
+_FOLDERS = ("radiograph",)
 
 
 def commands() -> dict[str, str]:
     """Every command with what it does, from the first line of its module, which is not imported."""
     found = {}
-    for file in sorted(_PACKAGE.glob("*.py")):
-        doc = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
-        if doc.startswith("`python -m spinedet."):
-            found[file.stem] = doc.partition("`: ")[2].strip()
+    for folder in ("", *_FOLDERS):
+        for file in sorted((_PACKAGE / folder).glob("*.py")):
+            doc = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+            if doc.startswith("`python -m spinedet."):
+                found[f"{folder}.{file.stem}".lstrip(".")] = doc.partition("`: ")[2].strip()
     return found
 
 
@@ -34,7 +37,7 @@ def main() -> None:
     if words and words[0] in ("--version", "-V"):
         print(f"spinedet {__version__}")  # the answer, no message
         return
-    listed = "\n".join(f"  {name:<14} {text}" for name, text in known.items())
+    listed = "\n".join(f"  {name:<20} {text}" for name, text in known.items())
     page = f"spinedet COMMAND key=value ...\n\n{listed}\n\nspinedet COMMAND --help explains every setting of a command."
     if not words or words[0] in ("--help", "-h", "help"):
         print(page)  # the answer, no message

@@ -79,7 +79,7 @@ def _images(file: str, frames: list[int]) -> Iterator[NDArray[np.float32]]:
         for frame, values in zip(frames, pixels, strict=True):
             slope, intercept = _rescale(image, frame)
             grey = values.astype(np.float32).reshape(image.Rows, image.Columns) * slope + intercept
-            grey[_padding(image, values).reshape(grey.shape)] = np.nan
+            grey[padding_mask(image, values).reshape(grey.shape)] = np.nan
             yield grey
     except (*DAMAGE, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -93,7 +93,7 @@ def _rescale(image: Dataset, frame: int) -> tuple[np.float32, np.float32]:
     return np.float32(source.get("RescaleSlope") or 1), np.float32(source.get("RescaleIntercept") or 0)
 
 
-def _padding(image: Dataset, values: NDArray[Any]) -> NDArray[np.bool_]:
+def padding_mask(image: Dataset, values: NDArray[Any]) -> NDArray[np.bool_]:
     """Where stored values are those that the file reserves for what was not acquired, or the lowest of their type."""
     if image.get("PixelPaddingValue") is None:
         undeclared = undeclared_padding(values)

@@ -1,0 +1,266 @@
+"""One radiograph of a DICOM file (CR, DX, RG), its tables and windows applied, its tags read, without the patient."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.pixels.processing import apply_color_lut, convert_color_space
+from pydicom.uid import ImplicitVRLittleEndian
+
+from spinedet.core.errors import InputError
+from spinedet.imaging.dicom.headers import DAMAGE, read_with_pixels
+from spinedet.imaging.dicom.lookup_tables import modality_values, voi_values
+from spinedet.imaging.dicom.pixels import padding_mask
+from spinedet.imaging.dicom.radiograph_views import declared_orientation, declared_view
+from spinedet.imaging.input_checks import InputCheck, Suitability
+from spinedet.imaging.radiograph.raster import grey_of_colour
+from spinedet.imaging.radiograph.records import (
+    ExposedField,
+    Mask,
+    Pixels,
+    Point,
+    Polarity,
+    Spacing,
+    SpacingSource,
+    StoredRadiograph,
+)
+from spinedet.imaging.size_limits import check_voxels
+
+# Nothing that names somebody is among them.
+_TAGS = [
+    *("SOPClassUID", "Modality", "BodyPartExamined", "ViewPosition", "ViewCodeSequence", "PatientOrientation"),
+    *("AcquisitionDeviceProcessingDescription", "PresentationIntentType", "PixelIntensityRelationship"),
+    *("PixelIntensityRelationshipSign", "PresentationLUTShape", "BurnedInAnnotation", "NumberOfFrames"),
+    *("Rows", "Columns", "SamplesPerPixel", "PlanarConfiguration", "PhotometricInterpretation", "BitsAllocated"),
+    *("BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit"),
+    *("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "VOILUTSequence", "VOILUTFunction"),
+    *("WindowCenter", "WindowWidth", "PixelSpacing", "PixelSpacingCalibrationType", "ImagerPixelSpacing"),
+    *("NominalScannedPixelSpacing", "CollimatorShape", "CollimatorLeftVerticalEdge", "CollimatorRightVerticalEdge"),
+    *("CollimatorUpperHorizontalEdge", "CollimatorLowerHorizontalEdge", "CenterOfCircularCollimator"),
+    *("RadiusOfCircularCollimator", "VerticesOfThePolygonalCollimator", "ShutterShape", "ShutterLeftVerticalEdge"),
+    *("ShutterRightVerticalEdge", "ShutterUpperHorizontalEdge", "ShutterLowerHorizontalEdge"),
+    *("CenterOfCircularShutter", "RadiusOfCircularShutter", "VerticesOfThePolygonalShutter"),
+    *("RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor"),
+    *("BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData", "GreenPaletteColorLookupTableData"),
+    *("BluePaletteColorLookupTableData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "PixelData"),
+]
+_RADIOGRAPHS, _LIKELY = frozenset({"CR", "DX", "RG"}), frozenset({"RF", "XA", "SC", "OT"})
+_SPINE = ("SPINE", "SACRUM", "COCCYX", "SSPINE", "TSPINE", "LSPINE", "CSPINE", "LUMBAR", "THORACIC", "CERVICAL")
+_AROUND = ("CHEST", "ABDOMEN", "PELVIS", "TRUNK", "TORSO", "WHOLEBODY", "BODY", "NECK")
+_GREY = {"MONOCHROME1": False, "MONOCHROME2": True}  # whether the highest value is white
+_CALIBRATED = frozenset({"GEOMETRY", "FIDUCIAL"})
+_CORNERS_OF_A_CIRCLE = 48
+
+
+def read_dicom_radiograph(path: Path) -> StoredRadiograph:
+    """A radiograph with its tags' declarations; values after modality and VOI tables, before polarity.
+
+    Raises:
+        InputError: no image, several frames, damaged, too large, or a table that cannot be used.
+    """
+    header = _parse(path)
+    stored = _stored_values(path, header)
+    photometric = str(header.get("PhotometricInterpretation", "")).strip().upper()
+    form = f"DICOM {_modality(header) or 'without modality'}, {stored.shape[1]} x {stored.shape[0]}, {photometric}"
+    doubts = tuple(_doubts(header))
+    if stored.ndim == 3:
+        channels = (
+            stored if stored.dtype == np.uint8 else (stored >> (8 * (stored.dtype.itemsize - 1))).astype(np.uint8)
+        )
+        grey, coloured = grey_of_colour(channels)
+        return _described(header, grey.astype(np.float32), grey, (*doubts, *coloured), (form, "colour to luminance"))
+    padded = padding_mask(header, stored) if header.get("PixelPaddingValue") is not None else None
+    values, by_modality = modality_values(stored, header, str(path))
+    processing, done = _for_display(values, header, padded)
+    values, by_voi = (processing, done) if done else voi_values(values, header, str(path))
+    if by_voi.startswith("not used"):
+        doubts = (*doubts, InputCheck("tables", Suitability.DOUBTFUL, f"{by_voi[10:]} cannot be used"))
+    steps = tuple(filter(None, (form, by_modality, by_voi)))
+    return _described(header, values, stored, doubts, steps, padded)
+
+
+def _parse(path: Path) -> Dataset:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            header = read_with_pixels(path, _TAGS)
+    except PermissionError:
+        raise InputError(f"{path} cannot be read; check its permissions") from None
+    except DAMAGE as error:
+        raise _damaged(path, error) from None
+    frames = int(header.get("NumberOfFrames") or 1)
+    if frames > 1:
+        raise InputError(f"{path} holds {frames} frames; a radiograph has one, export it as a single image")
+    if "PixelData" not in header or not header.get("Rows") or not header.get("Columns"):
+        raise InputError(f"{path} holds no image (a report or presentation state, or cut short); give the radiograph")
+    check_voxels((int(header.Rows), int(header.Columns)), str(path))
+    return header
+
+
+def _damaged(path: Path, error: BaseException) -> InputError:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return InputError(f"{path}: no pixels can be read ({reason}); export it again, uncompressed")
+
+
+def _stored_values(path: Path, header: Dataset) -> NDArray[Any]:
+    """(row, column), or (row, column, 3) in RGB."""
+    try:
+        header.file_meta.setdefault("TransferSyntaxUID", ImplicitVRLittleEndian)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            values: NDArray[Any] = header.pixel_array
+            photometric = str(header.get("PhotometricInterpretation", "")).strip().upper()
+            if photometric == "PALETTE COLOR":
+                return np.asarray(apply_color_lut(values, header))
+            if values.ndim == 3 and photometric == "YBR_FULL":
+                return np.asarray(convert_color_space(values, "YBR_FULL", "RGB"))
+    except (*DAMAGE, RuntimeError) as error:
+        raise _damaged(path, error) from None
+    if values.shape[:2] != (header.Rows, header.Columns) or values.ndim > 3:
+        raise _damaged(path, ValueError(f"pixels of shape {values.shape}"))
+    return values
+
+
+def _modality(header: Dataset) -> str:
+    text = str(header.get("Modality") or "").strip().upper()
+    return text if len(text) <= 4 and text.isalpha() else ""
+
+
+def _doubts(header: Dataset) -> Iterator[InputCheck]:
+    """What the tags say against this being a radiograph of a spine."""
+    modality = _modality(header)
+    if modality not in _RADIOGRAPHS:
+        likely = modality in _LIKELY or not modality
+        reason = f"modality {modality or 'not given'}, where radiographs are CR, DX or RG"
+        yield InputCheck("modality", Suitability.DOUBTFUL if likely else Suitability.REJECTED, reason)
+    part = "".join(filter(str.isalpha, str(header.get("BodyPartExamined") or "").upper()))
+    if part and not any(word in part for word in _SPINE):
+        around = any(word in part for word in _AROUND)
+        reason = (
+            "the tags name a part of the body around the spine" if around else "the tags name another part of the body"
+        )
+        yield InputCheck("body part", Suitability.DOUBTFUL if around else Suitability.REJECTED, reason)
+    if str(header.get("PresentationIntentType") or "").strip().upper() == "FOR PROCESSING":
+        reason = "raw detector values (FOR PROCESSING), not processed as the maker displays them"
+        yield InputCheck("intent", Suitability.DOUBTFUL, reason)
+    if str(header.get("BurnedInAnnotation") or "").strip().upper() == "YES":
+        yield InputCheck("annotation", Suitability.DOUBTFUL, "text is burned into the pixels, maybe a name")
+
+
+def _for_display(values: Pixels, header: Dataset, padded: Mask | None) -> tuple[Pixels, str]:
+    """Raw detector values as the logarithm of the exposure; as they are, and "", where the file is for presentation."""
+    if str(header.get("PresentationIntentType") or "").strip().upper() != "FOR PROCESSING":
+        return values, ""
+    if str(header.get("PixelIntensityRelationship") or "").strip().upper() != "LIN":
+        return values, "raw values, logarithmic as stored"
+    used = values if padded is None else values[~padded]
+    return np.log1p(values - np.float32(used.min())).clip(min=0), "logarithm of raw values"
+
+
+def _described(
+    header: Dataset,
+    grey: Pixels,
+    stored: NDArray[Any],
+    doubts: tuple[InputCheck, ...],
+    steps: tuple[str, ...],
+    padded: Mask | None = None,
+) -> StoredRadiograph:
+    bits = int(header.get("BitsStored") or 8)
+    signed = bool(header.get("PixelRepresentation"))
+    lowest, highest = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+    orientation = declared_orientation(header)
+    return StoredRadiograph(
+        grey=np.ascontiguousarray(grey, dtype=np.float32),
+        polarity=declared_polarity(header),
+        view=declared_view(header, orientation),
+        orientation=orientation,
+        spacing=declared_spacing(header),
+        fields=tuple(_fields(header)),
+        padded=padded,
+        levels=len(np.unique(stored)),
+        clipped=(float((stored == lowest).mean()), float((stored == highest).mean())),
+        doubts=doubts,
+        steps=steps,
+    )
+
+
+def declared_polarity(header: Dataset) -> Polarity:
+    """Of the values after the VOI stage: MONOCHROME1 goes with INVERSE, MONOCHROME2 with IDENTITY.
+
+    Raw detector values rise with the exposure, or fall with it, as PixelIntensityRelationshipSign says: bone is dark
+    where they rise.
+    """
+    photometric = str(header.get("PhotometricInterpretation", "")).strip().upper()
+    sign = header.get("PixelIntensityRelationshipSign")
+    raw = str(header.get("PresentationIntentType") or "").strip().upper() == "FOR PROCESSING"
+    if raw and sign in (1, -1):
+        return Polarity(sign == -1, "PixelIntensityRelationshipSign")
+    if photometric not in _GREY:
+        return Polarity()
+    white = _GREY[photometric]
+    shape = str(header.get("PresentationLUTShape") or "").strip().upper()
+    by_shape = {"IDENTITY": True, "INVERSE": False}.get(shape)
+    return Polarity(white, "PhotometricInterpretation", by_shape is not None and by_shape != white)
+
+
+def declared_spacing(header: Dataset) -> Spacing | None:
+    """PixelSpacing when it is calibrated, else ImagerPixelSpacing, else what is there; None without any."""
+    given, at_detector = _pair(header, "PixelSpacing"), _pair(header, "ImagerPixelSpacing")
+    kind = str(header.get("PixelSpacingCalibrationType") or "").strip().upper()
+    if given and (kind in _CALIBRATED or (at_detector and not np.allclose(given, at_detector, rtol=1e-3))):
+        return Spacing(*given, SpacingSource.CALIBRATED)
+    if at_detector := at_detector or _pair(header, "NominalScannedPixelSpacing"):
+        return Spacing(*at_detector, SpacingSource.DETECTOR)
+    return Spacing(*given, SpacingSource.UNSTATED) if given else None
+
+
+def _pair(header: Dataset, keyword: str) -> tuple[float, float] | None:
+    value = header.get(keyword)
+    try:
+        rows, columns = (float(part) for part in value or ())
+    except (TypeError, ValueError):
+        return None
+    usable = math.isfinite(rows) and math.isfinite(columns) and rows > 0 and columns > 0
+    return (rows, columns) if usable else None
+
+
+def _fields(header: Dataset) -> Iterator[ExposedField]:
+    """By the collimator, and by the shutter; a shape that covers nothing of the image is not used."""
+    for name in ("Collimator", "Shutter"):
+        shapes = header.get(f"{name}Shape") or ()
+        for shape in [shapes] if isinstance(shapes, str) else shapes:
+            corners = _corners(header, name, str(shape).strip().upper())
+            x, y = (sorted(values) for values in zip(*corners, strict=True)) if len(corners) > 2 else ([0.0], [0.0])
+            inside = x[0] < header.Columns and y[0] < header.Rows
+            if x[-1] - x[0] >= 2 and y[-1] - y[0] >= 2 and inside:
+                yield ExposedField(tuple(corners), f"{name.lower()} tags")
+
+
+def _corners(header: Dataset, name: str, shape: str) -> list[Point]:
+    """(x, y) of pixel edges; DICOM counts rows and columns from 1, and these are the last ones outside."""
+    try:
+        if shape == "RECTANGULAR":
+            edges = ("LeftVerticalEdge", "RightVerticalEdge", "UpperHorizontalEdge", "LowerHorizontalEdge")
+            left, right, top, bottom = (float(header[f"{name}{edge}"].value) for edge in edges)
+            left, top = max(left, 0.0), max(top, 0.0)
+            right, bottom = min(right - 1, float(header.Columns)), min(bottom - 1, float(header.Rows))
+            return [(left, top), (right, top), (right, bottom), (left, bottom)]
+        if shape == "CIRCULAR":
+            row, column = (float(value) for value in header[f"CenterOfCircular{name}"].value)
+            radius = float(header[f"RadiusOfCircular{name}"].value)
+            angles = np.linspace(0, 2 * np.pi, _CORNERS_OF_A_CIRCLE, endpoint=False)
+            around = zip(np.cos(angles), np.sin(angles), strict=True)
+            return [(column - 0.5 + radius * float(x), row - 0.5 + radius * float(y)) for x, y in around]
+        if shape == "POLYGONAL":
+            numbers = [float(value) for value in header[f"VerticesOfThePolygonal{name}"].value]
+            return [(column - 0.5, row - 0.5) for row, column in zip(numbers[::2], numbers[1::2], strict=True)]
+    except (KeyError, TypeError, ValueError):
+        return []
+    return []

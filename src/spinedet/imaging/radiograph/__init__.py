@@ -1,0 +1,1 @@
+"""Radiographs: read from DICOM, PNG, TIFF or JPEG to grey values in [0, 1], bone white, and checked."""

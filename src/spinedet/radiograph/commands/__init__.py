@@ -1,0 +1,1 @@
+"""What each command on radiographs does: each reads like a table of contents."""
