@@ -175,3 +175,16 @@ def test_bad_settings_are_refused(settings: dict[str, object], message: str, tmp
 
 def test_centres_differ_in_noise() -> None:
     assert CENTERS["B"].quanta[1] < CENTERS["A"].quanta[0]
+
+
+def test_a_fresh_fracture_is_marked_as_the_evidence(tmp_path: Path) -> None:
+    path = draw_radiographs(cohort("fractures", 8, pixels=96), tmp_path)
+    labels: Counter[str | None] = Counter()
+    for study in read_radiographs(path).studies:
+        (image,) = study.images
+        labels[study.label] += 1
+        fresh = [place.box for place in image.places if place.attributes["fracture"] == "fresh"]
+        assert sorted(fresh) == sorted(image.truth)
+        assert bool(fresh) == (study.label == "fresh")
+    # Centre A has 42 % fresh ones.
+    assert labels == {"fresh": 3, "not_fresh": 5}

@@ -99,10 +99,10 @@ class Room:
         collimation = Collimation((left, top, right, bottom), turn, _draw(center.outside, rng))
         field = exposed_field(setup.shape, collimation)
         image = develop(density, field, self._processing(rng), noise)
-        image = frame_image(image, field, collimation, self._markers(collimation, rng))
         mirrored = view.mirror and rng.random() < center.mirrored
         if mirrored:
-            image = image[:, ::-1]
+            image, field = image[:, ::-1], field[:, ::-1]
+        image = frame_image(image, field, collimation, self._markers(collimation, rng))
         return TakenImage(view, stored(image, center.bits), round(setup.pixel, 4), beam, mirrored)
 
     def _setup(self, technique: Technique, rng: np.random.Generator) -> Setup:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from spinedet.core.radiograph.types import Task
-from spinedet.core.radiograph.views import VIEWS
+from spinedet.core.radiograph.views import LATERAL, VIEWS
 from spinedet.core.types import FiniteJson
 from spinedet.simulation.anatomy.spine import Patient as Person
 from spinedet.simulation.radiograph.beam import Points, corners
 from spinedet.simulation.radiograph.centers import RadiographCenter
+from spinedet.simulation.radiograph.fractures import draw_fractured
 from spinedet.simulation.radiograph.hardware import extent
 from spinedet.simulation.radiograph.lumbar_scenes import LUMBAR_TECHNIQUES, aimed_at, draw_instrumented
-from spinedet.simulation.radiograph.room import Room, TakenImage
+from spinedet.simulation.radiograph.room import Room, TakenImage, Technique
 from spinedet.simulation.radiograph.skeleton import Patient
 
 
@@ -78,6 +79,25 @@ def _implants(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiogra
     return DrawnRadiographs(patient.spine.patient, images, marks)
 
 
+_FRACTURE_TECHNIQUE = Technique(LATERAL, 86.0, (205.0, 250.0), (215.0, 245.0), 0.85)
+
+
+def _fractures(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiographs:
+    body, visit = rng.spawn(2)
+    drawn = draw_fractured(label == "fresh", room.center.size, room.center.easy, body)
+    patient = drawn.patient
+    image = room.take(patient, _FRACTURE_TECHNIQUE, aimed_at(patient.spine, "L1", visit), visit)
+    ages = {fracture.level: fracture for fracture in drawn.fractures}
+    marks = []
+    for mark in vertebra_marks(patient):
+        found = ages.get(mark.name)
+        state: dict[str, FiniteJson] = (
+            {"fracture": found.age, "height_loss": found.loss} if found else {"fracture": "none"}
+        )
+        marks.append(replace(mark, evidence=found is not None and found.age == "fresh", attributes=state))
+    return DrawnRadiographs(patient.spine.patient, (image,), tuple(marks))
+
+
 def vertebra_marks(patient: Patient) -> tuple[Landmark, ...]:
     """The free vertebral bodies."""
     return tuple(
@@ -92,5 +112,9 @@ TASKS: dict[str, SimulatedTask] = {
         Task(name="implants", labels=("A", "B", "C", "D", "E"), views=tuple(VIEWS)),
         _implants,
         others=("X", "Y"),
+    ),
+    "fractures": SimulatedTask(
+        Task(name="fractures", labels=("not_fresh", "fresh"), views=(LATERAL.name,), positive="fresh"),
+        _fractures,
     ),
 }
