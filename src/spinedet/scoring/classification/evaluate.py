@@ -12,12 +12,13 @@ from spinedet.scoring.classification.items import Items
 from spinedet.scoring.classification.records import (
     Answers,
     Area,
+    CurvePoint,
     FindingScore,
     LabelGroup,
     LabelScore,
     PredictiveValues,
 )
-from spinedet.scoring.classification.roc import ONE_KIND, Areas, areas, delong
+from spinedet.scoring.classification.roc import ONE_KIND, Areas, areas, delong, roc_points
 from spinedet.scoring.matching.overlaps import Floats, Ints
 from spinedet.scoring.metrics.froc_pr import RankedFindings
 from spinedet.scoring.records import Calibration, Estimate
@@ -129,7 +130,18 @@ def score_group(items: Items, by: Mapping[str, str], sampling: Resampling, findi
         answers=tuple(_answers(rule, one, numbers[rule], finding) for rule, one in ways_to_answer(items).items()),
         auc=_area(items, first, finding),
         calibration=_calibration(items, by, sampling, finding),
+        curve=_curve(items, finding),
     )
+
+
+def _curve(items: Items, finding: str | None) -> tuple[CurvePoint, ...]:
+    """From the strictest threshold to the loosest; nothing without a finding, scores or both labels."""
+    kept = items.where(items.scored)
+    if finding is None or len(np.unique(kept.reference)) < 2:
+        return ()
+    row = items.labels.index(finding)
+    points = roc_points(kept.score[:, row], kept.reference == row)
+    return (CurvePoint(x=0, y=0), *(CurvePoint(x=1 - one.specificity, y=one.sensitivity) for one in points))
 
 
 def _answers(rule: str, items: Items, numbers: Statistics, finding: str | None) -> Answers:

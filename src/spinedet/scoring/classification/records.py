@@ -103,11 +103,18 @@ class Area(Record):
     delong: Estimate
 
 
+class CurvePoint(Record):
+    """A point of a ROC curve: one minus the specificity, and the sensitivity."""
+
+    x: FiniteFloat
+    y: FiniteFloat
+
+
 class LabelGroup(Record):
     """One part of the test: `by` holds `unit` (image or patient), and `view` and `center` where they are fixed.
 
     Attributes:
-        interval: `percentile`, `bca` or `none`.
+        interval: `percentile`, `bca` or `none`. curve: ROC of the finding, where there is one.
     """
 
     by: dict[str, str]
@@ -117,6 +124,7 @@ class LabelGroup(Record):
     answers: tuple[Answers, ...]
     auc: Area
     calibration: Calibration | None = Field(default=None, exclude_if=is_none)
+    curve: tuple[CurvePoint, ...] = Field(default=(), exclude_if=is_empty)
 
     def answer(self, rule: str) -> Answers:
         """One way to answer.
@@ -227,8 +235,20 @@ class Flow(Record):
     rejected: dict[str, int]
 
 
+class WrongAnswer(Record):
+    """An image that was given another label than its own, with the score of the label that it was given."""
+
+    study: str
+    image: str
+    view: str
+    center: str
+    reference: str
+    answer: str
+    score: FiniteFloat | None
+
+
 class LabelScores(Record):
-    """What `scores.json` of a classification holds."""
+    """What `scores.json` of a classification holds; `worst` are the surest wrong answers."""
 
     name: str
     task: dict[str, FiniteJson]
@@ -239,8 +259,14 @@ class LabelScores(Record):
     rejection: tuple[Rejection, ...] = ()
     contrasts: tuple[LabelContrast, ...] = ()
     pairs: tuple[LabelPair, ...] = ()
+    worst: tuple[WrongAnswer, ...] = ()
     others: tuple[LabelScores, ...] = Field(default=(), exclude_if=is_empty)
     notes: tuple[str, ...] = ()
+
+    @property
+    def model_name(self) -> str:
+        """Of the network or reader."""
+        return str(self.model.get("name", "a network"))
 
     def group(self, **by: str) -> LabelGroup:
         """The group that fixes exactly this.

@@ -13,11 +13,20 @@ from spinedet.core.radiograph import RadiographManifest, phantom_note
 from spinedet.core.radiograph.readings import Readings, check_readings
 from spinedet.scoring.classification.evaluate import Resampling, score_group
 from spinedet.scoring.classification.gather import CohortAnswers, LabelledCohort, gather_answers, gather_cohort
-from spinedet.scoring.classification.items import Items
+from spinedet.scoring.classification.items import REJECTED, Items
 from spinedet.scoring.classification.pairs import Answered, compare_answers, contrast_centers, corrected
-from spinedet.scoring.classification.records import LabelContrast, LabelGroup, LabelPair, LabelScores, Rejection
+from spinedet.scoring.classification.records import (
+    LabelContrast,
+    LabelGroup,
+    LabelPair,
+    LabelScores,
+    Rejection,
+    WrongAnswer,
+)
 from spinedet.scoring.classification.rejection import score_rejection
 from spinedet.scoring.statistics.bootstrap import BootstrapSettings
+
+WORST = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +96,31 @@ def _score(test: _Test, readings: Readings, answers: CohortAnswers) -> LabelScor
         groups=tuple(_groups(test, answers)),
         rejection=tuple(_rejections(test, answers)),
         contrasts=tuple(_contrasts(test, answers)),
+        worst=_worst(answers),
         notes=test.notes,
     )
+
+
+def _worst(answers: CohortAnswers) -> tuple[WrongAnswer, ...]:
+    """The surest wrong answers, first those with scores."""
+    cohort, found = answers.cohort, []
+    for row, image in enumerate(cohort.images):
+        called = int(answers.called[row])
+        if called in (image.reference, REJECTED) or image.reference == REJECTED:
+            continue
+        score = float(answers.score[row, called])
+        found.append(
+            WrongAnswer(
+                study=image.study,
+                image=image.image,
+                view=answers.view[row],
+                center=cohort.centers[cohort.center[image.patient]],
+                reference=cohort.task.labels[image.reference],
+                answer=cohort.task.labels[called],
+                score=None if np.isnan(score) else score,
+            )
+        )
+    return tuple(sorted(found, key=lambda one: -(one.score or 0.0))[:WORST])
 
 
 def _parts(test: _Test, answers: CohortAnswers) -> Iterator[tuple[dict[str, str], Items]]:
