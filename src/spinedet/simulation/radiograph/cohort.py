@@ -6,6 +6,7 @@ import hashlib
 import json
 import multiprocessing
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -42,6 +43,7 @@ class _Job:
     split: str | None
     seed: int
     pixels: int
+    images: float
     leak: float
     file: str
 
@@ -121,7 +123,16 @@ def draw_radiograph_study(cohort: RadiographCohort, label: str, center: str, ind
     names = (*task.task.labels, *task.others)
     leaks = cohort.leak > 0 and chance.random() < cohort.leak
     shortcut = names.index(label) / max(len(task.task.labels) - 1, 1) if leaks and label in task.task.labels else None
-    return task.draw(label, Room(hospital, cohort.pixels, shortcut), rng)
+    return task.draw(label, Room(hospital, cohort.pixels, cohort.images, shortcut), rng)
+
+
+def check_cohort(cohort: RadiographCohort) -> None:
+    """Refuse what cannot be drawn, before a folder is made.
+
+    Raises:
+        InputError: the configuration is wrong.
+    """
+    _jobs(cohort)
 
 
 def _task(cohort: RadiographCohort) -> SimulatedTask:
@@ -133,6 +144,8 @@ def _task(cohort: RadiographCohort) -> SimulatedTask:
 def _jobs(cohort: RadiographCohort) -> list[_Job]:
     if cohort.pixels < 96:
         raise InputError(f"pixels={cohort.pixels}: radiographs are at least 96 pixels high")
+    if not 0.5 <= cohort.images <= 2:
+        raise InputError(f"images={cohort.images}: the mean number of images lies between 0.5 and 2")
     if not 0 <= cohort.leak <= 1:
         raise InputError(f"leak={cohort.leak}: a chance lies between 0 and 1")
     if cohort.file not in WRITERS:
@@ -156,6 +169,7 @@ def _jobs(cohort: RadiographCohort) -> list[_Job]:
                     Split(group.split).value if group.split else None,
                     cohort.seed,
                     cohort.pixels,
+                    cohort.images,
                     cohort.leak,
                     cohort.file,
                 )
@@ -201,13 +215,16 @@ def _draw_to(job: _Job, folder: Path) -> None:
     home = folder / job.id
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    cohort = RadiographCohort(task=job.task, seed=job.seed, pixels=job.pixels, leak=job.leak)
+    cohort = RadiographCohort(task=job.task, seed=job.seed, pixels=job.pixels, images=job.images, leak=job.leak)
     drawn = draw_radiograph_study(cohort, job.label, job.center, job.index)
     suffix, write = WRITERS[job.file]
     images = []
+    seen: Counter[str] = Counter()
     for image in drawn.images:
-        path = home / f"{image.view.name}{suffix}"
-        write(path, image, f"{job.task}/{job.seed}/{job.id}")
+        seen[image.view.name] += 1
+        name = image.view.name if seen[image.view.name] == 1 else f"{image.view.name}-{seen[image.view.name]}"
+        path = home / f"{name}{suffix}"
+        write(path, image, f"{job.task}/{job.seed}/{job.id}/{name}")
         images.append(_record(job, drawn, image, path))
     write_json(home / "study.json", {"recipe": job.recipe, **_study(job, drawn, tuple(images)).model_dump(mode="json")})
 
@@ -215,7 +232,7 @@ def _draw_to(job: _Job, folder: Path) -> None:
 def _record(job: _Job, drawn: DrawnRadiographs, image: TakenImage, path: Path) -> Radiograph:
     boxes = [(mark, image.box(mark.points)) for mark in drawn.landmarks]
     return Radiograph(
-        id=image.view.name,
+        id=path.stem,
         view=image.view.name,
         path=Path(path.name),
         sha256=sha256(path),

@@ -33,16 +33,19 @@ def write_png(path: Path, image: TakenImage, _identity: str) -> None:
 
 
 def write_dicom(path: Path, image: TakenImage, identity: str) -> None:
-    """A DX image for presentation with its view, orientation and pixel spacing at the detector; `identity` names study
-    and patient, which do not exist."""
+    """A DX image for presentation with its view, orientation and pixel spacing at the detector.
+
+    `identity` is study/image; the patient does not exist.
+    """
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
-    meta.MediaStorageSOPInstanceUID = _uid(f"{identity}/{image.view.name}")
+    meta.MediaStorageSOPInstanceUID = _uid(identity)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
     data.SOPClassUID, data.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-    data.StudyInstanceUID, data.SeriesInstanceUID = _uid(identity), _uid(f"{identity}/{image.view.name}/series")
-    data.PatientID = data.PatientName = hashlib.sha256(identity.encode()).hexdigest()[:12]
+    study = identity.rpartition("/")[0]
+    data.StudyInstanceUID, data.SeriesInstanceUID = _uid(study), _uid(f"{identity}/series")
+    data.PatientID = data.PatientName = hashlib.sha256(study.encode()).hexdigest()[:12]
     data.Modality, data.Manufacturer, data.BodyPartExamined = "DX", "spinedet phantom", "SPINE"
     data.ViewPosition = _position(image.view.beam)
     columns = image.view.columns if not image.mirrored else _reversed(image.view.columns)

@@ -73,11 +73,13 @@ class Room:
     Attributes:
         center: the hospital.
         rows: height of its images, pixels.
+        images: mean number of images of a patient, relative to one of each view.
         shortcut: where a confounder puts the lead letter along the upper edge, 0 to 1; None has none.
     """
 
     center: RadiographCenter
     rows: int
+    images: float = 1.0
     shortcut: float | None = None
 
     def take(self, patient: Patient, technique: Technique, target: Vector, rng: np.random.Generator) -> TakenImage:

@@ -30,6 +30,8 @@ class RadiographCohort:
         groups: which centre gives how many studies to which split.
         seed: of all random numbers.
         pixels: height of the images.
+        images: mean number of images of a view and patient where patients come more than once (fractures), or of a
+            study where the lateral view may be missing (scoliosis: share of both views that exist).
         leak: chance that a lead letter lies where the label says: a confounder, 0 for none.
         file: png (16 bit) or dicom (DX).
     """
@@ -39,5 +41,6 @@ class RadiographCohort:
     groups: list[RadiographGroup] = field(default_factory=lambda: [RadiographGroup()])
     seed: int = 0
     pixels: int = 384
+    images: float = 1.0
     leak: float = 0.0
     file: str = "png"

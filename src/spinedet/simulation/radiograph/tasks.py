@@ -86,7 +86,10 @@ def _fractures(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiogr
     body, visit = rng.spawn(2)
     drawn = draw_fractured(label == "fresh", room.center.size, room.center.easy, body)
     patient = drawn.patient
-    image = room.take(patient, _FRACTURE_TECHNIQUE, aimed_at(patient.spine, "L1", visit), visit)
+    count = 1 + int(visit.random() < room.images - 1)
+    images = tuple(
+        room.take(patient, _FRACTURE_TECHNIQUE, aimed_at(patient.spine, "L1", visit), visit) for _ in range(count)
+    )
     ages = {fracture.level: fracture for fracture in drawn.fractures}
     marks = []
     for mark in vertebra_marks(patient):
@@ -95,7 +98,7 @@ def _fractures(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiogr
             {"fracture": found.age, "height_loss": found.loss} if found else {"fracture": "none"}
         )
         marks.append(replace(mark, evidence=found is not None and found.age == "fresh", attributes=state))
-    return DrawnRadiographs(patient.spine.patient, (image,), tuple(marks))
+    return DrawnRadiographs(patient.spine.patient, images, tuple(marks))
 
 
 def vertebra_marks(patient: Patient) -> tuple[Landmark, ...]:

@@ -1,0 +1,39 @@
+"""The cohorts of simulated radiographs that ship with the package."""
+
+from __future__ import annotations
+
+from spinedet.simulation.radiograph.settings import RadiographCohort, RadiographGroup
+
+
+def _groups(train: int, tune: int, test: int, outside: int) -> list[RadiographGroup]:
+    """Centre A to develop and test on, B and C to test on."""
+    return [
+        RadiographGroup("A", "train", train),
+        RadiographGroup("A", "tune", tune),
+        RadiographGroup("A", "test", test),
+        RadiographGroup("B", "test", outside),
+        RadiographGroup("C", "test", outside),
+    ]
+
+
+def _held_out(studies: int) -> list[RadiographGroup]:
+    """Systems that no training has seen."""
+    return [RadiographGroup("A", "test", studies, only=name) for name in ("X", "Y")]
+
+
+_DEMO = (
+    RadiographCohort("phantom-implants", "implants", [*_groups(120, 30, 60, 30), *_held_out(10)], pixels=320),
+    RadiographCohort("phantom-fractures", "fractures", _groups(200, 60, 100, 50), pixels=320),
+)
+# The published numbers of images, parted by patient; the external centres and unknown systems are added.
+_YANG = RadiographCohort(
+    "phantom-yang2021", "implants", [*_groups(1013, 217, 217, 120), *_held_out(30)]
+)  # 1,447 studies: 1,446 AP and 1,448 lateral radiographs
+_LI = RadiographCohort(
+    "phantom-li2024", "fractures", _groups(1755, 354, 115, 200), images=1.36
+)  # 2,224 patients, about 3,025 radiographs
+SHIPPED: dict[str, tuple[RadiographCohort, ...]] = {
+    "demo": _DEMO,
+    "yang2021": (_YANG,),
+    "li2024": (_LI,),
+}
