@@ -31,9 +31,9 @@ from spinedet.detection.batch import Batch, Targets
 from spinedet.detection.dataset import Augmented, collate
 from spinedet.detection.models import CONFIGS, Detector, ModelCard, build
 from spinedet.detection.settings import RecipeConfig
-from spinedet.detection.trainer import precision_for
 from spinedet.imaging.planes import SPECS, PlaneSpec
 from spinedet.imaging.settings import AugmentConfig
+from spinedet.training.precision import precision_for
 from spinedet.training.samplers import Draw
 from spinedet.training.settings import TrainerConfig
 

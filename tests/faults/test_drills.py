@@ -18,7 +18,7 @@ import spinedet.train
 from spinedet.cli import app, tracking
 from spinedet.cli.app import _guarded
 from spinedet.cli.exit_status import Status
-from spinedet.runs.run_folder import RunFolder, claim_run
+from spinedet.runs.claimed_folder import RunFolder, claim_run
 
 from .drills import DRILLS, Ground, NotHereError
 

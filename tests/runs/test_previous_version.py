@@ -14,8 +14,9 @@ from spinedet.core.findings import read_findings
 from spinedet.core.geometry import Grid
 from spinedet.detection.inference import detect_native_volume
 from spinedet.imaging.volume import Volume
+from spinedet.runs.claimed_folder import RunFolder, began_with
 from spinedet.runs.provenance import read_run_record
-from spinedet.runs.run_folder import RunFolder, began_with, open_run
+from spinedet.runs.run_folder import open_run
 from spinedet.scoring import read_scores
 
 FOLDER = Path(__file__).parent / "previous_version"

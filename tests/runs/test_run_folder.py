@@ -14,7 +14,7 @@ from spinedet.core.errors import InputError
 from spinedet.detection.models import CONFIGS
 from spinedet.detection.settings import RecipeConfig
 from spinedet.imaging.settings import AugmentConfig
-from spinedet.runs.run_folder import RunFolder, began_with, refuse_other_config, write_config
+from spinedet.runs.claimed_folder import RunFolder, began_with, refuse_other_config, write_config
 from spinedet.scoring import CRITERIA
 from spinedet.train import TrainConfig
 from spinedet.training.settings import TrainerConfig

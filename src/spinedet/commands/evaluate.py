@@ -16,8 +16,9 @@ from spinedet.evaluate import EvaluateConfig
 from spinedet.pipelines.log_test import log_test
 from spinedet.pipelines.splits import data_hash, load_manifest, rename_categories, seen_note
 from spinedet.pipelines.test_detector import TestRun, predict_part, read_parts, report_test
+from spinedet.runs.claimed_folder import RunFolder, write_config
 from spinedet.runs.provenance import RunData, RunRecord, Stopwatch, write_run_record
-from spinedet.runs.run_folder import FinishedRun, RunFolder, open_run, write_config
+from spinedet.runs.run_folder import FinishedRun, open_run
 from spinedet.runs.sharding import Journal, all_done, claim_archive, merging
 
 

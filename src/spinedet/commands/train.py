@@ -22,6 +22,7 @@ from spinedet.pipelines.settings import KEEP
 from spinedet.pipelines.splits import Splits, data_hash, develop_on, load_manifest, only, seen_note, trained_on
 from spinedet.pipelines.test_detector import TestRun, as_findings, predict_cohort, report_test
 from spinedet.pipelines.train_detectors import Job, source_of, train_planes
+from spinedet.runs.claimed_folder import RunFolder, began_with, claim_run, refuse_other_config, write_config
 from spinedet.runs.provenance import (
     InitialRun,
     ReusedWeights,
@@ -31,16 +32,7 @@ from spinedet.runs.provenance import (
     Stopwatch,
     write_run_record,
 )
-from spinedet.runs.run_folder import (
-    FinishedRun,
-    RunFolder,
-    began_with,
-    claim_run,
-    identify,
-    open_run,
-    refuse_other_config,
-    write_config,
-)
+from spinedet.runs.run_folder import FinishedRun, identify, open_run
 from spinedet.scoring import (
     BootstrapSettings,
     Criterion,

@@ -51,6 +51,7 @@ from spinedet.training.checkpoints import AtomicCheckpointIO, Saved
 from spinedet.training.determinism import one_thread
 from spinedet.training.distributed import processes_here, rank, share_batch_norm, world_size
 from spinedet.training.length import TrainingLength
+from spinedet.training.precision import precision_for
 from spinedet.training.preemption import StopSignal
 from spinedet.training.samplers import PlaneTurns, Position, Share
 from spinedet.training.schedule import seconds, training_length
@@ -339,21 +340,6 @@ def _trainer(plan: PlanePlan, settings: Settings, callbacks: list[Callback]) -> 
         log_every_n_steps=10,
         default_root_dir=plan.folder,
     )
-
-
-def precision_for(config: TrainerConfig) -> Any:
-    """Lightning's precision flag: bf16 where the device multiplies it natively, else fp32.
-
-    A deterministic training on a CPU is in fp32 on every one, so that its results do not follow from the model of it.
-    """
-    if config.precision != "auto":
-        return config.precision
-    if config.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
-    if config.deterministic:
-        return "32-true"
-    fast = config.accelerator in ("auto", "cpu") and torch.cpu._is_avx512_bf16_supported()
-    return "bf16-mixed" if fast else "32-true"
 
 
 def _silence_advice() -> None:

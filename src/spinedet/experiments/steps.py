@@ -16,7 +16,7 @@ from pathlib import Path
 
 from spinedet.cli.console import console
 from spinedet.cli.exit_status import Status
-from spinedet.runs.run_folder import RunFolder
+from spinedet.runs.claimed_folder import RunFolder
 
 KEPT, DONE, FAILED, LEFT_OUT = "kept", "done", "failed", "left out"
 

@@ -17,7 +17,7 @@ from spinedet.core.findings import read_findings
 from spinedet.core.manifest import read_manifests
 from spinedet.pipelines.splits import only
 from spinedet.report.sweep_page import SweepLine, banner, write_sweep
-from spinedet.runs.run_folder import RunFolder
+from spinedet.runs.claimed_folder import RunFolder
 from spinedet.scoring import read_scores
 
 

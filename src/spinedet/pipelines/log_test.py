@@ -10,7 +10,7 @@ from spinedet.detection.model_files import DESCRIPTION, WEIGHTS
 from spinedet.pipelines.test_detector import ScoredTest
 from spinedet.report.example_cases import choose_cases
 from spinedet.report.scored_cases import ScoredCases
-from spinedet.runs.run_folder import RunFolder
+from spinedet.runs.claimed_folder import RunFolder
 from spinedet.scoring import Scores
 from spinedet.scoring.operating_point import study_hash
 

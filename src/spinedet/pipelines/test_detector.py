@@ -18,8 +18,8 @@ from spinedet.pipelines.settings import TestConfig
 from spinedet.pipelines.splits import only
 from spinedet.report.evaluation_page import Page, write_page
 from spinedet.report.scored_cases import ScoredCases, cases_of
+from spinedet.runs.claimed_folder import RunFolder
 from spinedet.runs.provenance import ModelIdentity, findings_header
-from spinedet.runs.run_folder import RunFolder
 from spinedet.runs.sharding import Journal, records
 from spinedet.scoring import OperatingPoint, Scores, ScoreSettings, Selection, examine, report, write_scores
 

@@ -37,7 +37,7 @@ from spinedet.detection.trainer import PlanePlan, Settings, read_length, train_n
 from spinedet.imaging.planes import SPECS
 from spinedet.pipelines.launch import call_helpers
 from spinedet.pipelines.splits import Splits, only
-from spinedet.runs.run_folder import RunFolder
+from spinedet.runs.claimed_folder import RunFolder
 from spinedet.scoring import Criterion, max_f1
 from spinedet.training.callbacks import TrainingProgress
 from spinedet.training.checkpoints import Saved, newest_checkpoint

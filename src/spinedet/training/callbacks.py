@@ -23,15 +23,20 @@ from spinedet.training.schedule import budget_used
 
 
 class RampedEma(WeightAveraging):
-    """Exponential moving average of weights and batch-norm statistics; its memory grows over the first steps."""
+    """Exponential moving average of weights and batch-norm statistics; its memory grows over the first steps.
 
-    def __init__(self, decay: float) -> None:
+    Attributes:
+        part: the name under which the Lightning module holds the network.
+    """
+
+    def __init__(self, decay: float, part: str = "detector") -> None:
         super().__init__(multi_avg_fn=_ramped(decay))
+        self.part = part
 
     def averaged(self) -> dict[str, Tensor]:
-        """The averaged weights of the detector, also of a training that was over when it was taken up again."""
+        """The averaged weights of the network, also of a training that was over when it was taken up again."""
         assert self._average_model is not None  # noqa: S101  # Lightning makes it before the first step
-        weights: dict[str, Tensor] = self._average_model.get_submodule("module.detector").state_dict()
+        weights: dict[str, Tensor] = self._average_model.get_submodule(f"module.{self.part}").state_dict()
         return weights
 
 

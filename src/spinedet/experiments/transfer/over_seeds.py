@@ -10,8 +10,8 @@ from spinedet.core.types import Manifest
 from spinedet.experiments.transfer.plan import SCRATCH, Plan
 from spinedet.report.transfer_page import Tested
 from spinedet.report.transfer_summary import Pooled
+from spinedet.runs.claimed_folder import RunFolder
 from spinedet.runs.provenance import RunRecord, read_run_record
-from spinedet.runs.run_folder import RunFolder
 from spinedet.scoring import BootstrapSettings, ScoreSettings, Selection, examine
 from spinedet.scoring.statistics.estimates import Statistics
 from spinedet.scoring.statistics.hypothesis_tests import difference

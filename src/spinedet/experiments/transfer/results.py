@@ -14,8 +14,8 @@ from spinedet.experiments.transfer.over_seeds import pool
 from spinedet.experiments.transfer.plan import FULL, SCRATCH, SOURCE, ZERO_SHOT, Plan, Sources
 from spinedet.pipelines.splits import only
 from spinedet.report.transfer_page import Kept, StepLine, StudyResults, Tested, Transferred
+from spinedet.runs.claimed_folder import RunFolder
 from spinedet.runs.provenance import read_run_record
-from spinedet.runs.run_folder import RunFolder
 from spinedet.scoring import (
     BootstrapSettings,
     Comparison,
