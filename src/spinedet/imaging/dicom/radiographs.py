@@ -78,7 +78,7 @@ def read_dicom_radiograph(path: Path) -> StoredRadiograph:
         return _described(header, grey.astype(np.float32), grey, (*doubts, *coloured), (form, "colour to luminance"))
     padded = padding_mask(header, stored) if header.get("PixelPaddingValue") is not None else None
     values, by_modality = modality_values(stored, header, str(path))
-    processing, done = _for_display(values, header, padded)
+    processing, done = _for_display(values, header)
     values, by_voi = (processing, done) if done else voi_values(values, header, str(path))
     if by_voi.startswith("not used"):
         doubts = (*doubts, InputCheck("tables", Suitability.DOUBTFUL, f"{by_voi[10:]} cannot be used"))
@@ -154,14 +154,13 @@ def _doubts(header: Dataset) -> Iterator[InputCheck]:
         yield InputCheck("annotation", Suitability.DOUBTFUL, "text is burned into the pixels, maybe a name")
 
 
-def _for_display(values: Pixels, header: Dataset, padded: Mask | None) -> tuple[Pixels, str]:
+def _for_display(values: Pixels, header: Dataset) -> tuple[Pixels, str]:
     """Raw detector values as the logarithm of the exposure; as they are, and "", where the file is for presentation."""
     if str(header.get("PresentationIntentType") or "").strip().upper() != "FOR PROCESSING":
         return values, ""
     if str(header.get("PixelIntensityRelationship") or "").strip().upper() != "LIN":
         return values, "raw values, logarithmic as stored"
-    used = values if padded is None else values[~padded]
-    return np.log1p(values - np.float32(used.min())).clip(min=0), "logarithm of raw values"
+    return np.log(np.maximum(values, np.float32(1))), "logarithm of raw values"
 
 
 def _described(

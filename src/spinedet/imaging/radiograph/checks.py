@@ -11,7 +11,7 @@ from spinedet.imaging.radiograph.metal import metal_groups
 from spinedet.imaging.radiograph.records import DeclaredView, RadiographImage
 
 # Hardware covers at least this share of an image, and other metal (a clip, a marker) at most that.
-_HARDWARE, _LITTLE = 2e-3, 2e-2
+_HARDWARE, _LITTLE = 2e-3, 8e-3
 
 
 @dataclass(frozen=True, slots=True)

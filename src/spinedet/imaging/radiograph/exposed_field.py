@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from spinedet.imaging.radiograph.records import ExposedField, Mask, Pixels, Point, whole_field
+from spinedet.imaging.radiograph.records import ExposedField, Mask, Pixels, Point, clip_polygon, whole_field
 
 # The image is searched at about this length.
 _LENGTH = 384
@@ -22,6 +21,11 @@ _SMALLEST, _LARGEST, _FILLED = 0.1, 0.97, 0.9
 # A part of the image that is separated from the largest one by the rim is an exposure of its own from this share on.
 _SECOND = 0.12
 _ANGLES = np.arange(-5.0, 5.01, 0.5)  # degrees
+# A side of the field is a step of at least so much, of the range of grey values, within so many pixels of the reduced
+# image on either side, along at least this share of its length. A body ends more gradually.
+_STEP, _PENUMBRA, _OF_SIDE = 0.1, 2.0, 0.7
+# A marker that touches the field, as a share of its area, does not count.
+_MARKER = 0.005
 # A strip between two exposures, of the width or height: how thin it may be, and where it may lie.
 _STRIP, _STRIP_PLACES = 0.006, (0.2, 0.8)
 
@@ -35,7 +39,10 @@ class FieldSearch:
 
 
 def find_field(grey: Pixels) -> FieldSearch:
-    """The largest rectangle, turned by up to 5 degrees, that a flat rim surrounds; the whole image without a rim."""
+    """The largest rectangle, turned by up to 5 degrees, that a flat rim surrounds; the whole image without a rim.
+
+    A side of it counts only where grey values step along most of its length: air beside the body has no such edge.
+    """
     small, factor = _reduced(grey)
     whole = whole_field(grey.shape)
     low, high = np.percentile(small, (0.5, 99.5))
@@ -43,32 +50,35 @@ def find_field(grey: Pixels) -> FieldSearch:
         return FieldSearch(whole)
     scaled = np.clip((small - low) / (high - low), 0, 1)
     strips = _strips(scaled)
-    inner = _inside_rim(scaled)
-    if inner is None:
+    rim = _rim_grey(scaled)
+    inner = None if rim is None else _inside_rim(scaled, rim)
+    if rim is None or inner is None:
         return FieldSearch(whole, 1 + strips)
     labels, count = ndimage.label(inner)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:] / labels.size
     exposures = max(1 + strips, int((sizes >= _SECOND).sum()))
     largest = ndimage.binary_fill_holes(labels == 1 + int(np.argmax(sizes)))
-    corners, turned, filled = _rectangle(largest)
-    if not _SMALLEST <= float(largest.mean()) <= _LARGEST or filled < _FILLED:
+    found = _rectangle(largest)
+    if not _SMALLEST <= float(largest.mean()) <= _LARGEST or float(largest.sum()) < _FILLED * found.area:
         return FieldSearch(whole, exposures)
-    limits = (float(grey.shape[1]), float(grey.shape[0]))
-    points = tuple(_within((x * factor, y * factor), limits) for x, y in corners)
-    return FieldSearch(ExposedField(points, "pixels", turned), exposures)
+    sharp = found.with_sharp_sides(scaled, rim)
+    if sharp is None:
+        return FieldSearch(whole, exposures)
+    corners = clip_polygon([(x * factor, y * factor) for x, y in sharp.corners], *map(float, grey.shape))
+    return FieldSearch(ExposedField(corners, "pixels", sharp.angle), exposures)
 
 
 def mask_of(field: ExposedField, shape: tuple[int, ...]) -> Mask:
-    """Pixels (row, column) whose centre lies in the field."""
+    """Pixels (row, column) whose centre lies in the field, by the even-odd rule."""
     if field.is_whole:
         return np.ones(shape, dtype=bool)
-    picture = Image.new("1", (shape[1], shape[0]))
-    ImageDraw.Draw(picture).polygon([(x - 0.5, y - 0.5) for x, y in field.corners], fill=1, outline=1)
-    return np.asarray(picture, dtype=bool)
-
-
-def _within(point: Point, limits: Point) -> Point:
-    return min(max(point[0], 0.0), limits[0]), min(max(point[1], 0.0), limits[1])
+    inside = np.zeros(shape, dtype=bool)
+    rows, columns = np.arange(shape[0]) + 0.5, np.arange(shape[1]) + 0.5
+    for (x0, y0), (x1, y1) in zip(field.corners, (*field.corners[1:], field.corners[0]), strict=True):
+        crossed = (rows > min(y0, y1)) & (rows <= max(y0, y1))
+        where = x0 + (rows[crossed] - y0) * ((x1 - x0) / (y1 - y0 or 1.0))
+        inside[crossed] ^= columns[None, :] < where[:, None]
+    return inside
 
 
 def _reduced(grey: Pixels) -> tuple[Pixels, int]:
@@ -79,14 +89,17 @@ def _reduced(grey: Pixels) -> tuple[Pixels, int]:
     return blocks.mean(axis=(1, 3)), factor
 
 
-def _inside_rim(scaled: Pixels) -> Mask | None:
-    """All but the flat region of one grey that runs along the image's border; None without such a region."""
+def _rim_grey(scaled: Pixels) -> float | None:
+    """The grey of most of the image's border; None where it has no such grey."""
     ring = np.concatenate([scaled[0], scaled[-1], scaled[:, 0], scaled[:, -1]])
     counts, edges = np.histogram(ring, bins=40, range=(0, 1))
     peak = int(np.argmax(counts))
     rim = float(np.median(ring[(ring >= edges[peak]) & (ring <= edges[peak + 1])]))
-    if float((np.abs(ring - rim) <= _FLAT).mean()) < _OF_BORDER:
-        return None
+    return rim if float((np.abs(ring - rim) <= _FLAT).mean()) >= _OF_BORDER else None
+
+
+def _inside_rim(scaled: Pixels, rim: float) -> Mask | None:
+    """All but the flat region of the rim's grey that runs along the image's border; None when nothing is left."""
     flat = np.abs(scaled - rim) <= _FLAT
     flat &= np.abs(ndimage.uniform_filter(scaled, 5, mode="nearest") - rim) <= _FLAT
     labels, _ = ndimage.label(flat)
@@ -98,30 +111,86 @@ def _inside_rim(scaled: Pixels) -> Mask | None:
     return inner if inner.any() else None
 
 
-def _rectangle(region: Mask) -> tuple[list[Point], float, float]:
-    """Corners (x, y) and angle of the smallest rectangle about a region, and how much of it the region fills.
+@dataclass(frozen=True, slots=True)
+class _Rectangle:
+    """A rectangle in coordinates turned by `angle` degrees: left, right, top, bottom."""
 
-    The ends of the region along each direction are told from its 2nd and 98th percentiles, as those of an even
-    rectangle, so that a marker that touches it does not count.
-    """
+    angle: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+    @property
+    def area(self) -> float:
+        return (self.right - self.left) * (self.bottom - self.top)
+
+    @property
+    def corners(self) -> list[Point]:
+        """(x, y), clockwise from the upper left one."""
+        ends = [(self.left, self.top), (self.right, self.top), (self.right, self.bottom), (self.left, self.bottom)]
+        return [(float(x), float(y)) for x, y in np.array(ends) @ _axes(self.angle)]
+
+    def with_sharp_sides(self, scaled: Pixels, rim: float) -> _Rectangle | None:
+        """Sides without a step of grey values moved beyond the image; None when there is none with one."""
+        far = float(sum(scaled.shape))
+        corners = self.corners
+        sides = [(corners[0], corners[3]), (corners[1], corners[2]), (corners[0], corners[1]), (corners[3], corners[2])]
+        axes = _axes(self.angle)
+        sharp = [
+            _is_step(scaled, rim, side, direction)
+            for side, direction in zip(sides, (axes[0], -axes[0], axes[1], -axes[1]), strict=True)
+        ]
+        ends = [self.left, self.right, self.top, self.bottom]
+        moved = [
+            end if kept else far * (1 if number % 2 else -1)
+            for number, (end, kept) in enumerate(zip(ends, sharp, strict=True))
+        ]
+        return _Rectangle(self.angle, *moved) if any(sharp) else None
+
+
+def _axes(angle: float) -> NDArray[np.float64]:
+    """Unit rows: to the right and down, turned by so many degrees."""
+    turn = np.deg2rad(angle)
+    return np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+
+
+def _is_step(scaled: Pixels, rim: float, side: tuple[Point, Point], inwards: NDArray[np.float64]) -> bool:
+    """Whether most of a side separates the rim from something else; a side at the image's border has no rim outside."""
+    part = np.linspace(0.05, 0.95, 64)[:, None]
+    points = np.array(side[0]) * (1 - part) + np.array(side[1]) * part
+    inside, outside = (_at(scaled, points + inwards * offset) for offset in (_PENUMBRA, -_PENUMBRA))
+    known = np.isfinite(inside) & np.isfinite(outside)
+    if known.mean() < 0.5:
+        return False
+    step = (np.abs(inside - outside) >= _STEP) & (np.abs(outside - rim) <= 2 * _FLAT)
+    return float(step[known].mean()) >= _OF_SIDE
+
+
+def _at(scaled: Pixels, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The pixel at each (x, y), NaN outside of the image."""
+    columns, rows = np.floor(points).astype(int).T
+    inside = (rows >= 0) & (columns >= 0) & (rows < scaled.shape[0]) & (columns < scaled.shape[1])
+    found = np.full(len(points), np.nan)
+    found[inside] = scaled[rows[inside], columns[inside]]
+    return found
+
+
+def _rectangle(region: Mask) -> _Rectangle:
+    """The smallest rectangle about a region."""
     y, x = np.nonzero(region)
-    best: tuple[float, list[Point], float] | None = None
+    points = np.stack([x + 0.5, y + 0.5])
+    found = []
     for angle in _ANGLES:
-        turn = np.deg2rad(angle)
-        along = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-        ends = [_ends(values) for values in along @ np.stack([x + 0.5, y + 0.5])]
-        area = float((ends[0][1] - ends[0][0]) * (ends[1][1] - ends[1][0]))
-        if best is None or area < best[0]:
-            (left, right), (top, bottom) = ends
-            turned = np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) @ along
-            best = area, [(float(px), float(py)) for px, py in turned], float(angle)
-    assert best is not None  # noqa: S101  # there are angles
-    return best[1], best[2], len(x) / max(best[0], 1.0)
+        (left, right), (top, bottom) = (_ends(values) for values in _axes(angle) @ points)
+        found.append(_Rectangle(float(angle), left, right, top, bottom))
+    return min(found, key=lambda one: (one.area, abs(one.angle)))
 
 
 def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.percentile(values, (2, 98))
-    reach = (high - low) * 0.02 / 0.96
+    """Where the region ends along a direction, by percentiles, as an even rectangle would."""
+    low, high = np.percentile(values, (100 * _MARKER, 100 * (1 - _MARKER)))
+    reach = (high - low) * _MARKER / (1 - 2 * _MARKER)
     return float(low - reach), float(high + reach)
 
 

@@ -86,6 +86,22 @@ class ExposedField:
 WHOLE = "whole image"
 
 
+def clip_polygon(corners: Sequence[Point], rows: float, columns: float) -> tuple[Point, ...]:
+    """The part of a convex polygon that lies in an image of this size (Sutherland and Hodgman, CACM 1974;17:32-42)."""
+    points = list(corners)
+    for axis, limit, sign in ((0, 0.0, 1), (0, columns, -1), (1, 0.0, 1), (1, rows, -1)):
+        kept: list[Point] = []
+        for start, end in zip([points[-1], *points[:-1]] if points else [], points, strict=True):
+            before, after = sign * (start[axis] - limit), sign * (end[axis] - limit)
+            if (before >= 0) != (after >= 0):
+                part = before / (before - after)
+                kept.append((start[0] + part * (end[0] - start[0]), start[1] + part * (end[1] - start[1])))
+            if after >= 0:
+                kept.append(end)
+        points = kept
+    return tuple(points)
+
+
 def whole_field(shape: Sequence[int]) -> ExposedField:
     """All of an image of these rows and columns."""
     rows, columns = float(shape[0]), float(shape[1])

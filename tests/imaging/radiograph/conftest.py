@@ -1,0 +1,25 @@
+"""What a read film is compared with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spinedet.imaging.input_checks import Suitability
+from spinedet.imaging.radiograph.records import RadiographImage
+
+from .films import Film, film
+
+
+@pytest.fixture
+def picture() -> Film:
+    return film()
+
+
+def likeness(image: RadiographImage, picture: Film) -> float:
+    """Correlation of what was read with the film: 1 when it is shown, -1 when it is inverted."""
+    return float(np.corrcoef(image.pixels.ravel(), picture.ravel())[0, 1])
+
+
+def found(image: RadiographImage) -> dict[str, Suitability]:
+    return {one.question: one.suitability for one in image.checks}
