@@ -1,13 +1,11 @@
-"""What detectors say of real volumes that nobody has annotated for disease, at their frozen operating points.
+"""Findings in real volumes that nobody has annotated for disease, at frozen operating points.
 
-    python -m benchmarks.experiments.false_positives SPIDER_FOLDER SCANS_FOLDER runs/false_positives --steps 480
+    python -m benchmarks.experiments.false_positives SCANS_FOLDER runs/false_positives --runs shipped runs/lumbar
 
-The shipped weights, trained on phantoms, beside themselves fine-tuned on the scans of SPIDER: one fold of the
-cross-validation chooses threshold and recipe, the other five train. The volumes are those under `lumbar`, `cervical`
-and `other` of the folder; all are read, those too that `predict` would refuse, and the page says which. Where
-`lumbar/vertebra_centres.json` knows a volume's vertebrae, a finding is on a disc when its centre lies within 15 mm of
-the middle between two neighbours; elsewhere between the first and the last vertebra it is certainly wrong. Whether a
-disc is diseased nobody has said: a finding on a disc may be right.
+The volumes are those under `lumbar`, `cervical` and `other` of the folder. All are read, those too that `predict` would
+refuse; the table shows which. Where `lumbar/vertebra_centres.json` has a volume's vertebrae, a finding is on a disc if
+its centre lies within 15 mm of the middle between two neighbours; elsewhere between the first and the last vertebra it
+is certainly wrong. Whether a disc is diseased is unknown: a finding on a disc may be right.
 """
 
 from __future__ import annotations
@@ -21,19 +19,15 @@ import numpy as np
 from nibabel.affines import apply_affine
 from numpy.typing import NDArray
 
-from benchmarks.experiments.budgeted_training import quiet
-from benchmarks.experiments.cross_validation import FINE_TUNED, PLANE, Fold, Trial, develop, prepare_trial
 from spinedet.core.anatomy import Region
 from spinedet.core.files import read_json, write_json, write_text
 from spinedet.core.types import Finding
 from spinedet.detection.inference import detect_native_volume
-from spinedet.detection.model_files import DESCRIPTION, Model, save_model
 from spinedet.imaging.input_checks import check_input, declared_in_name, overall_suitability
 from spinedet.imaging.planes import plane_of
 from spinedet.imaging.settings import EligibilityLimits
 from spinedet.imaging.volume import read_volume
 from spinedet.runs.run_folder import SHIPPED, FinishedRun, open_run
-from spinedet.scoring import write_operating_point
 
 ON_DISC_MM = 15.0
 
@@ -55,26 +49,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class Row:
-    """One volume; counts are None for a detector that does not know its plane."""
+    """One volume; `counts` by run, without the runs that have no detector for its plane."""
 
     volume: str
     plane: str
-    standing: str
+    suitability: str
     discs: int | None
-    phantoms: Counts | None
-    fine_tuned: Counts | None
-
-
-def fine_tune(trial: Trial, folder: Path) -> FinishedRun:
-    """The shipped weights, fine-tuned on all of the scans but those that choose threshold and recipe."""
-    if not (folder / "model" / DESCRIPTION).is_file():
-        tune = trial.folds[0].tune
-        every = frozenset.union(*(fold.test for fold in trial.folds))
-        fold = Fold(every - tune, tune, frozenset())
-        best = max((develop(trial, recipe, fold) for recipe in FINE_TUNED), key=lambda one: one.tuning_ap)
-        write_operating_point(folder / "operating_point.json", best.point)
-        save_model(folder / "model", Model("fine-tuned", Region.LUMBAR, {PLANE: best.trained.detector}))
-    return open_run(str(folder))
+    counts: Mapping[str, Counts]
 
 
 def vertebrae_of(path: Path) -> NDArray[np.float64]:
@@ -103,16 +84,14 @@ def row_of(path: Path, runs: Mapping[str, FinishedRun]) -> Row:
     volume, vertebrae = read_volume(path), vertebrae_of(path)
     plane = plane_of(volume.grid)
     checks = check_input(volume, plane, declared_in_name(path.name), Region.LUMBAR, EligibilityLimits())
-    counts: dict[str, Counts | None] = {}
+    counts = {}
     for name, run in runs.items():
         if plane in run.model.detectors:
             found = detect_native_volume(run.model, volume, plane, path.stem, min_score=0.01)
             limits = run.operating_point.values
             counts[name] = count([f for f in found if f.score >= limits[plane.value, f.category]], vertebrae)
     discs = len(vertebrae) - 1 if len(vertebrae) else None
-    name = path.name.split(".")[0]
-    standing = overall_suitability(checks).value
-    return Row(name, plane.value, standing, discs, counts.get("phantoms"), counts.get("fine_tuned"))
+    return Row(path.name.split(".")[0], plane.value, overall_suitability(checks).value, discs, counts)
 
 
 def volumes(root: Path) -> list[Path]:
@@ -121,12 +100,13 @@ def volumes(root: Path) -> list[Path]:
     return [path for path in found if "_labels" not in path.name]
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def markdown(rows: Sequence[Row], runs: Sequence[str]) -> str:
     """The table."""
-    lines = ["| volume | plane | as `predict` sees it | discs marked | phantoms only | fine-tuned |", "|" + "---|" * 6]
+    header = ["volume", "plane", "for `predict`", "discs marked", *runs]
+    lines = [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
     for row in rows:
         discs = "–" if row.discs is None else str(row.discs)
-        cells = (row.volume, row.plane, row.standing, discs, words(row.phantoms), words(row.fine_tuned))
+        cells = (row.volume, row.plane, row.suitability, discs, *(words(row.counts.get(run)) for run in runs))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -146,25 +126,20 @@ def words(counts: Counts | None) -> str:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("root", type=Path, help="SPIDER")
     parser.add_argument("scans", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=480, help="of fine-tuning")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--runs", nargs="+", default=[SHIPPED], help="run folders, or shipped")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Fine-tune unless that is done, look at every volume, write `false_positives.json` and `false_positives.md`."""
-    quiet()
+    """Read every volume with every run, write `false_positives.json` and `false_positives.md`."""
     arguments = parse()
-    trial = prepare_trial(arguments.root, arguments.out, arguments.steps, arguments.seed)
-    tuned = fine_tune(trial, arguments.out / f"fine-tuned-seed{trial.seed}")
-    runs = {"phantoms": open_run(SHIPPED), "fine_tuned": tuned}
+    runs = {Path(path).name: open_run(path) for path in arguments.runs}
     rows = [row_of(path, runs) for path in volumes(arguments.scans)]
     write_json(arguments.out / "false_positives.json", [asdict(row) for row in rows])
-    write_text(arguments.out / "false_positives.md", markdown(rows))
-    print(markdown(rows))
+    write_text(arguments.out / "false_positives.md", markdown(rows, list(runs)))
+    print(markdown(rows, list(runs)))
 
 
 if __name__ == "__main__":

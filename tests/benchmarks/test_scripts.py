@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "benchmarks").rglob("*.py"))
 # Imported by the scripts beside them.
-PARTS = {"budgeted_training", "spider"}
+PARTS = {"budgeted_training"}
 
 
 def name_of(script: Path) -> str:
