@@ -36,6 +36,9 @@ from spinedet.training.preemption import Preempted
 # A disk that cannot take more: full, over its quota, or become read-only.
 _DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
+# Config groups of the command that was registered last.
+_GROUPS: set[str] = set()
+
 # What `_scratch` is in a job that a launcher sent elsewhere, where Hydra puts nothing.
 OmegaConf.register_new_resolver("scratch", gettempdir, replace=True)
 
@@ -55,10 +58,17 @@ OmegaConf.register_new_resolver("conf", lambda: str(conf_folder()), replace=True
 
 
 def register(schema: type, name: str, groups: Mapping[str, Mapping[str, Any]] | None = None) -> None:
-    """Make a command's typed config, and the choices of its config groups, known to Hydra."""
+    """Make a command's typed config, and the choices of its config groups, known to Hydra.
+
+    Groups of a command that ran before in this process are forgotten: its group may be a plain setting here.
+    """
     store = ConfigStore.instance()
+    for group in _GROUPS:
+        store.repo.pop(group, None)
+    _GROUPS.clear()
     store.store(name=f"{name.replace('.', '_')}_schema", node=schema)
     for group, choices in {"logger": tracking.CONFIGS, **(groups or {})}.items():
+        _GROUPS.add(group)
         for choice, node in choices.items():
             store.store(group=group, name=choice, node=node)
 

@@ -79,6 +79,7 @@ def _report(test: Test, answers: CohortFindings, watch: Stopwatch) -> Status:
         center=config.center,
         operating_point_sha256=finished.operating_point.sha256,
         trained_on=finished.trained_on,
+        weights_sha256=next(iter(finished.weights_sha256), None),
         data=data,
     )
     write_run_record(run.record, watch, record)

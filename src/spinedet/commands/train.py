@@ -41,6 +41,7 @@ from spinedet.scoring import (
     score,
     write_operating_point,
 )
+from spinedet.scoring.participants import participants
 from spinedet.train import TrainConfig
 from spinedet.training.distributed import world_size
 
@@ -96,7 +97,9 @@ def train(config: TrainConfig) -> Status:
     log_test(config.logger, run, test, _settings(config, splits))
     record = _record(config, manifest, splits, taken_over, model)
     tuning_ap = _average_precision(reference, as_findings(model, tuned), config.criterion)
-    record = record.model_copy(update={"trainings": lengths, "tuning_ap": tuning_ap})
+    record = record.model_copy(
+        update={"trainings": lengths, "tuning_ap": tuning_ap, "weights_sha256": identity.weights_sha256[0]}
+    )
     write_run_record(run.record, watch, record)
     shutil.rmtree(run.cache, ignore_errors=True)
     show_notes((*test_run.notes, *test.scores.banner))
@@ -175,4 +178,12 @@ def _record(
         excluded={s.id: s.excluded for s in manifest.studies if s.excluded is not None},
         init=initial,
         trained_on=model.trained_on,
+        parameters=_parameters(model),
+        participants=participants(splits.labelled),
     )
+
+
+def _parameters(model: Model) -> dict[str, int]:
+    """Numbers in each network."""
+    networks = {plane.value: detector.network for plane, detector in model.detectors.items()}
+    return {plane: sum(one.numel() for one in network.parameters()) for plane, network in networks.items()}

@@ -14,16 +14,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import Field
 
 from spinedet import __version__
 from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, validate, write_json
-from spinedet.core.types import Findings, FiniteJson, Record, TrainedOn, is_none
+from spinedet.core.types import Findings, FiniteJson, Record, TrainedOn, is_empty, is_none
 from spinedet.scoring import OperatingPoint, Threshold
 from spinedet.scoring.operating_point import ChosenOn
+from spinedet.scoring.participants import Participants
 from spinedet.training.length import TrainingLength
 
 FORMAT = "spinedet-run"
@@ -153,7 +153,8 @@ class RunRecord(Record):
     Attributes:
         internal_centers: of the studies that the model was developed on. excluded: reason by study.
         trainings: length of each network's training. tuning_ap: average precision on the tuning split by plane, which
-            no threshold enters.
+            no threshold enters. parameters: numbers in each network, by plane. participants: of all splits.
+        weights_sha256: of the weights that were made or tested.
         commit: of the checkout, with `+` when files differ from it; None where there is none.
     """
 
@@ -168,6 +169,9 @@ class RunRecord(Record):
     init: InitialRun | None = Field(default=None, exclude_if=is_none)
     trainings: dict[str, TrainingLength] = Field(default_factory=dict)
     tuning_ap: dict[str, float | None] = Field(default_factory=dict)
+    parameters: dict[str, int] = Field(default_factory=dict)
+    participants: tuple[Participants, ...] = Field(default=(), exclude_if=is_empty)
+    weights_sha256: str | None = Field(default=None, exclude_if=is_none)
     operating_point_sha256: str | None = Field(default=None, exclude_if=is_none)
     trained_on: TrainedOn | None = Field(default=None, exclude_if=is_none)
     versions: dict[str, str] = Field(default_factory=dict)
@@ -211,6 +215,8 @@ class Stopwatch:
 
 def write_run_record(path: Path, watch: Stopwatch, record: RunRecord) -> None:
     """Write `run.json`: the command's own record, with versions, commit, device, time and memory."""
+    import torch  # slow to load, and reading a record needs none
+
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     known = {
         "versions": {"spinedet": __version__, "python": platform.python_version(), **_library_versions()},

@@ -23,6 +23,7 @@ from spinedet.scoring.metrics.matched_cohort import MatchedCohort, above, match_
 from spinedet.scoring.metrics.strata import Labels, stratify, usual_strata
 from spinedet.scoring.metrics.subgroups import Named, groups
 from spinedet.scoring.operating_point import OperatingPoint
+from spinedet.scoring.participants import participants
 from spinedet.scoring.records import AdaptedThreshold, Calibration, Estimate, Group, Performance, Scores
 from spinedet.scoring.statistics.adaptation import adapted_thresholds
 from spinedet.scoring.statistics.bootstrap import BootstrapSettings, Weights, draw
@@ -226,6 +227,7 @@ def report(name: str, examination: Examination, progress: Progress = lambda done
             one for part in named if set(part.by) == {"plane"} for one in _calibrations(examination, part)
         ),
         adapted=tuple(_adapted(examination)) if settings.adapt else (),
+        participants=participants(cohort.studies),
         not_read=cohort.not_read,
         notes=examination.notes,
     )

@@ -9,6 +9,7 @@ from pydantic import Field, FiniteFloat, SerializerFunctionWrapHandler, model_se
 
 from spinedet.core.files import file_header, read_record, write_json
 from spinedet.core.types import FiniteJson, Record, TrainedOn, is_empty, is_none
+from spinedet.scoring.participants import Participants
 from spinedet.scoring.statistics.bootstrap import BootstrapRecord
 from spinedet.scoring.thresholds import AppliedThresholds, FrozenThresholds
 
@@ -318,7 +319,12 @@ class AdaptedThreshold(Record):
 
 
 class Scores(Record):
-    """What `scores.json` holds; `trained_on` is copied from the findings."""
+    """What `scores.json` holds.
+
+    Attributes:
+        trained_on: copied from the findings. participants: who was tested; absent in files of earlier
+            versions.
+    """
 
     name: str = ""
     model: dict[str, FiniteJson]
@@ -333,6 +339,7 @@ class Scores(Record):
     center_gaps: tuple[CenterGap, ...] = ()
     calibration: tuple[Calibration, ...] = ()
     adapted: tuple[AdaptedThreshold, ...] = Field(default=(), exclude_if=is_empty)
+    participants: tuple[Participants, ...] = Field(default=(), exclude_if=is_empty)
     not_read: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

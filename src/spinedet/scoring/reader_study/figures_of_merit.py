@@ -161,8 +161,8 @@ def wafroc_area(cases: Cases) -> RatedEntries:
 
 def f1_share(cases: Cases) -> PatientShares:
     """F1 of lesions at the reading's threshold."""
-    lesions = np.bincount(cases.patient, cases.lesions, minlength=cases.patients)
-    return PatientShares(2.0 * cases.hits.astype(np.float64), (cases.hits + cases.false + lesions).astype(np.float64))
+    hits, false = cases.hits.astype(np.float64), cases.false.astype(np.float64)
+    return PatientShares(2 * hits, hits + false + np.bincount(cases.patient, cases.lesions, minlength=cases.patients))
 
 
 def sensitivity_share(cases: Cases) -> PatientShares:
@@ -177,7 +177,7 @@ def specificity_share(cases: Cases) -> PatientShares:
 
 def _share(cases: Cases, among: NDArray[np.bool_], which: NDArray[np.bool_]) -> PatientShares:
     above, below = (np.bincount(cases.patient[rows], minlength=cases.patients) for rows in (among & which, among))
-    return PatientShares(above.astype(float), below.astype(float))
+    return PatientShares(above.astype(np.float64), below.astype(np.float64))
 
 
 FIGURES: Mapping[str, Callable[[Cases], Figure]] = {
