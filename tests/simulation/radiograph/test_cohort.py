@@ -93,7 +93,7 @@ from spinedet.simulation.radiograph.tasks import TASKS
 digest = hashlib.sha256()
 for name, task in TASKS.items():
     for center in "AC":
-        study = draw_radiograph_study(RadiographCohort(task=name, pixels=128), task.task.labels[0], center, 1)
+        study = draw_radiograph_study(RadiographCohort(task=name, pixels=128), task.names[0], center, 1)
         for image in study.images:
             digest.update(image.pixels.tobytes())
 print(digest.hexdigest())

@@ -118,7 +118,7 @@ def draw_spine(
         0.25 * scoliosis * rng.standard_normal(),
     )
     top = UPRIGHT.pitched(slope).rolled(math.radians(rng.normal(0, 1.5))).turned(math.radians(rng.normal(0, 2.0)))
-    sacrum, stubs = _sacrum(top, patient, float(rng.normal(1.0, 0.2)))
+    sacrum, stubs = draw_sacrum(top, patient, float(rng.normal(1.0, 0.2)))
     if variant.sacralised:
         wearing = {**wearing, "L5/S1": SegmentChange(0.42)}
     foot = Support("S1", top, 25.0 * patient.scale, 17.8 * patient.scale)
@@ -151,7 +151,7 @@ def _segments(variant: Variant) -> tuple[Segment, ...]:
     )
 
 
-def _sacrum(top: Frame, patient: Patient, stoop: float) -> tuple[list[Vertebra], tuple[Disc, ...]]:
+def draw_sacrum(top: Frame, patient: Patient, stoop: float) -> tuple[list[Vertebra], tuple[Disc, ...]]:
     """S1 to S5, curving forwards below S2, their rear walls in one line; and the rest of the disc S1/S2."""
     here, pieces, stubs = top, [], []
     turned = 0.0

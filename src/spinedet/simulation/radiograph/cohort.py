@@ -120,9 +120,9 @@ def draw_radiograph_study(cohort: RadiographCohort, label: str, center: str, ind
     """
     task, hospital = _task(cohort), CENTERS[center]
     rng, chance = random_stream(cohort.seed, cohort.task, center, index).spawn(2)
-    names = (*task.task.labels, *task.others)
+    names = task.names
     leaks = cohort.leak > 0 and chance.random() < cohort.leak
-    shortcut = names.index(label) / max(len(task.task.labels) - 1, 1) if leaks and label in task.task.labels else None
+    shortcut = names.index(label) / (len(names) - 1) if leaks and label in names else None
     return task.draw(label, Room(hospital, cohort.pixels, cohort.images, shortcut), rng)
 
 
@@ -180,7 +180,7 @@ def _jobs(cohort: RadiographCohort) -> list[_Job]:
 def _labels(cohort: RadiographCohort, group: RadiographGroup, first: int) -> list[str]:
     """As many of each label as its share says, in random order."""
     task = _task(cohort)
-    known = (*task.task.labels, *task.others)
+    known = (*task.names, *task.others)
     if group.only is not None:
         if group.only not in known:
             raise InputError(f"only={group.only} is no label of {cohort.task}; choose one of {', '.join(known)}")
@@ -243,7 +243,7 @@ def _record(job: _Job, drawn: DrawnRadiographs, image: TakenImage, path: Path) -
 
 
 def _study(job: _Job, drawn: DrawnRadiographs, images: tuple[Radiograph, ...]) -> RadiographStudy:
-    label = job.label if job.label in TASKS[job.task].task.labels else OTHER
+    label = job.label if job.label in TASKS[job.task].names else OTHER
     return RadiographStudy(
         id=job.id,
         patient=f"{job.center}-p{job.index:05d}",

@@ -240,13 +240,11 @@ def construct(screws: tuple[Screw, ...], system: System, rng: np.random.Generato
     parts: list[Solid | Tube] = []
     heads = [_along(screw.head, screw.direction, -system.tulip[1] / 2 - 1) for screw in screws]
     lowest, highest = heads[0], heads[-1]
-    up = _way(lowest, highest)
+    up = between(lowest, highest)
     seats = []
     for screw, head in zip(screws, heads, strict=True):
         outward = _tilted(_opposite(screw.direction), up, system.swing)
-        right = _unit(_cross(up, outward))
-        along = _unit(_cross(outward, right))
-        tulip = Tulip(Frame(head, right, along, outward), system)
+        tulip = Tulip(facing(head, outward, up), system)
         seats.append(tulip.frame.at(0, 0, tulip.seat))
         parts += [*shank(screw, system), tulip]
     over = (float(rng.uniform(5, 11)), float(rng.uniform(5, 11)))
@@ -256,12 +254,18 @@ def construct(screws: tuple[Screw, ...], system: System, rng: np.random.Generato
 
 
 def _rod(low: Vector, high: Vector, over: tuple[float, float], system: System, metal: Material, bend: float) -> Rod:
-    up = _way(low, high)
+    up = between(low, high)
     length = math.dist(low, high)
     middle = _along(low, up, (length - over[0] + over[1]) / 2)
     right = _unit(_cross((0.0, 1.0, 0.0), up))
     frame = Frame(middle, right, _unit(_cross(up, right)), up)
     return Rod(frame, round(length + over[0] + over[1], 9), system.rod, system.round_ends, -bend, metal)
+
+
+def facing(center: Vector, outward: Vector, up: Vector) -> Frame:
+    """The frame of a screw head: away from the bone, and along the rod."""
+    right = _unit(_cross(up, outward))
+    return Frame(center, right, _unit(_cross(outward, right)), outward)
 
 
 def cross_link(first: Vector, second: Vector, diameter: float) -> Metal:
@@ -317,7 +321,8 @@ def _along(start: Vector, direction: Vector, distance: float) -> Vector:
     return x, y, z
 
 
-def _way(start: Vector, end: Vector) -> Vector:
+def between(start: Vector, end: Vector) -> Vector:
+    """The unit direction from one point to another."""
     return _unit((end[0] - start[0], end[1] - start[1], end[2] - start[2]))
 
 

@@ -28,7 +28,7 @@ from spinedet.simulation.radiograph.vertebrae import BodySolid, Dent, Mineral
 
 LUMBAR_TECHNIQUES = (
     Technique(AP, 78.0, (115.0, 145.0), (250.0, 290.0), 0.9),
-    Technique(LATERAL, 90.0, (205.0, 250.0), (250.0, 290.0), 0.8),
+    Technique(LATERAL, 90.0, (205.0, 250.0), (250.0, 290.0), 0.8, ahead=12.0),
 )
 
 
@@ -96,10 +96,11 @@ def lumbar_patient(worn: WornSpine, bodies: dict[str, BodySolid], metal: Metal, 
     return Patient(spine, (*solids, *sacrum(spine, mineral)), tubes, wings(spine, mineral, rng), trunk, metal, grain)
 
 
-def aimed_at(spine: Spine, name: str, rng: np.random.Generator) -> Vector:
-    """A point near a vertebra, as a radiographer would centre on it."""
+def aimed_at(spine: Spine, name: str, ahead: float, rng: np.random.Generator) -> Vector:
+    """A point before a vertebra, halfway to the midline, as a radiographer would centre on it."""
     x, y, z = rng.normal(0, 5, 3)
-    return spine.bone(name).frame.moved(float(x), 8 + float(y), 1.5 * float(z)).center
+    at = spine.bone(name).frame.center
+    return round(0.5 * at[0] + float(x), 6), round(at[1] + ahead + float(y), 6), round(at[2] + 1.5 * float(z), 6)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ class Technique:
         isocenter: from the spine to the detector, mm.
         field: height of the image at the spine, mm; aspect: width over height.
         distance: from the source to the detector, mm.
+        ahead: how far before the spine the beam is centred, mm.
+        equalise: added to the equalisation of coarse differences that a maker uses for the region.
     """
 
     view: ViewSpec
@@ -43,6 +45,8 @@ class Technique:
     field: Range
     aspect: float
     distance: Range = (1000.0, 1150.0)
+    ahead: float = 8.0
+    equalise: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +104,7 @@ class Room:
         turn = round(float(np.clip(rng.normal(0, 0.7), -2.5, 2.5)), 6)
         collimation = Collimation((left, top, right, bottom), turn, _draw(center.outside, rng))
         field = exposed_field(setup.shape, collimation)
-        image = develop(density, field, self._processing(rng), noise)
+        image = develop(density, field, self._processing(technique, rng), noise)
         mirrored = view.mirror and rng.random() < center.mirrored
         if mirrored:
             image, field = image[:, ::-1], field[:, ::-1]
@@ -116,10 +120,10 @@ class Room:
         shape = (self.rows, int(self.rows * technique.aspect) // 2 * 2)
         return Setup(distance, isocenter, pixel, shape, turn, tilt)
 
-    def _processing(self, rng: np.random.Generator) -> Processing:
+    def _processing(self, technique: Technique, rng: np.random.Generator) -> Processing:
         c = self.center
         return Processing(
-            equalise=_draw(c.equalise, rng),
+            equalise=min(_draw(c.equalise, rng) + technique.equalise, 0.9),
             detail=_draw(c.detail, rng),
             saturation=_draw(c.saturation, rng),
             window=(_draw((0.5, 3.0), rng), _draw(c.white, rng)),

@@ -23,17 +23,22 @@ def _held_out(studies: int) -> list[RadiographGroup]:
 
 _DEMO = (
     RadiographCohort("phantom-implants", "implants", [*_groups(120, 30, 60, 30), *_held_out(10)], pixels=320),
+    RadiographCohort("phantom-scoliosis", "scoliosis", _groups(120, 30, 60, 30), pixels=320),
     RadiographCohort("phantom-fractures", "fractures", _groups(200, 60, 100, 50), pixels=320),
 )
 # The published numbers of images, parted by patient; the external centres and unknown systems are added.
 _YANG = RadiographCohort(
     "phantom-yang2021", "implants", [*_groups(1013, 217, 217, 120), *_held_out(30)]
 )  # 1,447 studies: 1,446 AP and 1,448 lateral radiographs
+_MULFORD = RadiographCohort(
+    "phantom-mulford2024", "scoliosis", _groups(5444, 1166, 1167, 300), images=0.8614
+)  # 7,777 AP and about 5,621 lateral radiographs
 _LI = RadiographCohort(
     "phantom-li2024", "fractures", _groups(1755, 354, 115, 200), images=1.36
 )  # 2,224 patients, about 3,025 radiographs
 SHIPPED: dict[str, tuple[RadiographCohort, ...]] = {
     "demo": _DEMO,
     "yang2021": (_YANG,),
+    "mulford2024": (_MULFORD,),
     "li2024": (_LI,),
 }

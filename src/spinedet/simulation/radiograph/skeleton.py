@@ -8,6 +8,7 @@ import numpy as np
 
 from spinedet.simulation.anatomy.spine import Frame, Spine, Vertebra
 from spinedet.simulation.radiograph.beam import Beam, Field
+from spinedet.simulation.radiograph.chords import Ellipsoid
 from spinedet.simulation.radiograph.exposure import blurred
 from spinedet.simulation.radiograph.pelvis import IliacWing, iliac_wing
 from spinedet.simulation.radiograph.projector import Material, Shadow, Solid, Tube
@@ -26,6 +27,7 @@ class Patient:
         spine: its measures.
         solids, tubes, wings: bones.
         trunk: soft tissue.
+        shells: round bones: their surface, thickness of the cortex in mm, share of bone inside.
         metal: implants, as solids and tubes.
         grain: contrast of the trabeculae, share of the bone's thickness.
         mottle: contrast of vessels, stool and clothing, mm of tissue.
@@ -39,6 +41,7 @@ class Patient:
     metal: tuple[Solid | Tube, ...] = ()
     grain: float = 0.12
     mottle: float = 3.0
+    shells: tuple[tuple[Ellipsoid, float, float], ...] = ()
 
 
 def project(patient: Patient, beam: Beam, rng: np.random.Generator) -> Field:
@@ -51,6 +54,8 @@ def project(patient: Patient, beam: Beam, rng: np.random.Generator) -> Field:
         shadow.add_solid(solid, BONE_STEP)
     for tube in patient.tubes:
         shadow.add_tube(tube)
+    for surface, wall, inside in patient.shells:
+        shadow.add_lengths(Material.BONE, _shell_lengths(surface, wall, inside, beam))
     for wing in patient.wings:
         shadow.add_lengths(Material.BONE, wing.lengths(beam))
     lengths = shadow.lengths
@@ -60,6 +65,14 @@ def project(patient: Patient, beam: Beam, rng: np.random.Generator) -> Field:
     if patient.metal:
         lengths += _metal(patient.metal, beam)
     return lengths
+
+
+def _shell_lengths(surface: Ellipsoid, wall: float, inside: float, beam: Beam) -> Field:
+    """mm of solid bone in a round bone."""
+    a, b, c = surface.half
+    core = Ellipsoid(surface.frame, (a - wall, b - wall, c - wall)).interval(beam).length
+    share = np.float32(0.75)
+    return share * surface.interval(beam).length + (np.float32(inside) - share) * core
 
 
 def _metal(parts: tuple[Solid | Tube, ...], beam: Beam) -> Field:

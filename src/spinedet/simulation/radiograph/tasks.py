@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from spinedet.core.radiograph.types import Task
-from spinedet.core.radiograph.views import LATERAL, VIEWS
+from spinedet.core.radiograph.views import AP, LATERAL, VIEWS
 from spinedet.core.types import FiniteJson
 from spinedet.simulation.anatomy.spine import Patient as Person
 from spinedet.simulation.radiograph.beam import Points, corners
 from spinedet.simulation.radiograph.centers import RadiographCenter
+from spinedet.simulation.radiograph.child import KINDS, draw_child
 from spinedet.simulation.radiograph.fractures import draw_fractured
 from spinedet.simulation.radiograph.hardware import extent
 from spinedet.simulation.radiograph.lumbar_scenes import LUMBAR_TECHNIQUES, aimed_at, draw_instrumented
@@ -47,18 +48,25 @@ class SimulatedTask:
     Attributes:
         task: labels and views.
         draw: draws a study of a label in a room from its own random numbers.
+        drawn: names of what is drawn where labels are per view (`VIEW/name`); the labels themselves when empty.
         others: labels that can be drawn and are none of the task's: written as `other`.
         shares: of the labels; equal when empty.
     """
 
     task: Task
     draw: Callable[[str, Room, np.random.Generator], DrawnRadiographs]
+    drawn: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     shares: tuple[float, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What studies are labelled."""
+        return self.drawn or self.task.labels
+
     def shares_at(self, center: RadiographCenter) -> dict[str, float]:
         """How often each label occurs at a hospital, relative to each other."""
-        labels = self.task.labels
+        labels = self.names
         if self.task.positive:
             return {label: center.positive if label == self.task.positive else 1 - center.positive for label in labels}
         if not self.shares:
@@ -72,14 +80,14 @@ def _implants(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiogra
     drawn = draw_instrumented(label, room.center.size, body)
     patient = drawn.patient
     images = tuple(
-        room.take(patient, technique, aimed_at(patient.spine, "L3", visit), visit)
+        room.take(patient, technique, aimed_at(patient.spine, "L3", technique.ahead, visit), visit)
         for technique, visit in zip(LUMBAR_TECHNIQUES, visits, strict=True)
     )
     marks = (Landmark("hardware", extent(drawn.metal), evidence=True), *vertebra_marks(patient))
     return DrawnRadiographs(patient.spine.patient, images, marks)
 
 
-_FRACTURE_TECHNIQUE = Technique(LATERAL, 86.0, (205.0, 250.0), (215.0, 245.0), 0.85)
+_FRACTURE_TECHNIQUE = Technique(LATERAL, 86.0, (205.0, 250.0), (215.0, 245.0), 0.85, ahead=14.0)
 
 
 def _fractures(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiographs:
@@ -88,7 +96,8 @@ def _fractures(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiogr
     patient = drawn.patient
     count = 1 + int(visit.random() < room.images - 1)
     images = tuple(
-        room.take(patient, _FRACTURE_TECHNIQUE, aimed_at(patient.spine, "L1", visit), visit) for _ in range(count)
+        room.take(patient, technique, aimed_at(patient.spine, "L1", technique.ahead, visit), visit)
+        for technique in (_FRACTURE_TECHNIQUE,) * count
     )
     ages = {fracture.level: fracture for fracture in drawn.fractures}
     marks = []
@@ -101,6 +110,32 @@ def _fractures(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiogr
     return DrawnRadiographs(patient.spine.patient, images, tuple(marks))
 
 
+_WHOLE_SPINE = (
+    Technique(AP, 82.0, (140.0, 180.0), (760.0, 830.0), 0.46, (1780.0, 1900.0), equalise=0.2),
+    Technique(LATERAL, 90.0, (230.0, 280.0), (760.0, 830.0), 0.44, (1780.0, 1900.0), ahead=38.0, equalise=0.2),
+)
+
+
+def _scoliosis(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiographs:
+    body, *visits = rng.spawn(3)
+    patient, drawn = draw_child(KINDS[label], room.center.size, body)
+    k = patient.spine.patient.scale
+    views = _WHOLE_SPINE if body.random() < 2 * room.images - 1 else _WHOLE_SPINE[:1]
+    images = tuple(
+        room.take(
+            patient,
+            replace(view, field=(view.field[0] * k, view.field[1] * k)),
+            aimed_at(patient.spine, "T9", view.ahead, visit),
+            visit,
+        )
+        for view, visit in zip(views, visits, strict=False)
+    )
+    marks = vertebra_marks(patient)
+    if patient.metal:
+        marks = (Landmark("hardware", extent(patient.metal), evidence=True), *marks)
+    return DrawnRadiographs(patient.spine.patient, images, marks, {"curve": drawn.curve, "cobb": drawn.cobb})
+
+
 def vertebra_marks(patient: Patient) -> tuple[Landmark, ...]:
     """The free vertebral bodies."""
     return tuple(
@@ -110,11 +145,25 @@ def vertebra_marks(patient: Patient) -> tuple[Landmark, ...]:
     )
 
 
+# Ours: the published ten are not told.
+_CATEGORIES = tuple(name for name, kind in KINDS.items() if kind.share)
+
 TASKS: dict[str, SimulatedTask] = {
     "implants": SimulatedTask(
         Task(name="implants", labels=("A", "B", "C", "D", "E"), views=tuple(VIEWS)),
         _implants,
         others=("X", "Y"),
+    ),
+    "scoliosis": SimulatedTask(
+        Task(
+            name="scoliosis",
+            labels=tuple(f"{view}/{name}" for view in VIEWS for name in _CATEGORIES),
+            views=tuple(VIEWS),
+        ),
+        _scoliosis,
+        drawn=_CATEGORIES,
+        others=tuple(name for name in KINDS if name not in _CATEGORIES),
+        shares=tuple(KINDS[name].share for name in _CATEGORIES),
     ),
     "fractures": SimulatedTask(
         Task(name="fractures", labels=("not_fresh", "fresh"), views=(LATERAL.name,), positive="fresh"),

@@ -27,6 +27,7 @@ class Trunk:
         muscles: psoas and back muscles; organs: liver, kidneys, spleen, heart.
         lungs: with the domes of the diaphragm that stand in them.
         bowel: gas.
+        plastic: outer and inner surface of a plastic brace.
     """
 
     skin: Column
@@ -35,6 +36,7 @@ class Trunk:
     organs: tuple[Ellipsoid, ...]
     lungs: tuple[tuple[Column, Ellipsoid], ...]
     bowel: tuple[Tube, ...]
+    plastic: tuple[Column, Column] | None = None
 
     def lengths(self, beam: Beam) -> Field:
         """(rows, columns) mm of muscle-like tissue along the rays, without the bowel's gas."""
@@ -48,6 +50,9 @@ class Trunk:
             air = lung.interval(beam)
             filled = air.length - air.shared(dome.interval(beam))
             total = total - np.float32(_BELLY - _LUNG) * filled
+        if self.plastic:
+            outer, inner = (surface.interval(beam).length for surface in self.plastic)
+            total = total + np.float32(1.1) * np.maximum(outer - inner, 0)
         return np.asarray(total, np.float32)
 
 

@@ -67,7 +67,7 @@ def ribs(bone: Vertebra, chest: Chest, mineral: Mineral, k: float, spread: tuple
         w, d = bone.half_width, bone.half_depth
         line = [at(side * (w - 1), -d + 1, 6 * k), at(side * (w + 9 * k), -d - 11 * k, 4 * k)]
         x0, y0, z0 = at(side * (w + 16 * k), -d - 20 * k, 0)
-        middle, back = bone.frame.center[0], bone.frame.at(0, -d - 26 * k, 0)[1]
+        middle, back = 0.7 * bone.frame.center[0], bone.frame.at(0, -d - 26 * k, 0)[1]
         last = max(int(32 * reach), 7)
         for step in range(7, last + 1, 2):
             across, rise = _ROUND[step]
