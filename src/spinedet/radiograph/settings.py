@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from spinedet.core.errors import InputError
@@ -92,12 +92,12 @@ NETWORKS: dict[str, NetworkConfig] = {
 
 
 @dataclass
-class ShiftConfig:
+class VariationConfig:
     """How training images are varied; each share is of an image's side.
 
     Attributes:
         shift, scale: at most. degrees: of rotation, at most. gamma: exponent between 1 / (1 + gamma) and 1 + gamma.
-        noise: standard deviation, at most. erase: side of a square that is blanked in half of the images, at most.
+        noise: standard deviation, at most.
     """
 
     shift: float = 0.12
@@ -105,7 +105,6 @@ class ShiftConfig:
     degrees: float = 5.0
     gamma: float = 0.3
     noise: float = 0.03
-    erase: float = 0.0
 
 
 @dataclass
@@ -113,7 +112,7 @@ class LearningConfig:
     """How a network learns.
 
     Attributes:
-        lr: peak of the learning rate. batch: images of a step. smoothing: of labels.
+        lr: peak of the learning rate. weight_decay: of matrices. batch: images of a step. smoothing: of labels.
         balance: exponent of inverse label frequency as weight of the loss; 0.5 is the square root, 0 none.
         ema: decay of averaged weights. warmup: share of the training with rising rate. clip: of gradients.
     """
@@ -128,20 +127,27 @@ class LearningConfig:
     clip: float = 1.0
 
 
+FOCI = ("image", "metal")
+
+
 @dataclass
 class InputConfig:
     """What of an image a network is given.
 
     Attributes:
-        pixels: side of the square. mm: side of the field that is cut from the middle, or null for the whole image.
+        pixels: side of the square. focus: `image`, the exposed field; or `metal`, a square around the hardware.
+        metal: whether images must show hardware (true), must not (false), or may (null); others are rejected.
     """
 
     pixels: int = 224
-    mm: float | None = None
+    focus: str = "image"
+    metal: bool | None = None
 
     def __post_init__(self) -> None:
         if self.pixels < 32:
             raise InputError(f"input.pixels={self.pixels}: use at least 32, better a multiple of 32")
+        if self.focus not in FOCI:
+            raise InputError(f"input.focus={self.focus}: use one of {', '.join(FOCI)}")
 
 
 @dataclass
@@ -150,21 +156,15 @@ class RejectionConfig:
 
     Attributes:
         keep: share of known tuning images that stay. neighbours: training images whose distance counts.
-        least_auroc: below it, where tuning images of none of the labels are there to tell, nothing is rejected.
+        least_auroc: nothing is rejected unless tuning images of none of the labels can be told from known ones so well.
     """
 
     keep: float = 0.95
     neighbours: int = 6
     least_auroc: float = 0.7
 
-
-@dataclass
-class ReadingConfig:
-    """How probabilities become answers.
-
-    Attributes:
-        rule: of the threshold in a task with a finding: plateau_youden, sensitivity>=0.9 or specificity>=0.9.
-    """
-
-    rule: str = "plateau_youden"
-    rejection: RejectionConfig = field(default_factory=RejectionConfig)
+    def __post_init__(self) -> None:
+        if not 0 < self.keep <= 1:
+            raise InputError(f"rejection.keep={self.keep}: use a share such as 0.95")
+        if self.neighbours < 1:
+            raise InputError(f"rejection.neighbours={self.neighbours}: use at least 1")

@@ -1,0 +1,189 @@
+"""`python -m spinedet.radiograph.train +experiment=implants`: train, freeze the operating point, test, report."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from spinedet.cli.console import console
+from spinedet.cli.exit_status import Skipped, Status
+from spinedet.cli.output_folder import output_folder, requeued
+from spinedet.cli.progress import progress_bar
+from spinedet.core.errors import InputError
+from spinedet.core.files import write_json
+from spinedet.core.radiograph import RadiographManifest, RadiographStudy, read_radiograph_cohort
+from spinedet.radiograph.answers import choose_label_operating_point
+from spinedet.radiograph.classifier import ImageClassifier, save_classifier
+from spinedet.radiograph.development import Developed, Development, develop
+from spinedet.radiograph.finished import FinishedClassification, identify_classifier
+from spinedet.radiograph.images import Preparation, PreparedImage, prepare_images
+from spinedet.radiograph.splits import Parted, part_studies
+from spinedet.radiograph.testing import TestCase, report_test
+from spinedet.radiograph.train import RadiographTrainConfig
+from spinedet.radiograph.trainer import Recipe
+from spinedet.runs.claimed_folder import RunFolder, claim_run, refuse_other_config, write_config
+from spinedet.runs.provenance import RunData, RunRecord, SplitIds, Stopwatch, write_run_record
+from spinedet.scoring.classification.operating_point import write_label_operating_point
+from spinedet.training.callbacks import TrainingProgress
+from spinedet.training.preemption import listening_for_signals
+
+
+def train(config: RadiographTrainConfig) -> Status:
+    """The main job, from manifests to a report."""
+    watch = Stopwatch()
+    _refuse_several_devices(config)
+    run = claim_run(output_folder(config, "radiograph.train"), config.resume or requeued())
+    if run.finished:
+        console.print(f"the run in {run.root} is finished; there is nothing to resume")
+        return Status.DONE
+    refuse_other_config(run, config)
+    write_config(run, config)
+    manifest = _cohort(config, run.root)
+    parted = part_studies(manifest, (config.data.tune, config.data.test), config.seed)
+    write_json(run.splits, parted.record)
+    how = Preparation(manifest.task, config.input)
+    images = {name: _prepared(getattr(parted, name), how, config.processes, name) for name in ("train", "tune", "test")}
+    watch.lap("images")
+
+    developed = _develop(config, manifest, run, images["train"])
+    classifier = developed.classifier
+    save_classifier(run.model, classifier)
+    watch.lap("training")
+
+    point = choose_label_operating_point(classifier, images["tune"], config.rule, config.rejection)
+    write_label_operating_point(run.operating_point, point)
+    watch.lap("tuning")
+
+    model = identify_classifier(classifier, run.model, point)
+    finished = FinishedClassification(classifier, point, model, centers=parted.centers)
+    tested = "test" if parted.test else "tune"
+    studies = parted.test or parted.tune
+    case = TestCase(
+        finished=finished,
+        manifest=manifest.model_copy(update={"studies": studies}),
+        images=images[tested],
+        notes=_notes(parted, developed),
+        facts=tuple(_facts(config, parted, images, developed)),
+        internal=parted.centers[0] if len(parted.centers) == 1 else None,
+    )
+    report_test(case, config.test, run.root, config.logger)
+    watch.lap("testing")
+    write_run_record(run.record, watch, _record(config, manifest, parted, developed))
+    console.print(f"report: {run.report}")
+    return unfit([one for each in images.values() for one in each]).report(run.root)
+
+
+def unfit(images: Sequence[PreparedImage]) -> Skipped:
+    """Images that were rejected before any network saw them."""
+    return Skipped({f"{one.study}/{one.image}": one.rejected for one in images if one.rejected is not None})
+
+
+def _refuse_several_devices(config: RadiographTrainConfig) -> None:
+    if config.trainer.devices not in ("auto", 1) or config.trainer.num_nodes != 1:
+        raise InputError(
+            "radiographs are trained on one device; leave trainer.devices and trainer.num_nodes as they are"
+        )
+
+
+def _cohort(config: RadiographTrainConfig, root: Path) -> RadiographManifest:
+    """The manifests, or the phantoms of the experiment, which are drawn on first use."""
+    if config.data.manifests:
+        return read_radiograph_cohort([Path(path) for path in config.data.manifests])
+    from spinedet.simulation.radiograph.cohort import draw_radiographs  # SciPy, and only needed to draw
+    from spinedet.simulation.radiograph.shipped import SHIPPED
+
+    cohorts = {cohort.task: cohort for cohort in SHIPPED["demo"]}
+    if config.data.phantoms not in cohorts:
+        raise InputError(f"data.phantoms={config.data.phantoms}: choose one of {', '.join(cohorts)}")
+    with progress_bar(f"drawing {config.data.phantoms}") as progress:
+        path = draw_radiographs(cohorts[config.data.phantoms], root / "cohort", config.processes, progress)
+    return read_radiograph_cohort([path])
+
+
+def _prepared(studies: Sequence[RadiographStudy], how: Preparation, processes: int, name: str) -> list[PreparedImage]:
+    items = [(study, image) for study in studies for image in study.used]
+    with progress_bar(f"reading {name}") as progress:
+        return prepare_images(items, how, processes, progress)
+
+
+def _develop(
+    config: RadiographTrainConfig, manifest: RadiographManifest, run: RunFolder, train: Sequence[PreparedImage]
+) -> Developed:
+    with listening_for_signals() as stop, _training_bar() as report:
+        job = Development(
+            name=config.name,
+            task=manifest.task,
+            input=config.input,
+            recipe=Recipe(config.network, config.augment, config.learning, config.trainer),
+            per_view=config.per_view,
+            neighbours=config.rejection.neighbours,
+            checkpoints=run.checkpoints,
+            run=run.root,
+            logger=config.logger,
+            seed=config.seed,
+            stop=stop,
+            on_progress=report,
+        )
+        return develop(job, train)
+
+
+@contextmanager
+def _training_bar() -> Iterator[Any]:
+    with progress_bar("training") as bar:
+
+        def report(name: str, progress: TrainingProgress) -> None:
+            bar(round(100 * progress.share), 100)
+
+        yield report
+
+
+def _notes(parted: Parted, developed: Developed) -> tuple[str, ...]:
+    found = tuple(note for name, length in developed.lengths.items() for note in length.notes(name))
+    if parted.test:
+        return found
+    untested = "There were no test studies: these numbers are of the tuning split, on which the threshold was chosen."
+    return (*found, untested)
+
+
+def _facts(
+    config: RadiographTrainConfig, parted: Parted, images: dict[str, list[PreparedImage]], developed: Developed
+) -> Iterator[tuple[str, str]]:
+    for name, each in images.items():
+        patients = len({one.patient for one in each})
+        yield f"Images of {name}", f"{len(each)} of {patients} patients, parted by patient"
+    yield "Developed at", f"centre {', '.join(parted.centers)}"
+    network = ", ".join(f"{key}={value}" for key, value in asdict(config.network).items() if key != "weights")
+    yield "Network", f"{network}; input {config.input.pixels} pixels of the {config.input.focus}"
+    classifier: ImageClassifier = developed.classifier
+    for part in classifier.parts:
+        start, length = developed.starts[part.name], developed.lengths[part.name]
+        began = f"weights {start.sha256[:12]}, matched {start.how}" if start else "no pretrained weights"
+        numbers = sum(parameter.numel() for parameter in part.network.parameters())
+        yield f"Part {part.name}", f"{numbers:,} parameters, {began}, {length.steps} steps"
+
+
+def _record(
+    config: RadiographTrainConfig, manifest: RadiographManifest, parted: Parted, developed: Developed
+) -> RunRecord:
+    return RunRecord(
+        command="radiograph.train",
+        seed=config.seed,
+        data=RunData(name=manifest.name, sha256=cohort_digest(manifest)),
+        splits=SplitIds(**{name: tuple(ids) for name, ids in parted.record.items()}),
+        internal_centers=parted.centers,
+        excluded={study.id: study.excluded for study in manifest.studies if study.excluded is not None},
+        trainings=developed.lengths,
+    )
+
+
+def cohort_digest(manifest: RadiographManifest) -> str:
+    """A digest of ids, splits, labels and images: the same data gives the same digest wherever it lies."""
+    digest = hashlib.sha256(manifest.task.model_dump_json().encode())
+    for study in sorted(manifest.studies, key=lambda one: one.id):
+        lean = study.model_copy(update={"images": tuple(i.model_copy(update={"path": ""}) for i in study.images)})
+        digest.update(lean.model_dump_json().encode())
+    return digest.hexdigest()

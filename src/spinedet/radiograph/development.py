@@ -1,0 +1,133 @@
+"""Developing a classifier: a network for each view or for all, from prepared images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from spinedet.cli import tracking
+from spinedet.core.errors import InputError
+from spinedet.core.radiograph import Task
+from spinedet.radiograph.classifier import ImageClassifier, Part, unit_features
+from spinedet.radiograph.images import PreparedImage
+from spinedet.radiograph.models.frozen import LogisticHead, fit_logistic
+from spinedet.radiograph.models.weights import Start
+from spinedet.radiograph.settings import InputConfig
+from spinedet.radiograph.trainer import PartPlan, Recipe, train_part
+from spinedet.radiograph.view_router import SIDE, ViewRouter
+from spinedet.training.callbacks import TrainingProgress
+from spinedet.training.checkpoints import newest_checkpoint
+from spinedet.training.length import TrainingLength
+from spinedet.training.preemption import StopSignal
+
+ALL_VIEWS = "all"
+_ROUTER_PENALTY = 0.1
+
+
+@dataclass(frozen=True)
+class Development:
+    """What the trainings of a classifier have in common.
+
+    Attributes:
+        per_view: a network for each view, else one for all. neighbours: for novelty.
+        checkpoints: the folder of all trainings.
+    """
+
+    name: str
+    task: Task
+    input: InputConfig
+    recipe: Recipe
+    per_view: bool
+    neighbours: int
+    checkpoints: Path
+    run: Path
+    logger: tracking.LoggerConfig
+    seed: int
+    stop: StopSignal
+    on_progress: Callable[[str, TrainingProgress], None]
+
+    @property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """The views of each network by its name."""
+        views = self.task.views
+        return {view: (view,) for view in views} if self.per_view else {ALL_VIEWS: views}
+
+
+@dataclass(frozen=True)
+class Developed:
+    """A classifier, how long its trainings were, and where their weights began."""
+
+    classifier: ImageClassifier
+    lengths: dict[str, TrainingLength]
+    starts: dict[str, Start | None]
+
+
+def develop(job: Development, train: Sequence[PreparedImage]) -> Developed:
+    """Train every network of a task.
+
+    Raises:
+        InputError: a view or a label has no training image.
+        Preempted: the process was asked to stop, and wrote a checkpoint.
+    """
+    parts, lengths, starts = [], {}, {}
+    for name, views in job.parts.items():
+        part, lengths[name], starts[name] = _develop(job, name, views, train)
+        parts.append(part)
+    router = fit_router(job.task.views, train)
+    found = ImageClassifier(job.name, job.task, job.input, tuple(parts), router, job.neighbours)
+    return Developed(found, lengths, starts)
+
+
+def _develop(
+    job: Development, name: str, views: tuple[str, ...], train: Sequence[PreparedImage]
+) -> tuple[Part, TrainingLength, Start | None]:
+    own = [one for one in train if one.known and one.view in views and one.rejected is None and one.pixels is not None]
+    if not own:
+        raise InputError(f"no training image with a label is of the view {', '.join(views)}; add some, or leave it out")
+    labels = tuple(dict.fromkeys(label for view in views for label in job.task.labels_of(view)))
+    labels = tuple(label for label in job.task.labels if label in labels)
+    pixels = np.stack([one.pixels for one in own if one.pixels is not None])
+    reference = np.array([labels.index(job.task.labels[one.label or 0]) for one in own])
+    folder = job.checkpoints / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with tracking.open_loggers(job.logger, job.run, name) as loggers:
+        plan = PartPlan(
+            labels=labels,
+            pixels=pixels,
+            reference=reference,
+            names=tuple(f"{one.study}/{one.image}" for one in own),
+            folder=folder,
+            seed=job.seed,
+            start=newest_checkpoint(folder),
+            stop=job.stop,
+            loggers=loggers,
+            on_progress=lambda progress: job.on_progress(name, progress),
+        )
+        trained = train_part(plan, job.recipe)
+    neighbours = unit_features(trained.network, pixels).half().float()
+    part = Part(name, labels, views, job.recipe.network, trained.network, neighbours)
+    return part, trained.length, trained.start
+
+
+def fit_router(views: Sequence[str], train: Sequence[PreparedImage]) -> ViewRouter | None:
+    """A router over the views of a task; None where there is only one."""
+    own = [one for one in train if one.view in views and one.overview is not None]
+    present = tuple(view for view in views if any(one.view == view for one in own))
+    if len(present) < 2:
+        return None
+    pixels = torch.from_numpy(np.stack([one.overview for one in own if one.overview is not None]).astype(np.float32))
+    head = LogisticHead(SIDE * SIDE, len(present))
+    rows = torch.tensor([present.index(one.view or "") for one in own])
+    fit_logistic(head, pixels.flatten(1), rows, torch.ones(len(present)), _ROUTER_PENALTY)
+    arrays: dict[str, Any] = {
+        "mean": head.mean,
+        "scale": head.scale,
+        "weight": head.linear.weight.detach(),
+        "bias": head.linear.bias.detach(),
+    }
+    return ViewRouter(present, **{name: tensor.numpy() for name, tensor in arrays.items()})

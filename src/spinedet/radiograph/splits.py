@@ -1,0 +1,65 @@
+"""Which studies of a cohort of radiographs train, tune and test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinedet.core.errors import InputError
+from spinedet.core.radiograph import RadiographManifest, RadiographStudy
+from spinedet.core.types import Split
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """Studies by the part they play."""
+
+    train: tuple[RadiographStudy, ...]
+    tune: tuple[RadiographStudy, ...]
+    test: tuple[RadiographStudy, ...]
+
+    @property
+    def centers(self) -> tuple[str, ...]:
+        """Of the studies that a model is developed on."""
+        return tuple(sorted({study.center for study in (*self.train, *self.tune)}))
+
+    @property
+    def record(self) -> dict[str, list[str]]:
+        """Ids of studies by part."""
+        return {name: [study.id for study in getattr(self, name)] for name in ("train", "tune", "test")}
+
+
+def part_studies(manifest: RadiographManifest, shares: tuple[float, float], seed: int) -> Parted:
+    """By the manifest's splits, or by patient where it has none.
+
+    Args:
+        shares: of the patients, to tune and to test on, where the manifest has no splits.
+
+    Raises:
+        InputError: some studies have a split and some have none, or a part for training or tuning is empty.
+    """
+    used = [study for study in manifest.studies if study.used]
+    without = [study for study in used if study.split is None]
+    if without and len(without) < len(used):
+        raise InputError(
+            f"{manifest.name}: study {without[0].id!r} has no split and others have one; give all of them one, or none"
+        )
+    split = _by_patient(used, shares, seed) if without else {study.id: study.split for study in used}
+    parts = {one: tuple(study for study in used if split[study.id] is one) for one in Split}
+    for one in (Split.TRAIN, Split.TUNE):
+        if not parts[one]:
+            raise InputError(f"{manifest.name}: no study has the split {one.value!r}; give some studies this split")
+    return Parted(parts[Split.TRAIN], parts[Split.TUNE], parts[Split.TEST])
+
+
+def _by_patient(studies: list[RadiographStudy], shares: tuple[float, float], seed: int) -> dict[str, Split]:
+    """All studies of a patient play one part, whatever their order in the manifest."""
+    patients = sorted({study.patient for study in studies})
+    order = np.random.default_rng(seed).permutation(len(patients))
+    tune, test = (round(share * len(patients)) for share in shares)
+    part = {
+        patients[row]: Split.TUNE if place < tune else Split.TEST if place < tune + test else Split.TRAIN
+        for place, row in enumerate(order.tolist())
+    }
+    return {study.id: part[study.patient] for study in studies}

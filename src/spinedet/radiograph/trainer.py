@@ -1,0 +1,253 @@
+"""Training one network of a classification, by gradients with Lightning or as logistic regression."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from numpy.typing import NDArray
+from pytorch_lightning.loggers import Logger
+from torch import Tensor, nn
+
+from spinedet.core.errors import InputError
+from spinedet.core.files import write_json
+from spinedet.radiograph.batches import ImageBatch, TrainingBatches, TrainingImages
+from spinedet.radiograph.models import begin, build, fits_without_gradients
+from spinedet.radiograph.models.frozen import fit_logistic
+from spinedet.radiograph.models.weights import Start
+from spinedet.radiograph.settings import (
+    FrozenConfig,
+    LearningConfig,
+    LinearConfig,
+    NetworkConfig,
+    VariationConfig,
+)
+from spinedet.training.callbacks import (
+    FiniteLoss,
+    LastCheckpoint,
+    ProgressReports,
+    RampedEma,
+    StepSeed,
+    TrainingProgress,
+)
+from spinedet.training.checkpoints import AtomicCheckpointIO, Saved
+from spinedet.training.determinism import one_thread
+from spinedet.training.length import TrainingLength
+from spinedet.training.precision import precision_for
+from spinedet.training.preemption import StopSignal
+from spinedet.training.samplers import EpochSampler, Position, Share
+from spinedet.training.schedule import budget_used, rate, seconds, training_length
+from spinedet.training.settings import TrainerConfig
+
+# The file beside a training's checkpoints that says how long it was.
+LENGTH = "length.json"
+_FEATURE_BATCH = 32
+
+
+@dataclass(frozen=True, eq=False)
+class PartPlan:
+    """All that one network's training needs.
+
+    Attributes:
+        labels: names. pixels: (n, side, side). reference: (n,) rows of labels. names: of the images, for messages.
+        folder: for checkpoints. start: the checkpoint to resume from. stop: whether the process was asked to stop.
+    """
+
+    labels: tuple[str, ...]
+    pixels: NDArray[np.float16]
+    reference: NDArray[np.int64]
+    names: tuple[str, ...]
+    folder: Path
+    seed: int = 0
+    start: Saved | None = None
+    stop: StopSignal = field(default_factory=StopSignal)
+    loggers: Sequence[Logger] = ()
+    on_progress: Callable[[TrainingProgress], None] = lambda progress: None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The configurable part of training."""
+
+    network: NetworkConfig
+    augment: VariationConfig
+    learning: LearningConfig
+    trainer: TrainerConfig
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedNetwork:
+    """A network in inference mode, how long it was trained, and where its weights began."""
+
+    network: nn.Module
+    length: TrainingLength
+    start: Start | None
+
+
+class ClassifierModule(pl.LightningModule):
+    """Trains `network` by cross-entropy."""
+
+    def __init__(self, network: nn.Module, learning: LearningConfig, weight: Tensor) -> None:
+        super().__init__()
+        self.network, self.learning = network, learning
+        self.register_buffer("weight", weight)
+
+    def training_step(self, batch: ImageBatch, index: int) -> Tensor:
+        """Weighted cross-entropy with smoothed labels."""
+        loss = F.cross_entropy(
+            self.network(batch.images),
+            batch.labels,
+            torch.as_tensor(self.weight),
+            label_smoothing=self.learning.smoothing,
+        )
+        self.log("loss", loss.detach(), batch_size=len(batch.labels))
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; matrices decay, biases and norms do not. The rate rises, then falls with a cosine."""
+        groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+        for parameter in self.network.parameters():
+            groups[parameter.ndim > 1].append(parameter)
+        listed = [{"params": own, "weight_decay": self.learning.weight_decay * many} for many, own in groups.items()]
+        optimizer = torch.optim.AdamW(listed, lr=self.learning.lr)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda _: rate(budget_used(self.trainer), self.learning.warmup)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def label_weights(reference: NDArray[np.int64], labels: Sequence[str], balance: float) -> Tensor:
+    """Of the loss: a power of inverse frequency, one on average over images.
+
+    Raises:
+        InputError: a label has no training image.
+    """
+    counts = np.bincount(reference, minlength=len(labels))
+    missing = [label for label, count in zip(labels, counts, strict=True) if not count]
+    if missing:
+        raise InputError(
+            f"no training image has the label {missing[0]!r}; add some, or take the label out of the manifest's task"
+        )
+    weight = counts.astype(float) ** -balance
+    return torch.tensor(weight / (weight * counts).sum() * counts.sum(), dtype=torch.float32)
+
+
+def train_part(plan: PartPlan, recipe: Recipe) -> TrainedNetwork:
+    """Train one network, or resume from its checkpoint.
+
+    Raises:
+        InputError: a label has no training image, the weights to start from do not fit, a loss is not finite, or the
+            disk is full.
+        Preempted: the process was asked to stop, and wrote a checkpoint.
+    """
+    pl.seed_everything(plan.seed, verbose=False)
+    network = build(recipe.network, len(plan.labels))
+    start = begin(recipe.network, network)
+    if fits_without_gradients(network):
+        return TrainedNetwork(_fit(network, plan, recipe), TrainingLength(steps=0), start)
+    return _learn(network, plan, recipe, start)
+
+
+def _fit(network: nn.Module, plan: PartPlan, recipe: Recipe) -> nn.Module:
+    config = recipe.network
+    penalty = config.penalty if isinstance(config, FrozenConfig | LinearConfig) else 0.0
+    weight = label_weights(plan.reference, plan.labels, recipe.learning.balance)
+    features = embed(network, plan.pixels)
+    head: Any = network.head
+    with one_thread() if recipe.trainer.deterministic else nullcontext():
+        fit_logistic(head, features, torch.from_numpy(plan.reference), weight, penalty)
+    return network.eval()
+
+
+def _learn(network: nn.Module, plan: PartPlan, recipe: Recipe, start: Start | None) -> TrainedNetwork:
+    _silence_advice()
+    learning = recipe.learning
+    weight = label_weights(plan.reference, plan.labels, learning.balance)
+    module = ClassifierModule(network, learning, weight)
+    position = plan.start.position if plan.start else Position()
+    batch = min(learning.batch, len(plan.reference))
+    sampler = EpochSampler(len(plan.reference), plan.seed, Share(batch), position)
+    batches = TrainingBatches(
+        TrainingImages(plan.pixels, plan.reference, recipe.augment, plan.seed),
+        sampler,
+    )
+    average = RampedEma(learning.ema, "network")
+    trainer = _trainer(plan, recipe, average, sampler)
+    path = plan.start.path if plan.start else None
+    on_gpu = trainer.strategy.root_device.type == "cuda"
+    with one_thread() if recipe.trainer.deterministic and not on_gpu else nullcontext():
+        trainer.fit(module, batches, ckpt_path=path, weights_only=True)
+    length = training_length(trainer)
+    write_json(plan.folder / LENGTH, length.model_dump(mode="json"))
+    trained = build(recipe.network, len(plan.labels))
+    trained.load_state_dict(average.averaged())
+    return TrainedNetwork(trained.eval(), length, start)
+
+
+def _trainer(plan: PartPlan, recipe: Recipe, average: RampedEma, sampler: EpochSampler) -> pl.Trainer:
+    config = recipe.trainer
+
+    def names(at: Position) -> list[str]:
+        return [plan.names[draw.index] for draw in sampler.step(at)]
+
+    return pl.Trainer(
+        max_epochs=config.epochs,
+        max_steps=config.max_steps or -1,
+        max_time=seconds(config.max_time),
+        accelerator=config.accelerator,
+        devices=1,
+        plugins=[LightningEnvironment(), AtomicCheckpointIO()],
+        precision=precision_for(config),
+        gradient_clip_val=recipe.learning.clip,
+        deterministic=config.deterministic,
+        callbacks=[
+            average,
+            StepSeed(plan.seed),
+            FiniteLoss(names),
+            LastCheckpoint(plan.folder, plan.stop, config.checkpoint_minutes),
+            ProgressReports(plan.on_progress),
+        ],
+        enable_progress_bar=False,
+        logger=list(plan.loggers) or False,
+        enable_checkpointing=True,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        log_every_n_steps=10,
+        default_root_dir=plan.folder,
+    )
+
+
+def _silence_advice() -> None:
+    """Hide Lightning's advice on cores and loggers; our own warnings stay."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for text in (
+        "does not have many workers",
+        "number of training batches",
+        "LeafSpec",
+        "log_every_n",
+        "resumable",
+        "srun",
+    ):
+        warnings.filterwarnings("ignore", f"(?s).*{text}.*")
+
+
+def embed(network: nn.Module, pixels: NDArray[np.float16]) -> Tensor:
+    """Features (n, width) of images (n, side, side)."""
+    inside: Any = network.eval()
+    with torch.no_grad():
+        parts = [
+            inside.embed(torch.from_numpy(pixels[row : row + _FEATURE_BATCH].astype(np.float32))[:, None])
+            for row in range(0, len(pixels), _FEATURE_BATCH)
+        ]
+    return torch.cat(parts) if parts else torch.empty(0, int(inside.width))
