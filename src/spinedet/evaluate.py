@@ -22,6 +22,7 @@ class EvaluateConfig(ArchiveConfig, InferenceConfig):
     Attributes:
         run: folder of a finished run. split: only the studies of this split; all that are not excluded when null.
         center, plane: only this centre's studies, only this plane's series; all when null.
+        plan: a registered plan (YAML); its hash is written before the data are opened, and departures are reported.
         categories: other names for the manifest's categories, such as {degenerated: degeneration}.
     """
 
@@ -29,6 +30,7 @@ class EvaluateConfig(ArchiveConfig, InferenceConfig):
     split: str | None = None
     center: str | None = None
     plane: str | None = None
+    plan: str | None = None
     categories: Any = None  # a dict of names; Hydra can replace it as a whole only when its type is not declared
     data: DataConfig = field(default_factory=DataConfig)
     test: TestConfig = field(default_factory=TestConfig)

@@ -35,6 +35,8 @@ class ScoreConfig(CommonConfig):
         by: further groups, such as vendor or center*vendor. strata: kinds of lesions that recall is given for.
         size_edges: volumes in ml that divide lesions into size classes. secondary: further IoU thresholds of the AP,
             listed beside it. internal: the centre that the others are compared with.
+        half_width: plan a test from these data as a pilot: patients needed for intervals of F1, recall and sensitivity
+            at one false positive per scan that reach so far to either side, such as 0.05.
         froc: step or linear, between points of the curve. coco_compat: AP as pycocotools interpolates it.
         bootstrap: intervals. read: format and conventions of the findings file.
         export: csv, coco or picai files of the matched findings. pages: figures, tables and scores.html as well.
@@ -54,6 +56,7 @@ class ScoreConfig(CommonConfig):
     size_edges: list[float] = field(default_factory=list)
     secondary: list[float] = field(default_factory=lambda: [0.1, 0.25, 0.5])
     internal: str | None = None
+    half_width: float | None = None
     froc: str = "step"
     coco_compat: bool = False
     bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
@@ -66,6 +69,8 @@ class ScoreConfig(CommonConfig):
             raise InputError(f"split={self.split}: use train, tune or test, or leave it out for all studies")
         if (self.findings is None) == (not self.compare) or len(self.compare) not in (0, 2):
             raise InputError("pass findings=FILE to score one detector, or compare=[A.json,B.json] to compare two")
+        if self.half_width is not None and not 0 < self.half_width < 0.5:
+            raise InputError(f"half_width={self.half_width}: use a number between 0 and 0.5, such as 0.05")
         unknown = sorted(set(self.export) - set(EXPORTS))
         if unknown:
             raise InputError(f"export={unknown}: use some of {sorted(EXPORTS)}")

@@ -530,30 +530,30 @@ def _agreement(evidence: Evidence) -> Found | None:
 
 
 def _sample_size(evidence: Evidence) -> Found | None:
-    scores = evidence.scores
-    if scores is None:
+    if evidence.scores is None:
         return None
-    lines = [
-        f"{group_name(group)}: {in_words(group.recall, scores.bootstrap.confidence)}."
-        for group in main_groups(scores)
-        if set(group.by) == {"plane"}
+    planned: Any = evidence.plan.get("patients")
+    head = f"Planned: {planned} patients." if planned else "No planning is recorded."
+    reached = [
+        f"{one.by.get('plane')} {one.metric} {plain(one.value)} ({counted(one.patients, 'patient')})"
+        for one in evidence.scores.half_widths
     ]
-    return Found(
-        f"No planning is recorded. Achieved intervals of recall: {' '.join(lines)}", f"{_SCORES} groups[].recall"
-    )
+    tail = f" Reached half-widths of the intervals: {'; '.join(reached)}." if reached else ""
+    return Found(head + tail, f"{_SCORES} half_widths")
 
 
 def _robustness(evidence: Evidence) -> Found | None:
-    curves: Any = evidence.robustness.get("curves")
-    if not curves:
-        return Found("Not done.", "no robustness.json") if evidence.scores else None
+    if evidence.scores is None:
+        return None
+    if not evidence.scores.robustness:
+        return Found("Not done (evaluate test.robustness=[noise,motion] does).", f"{_SCORES} robustness")
+    level = evidence.scores.bootstrap.confidence
     lines = [
-        f"{one['degradation']} ({one['plane']}): F1 {plain(one['points'][0]['f1'])} undegraded, "
-        f"{plain(one['points'][-1]['f1'])} at strength {one['points'][-1]['strength']:g}."
-        for one in curves
-        if one["points"] and None not in (one["points"][0]["f1"], one["points"][-1]["f1"])
+        f"{one.degradation.replace('_', ' ')} ({one.plane}): F1 {in_words(one.points[0].f1, level)} undegraded, "
+        f"{in_words(one.points[-1].f1, level)} at strength {one.points[-1].strength:g} ({one.unit})."
+        for one in evidence.scores.robustness
     ]
-    return Found("At the frozen threshold. " + " ".join(lines), "robustness.json curves")
+    return Found("At the frozen threshold. " + " ".join(lines), f"{_SCORES} robustness")
 
 
 def _subgroups(evidence: Evidence) -> Found | None:

@@ -30,8 +30,7 @@ class Evidence:
         name: of the result, without a path. root: its folder. shipped: whether it is the package's own weights.
         scores: of the test. run: of the command that made it. config: resolved settings, values as text.
         model: `model.json`. weights_sha256: of the weights file. skipped: reason by study.
-        trained_on: what the weights were trained on. robustness: of degraded images. plan: departures from a
-            registered analysis. hashes: SHA-256 of the files that answers are written for.
+        trained_on: what the weights were trained on. plan: result of a registered analysis. hashes: SHA-256 of the files that answers are written for.
     """
 
     name: str
@@ -45,7 +44,6 @@ class Evidence:
     weights_sha256: str | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
     trained_on: TrainedOn | None = None
-    robustness: Mapping[str, Any] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
 
@@ -101,8 +99,7 @@ def read_evidence(path: str) -> Evidence:
         weights_sha256=weights or (run.weights_sha256 if run else None),
         skipped=_mapping(root / "skipped.json"),
         trained_on=known,
-        robustness=_mapping(root / "robustness.json"),
-        plan=_mapping(root / "plan_departures.json"),
+        plan=_mapping(root / "plan_result.json"),
         hashes=_hashes(root, weights),
     )
 

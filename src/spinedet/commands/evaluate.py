@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from spinedet.cli.console import console, show_notes
@@ -14,10 +15,11 @@ from spinedet.detection.device import batch_for, choose_device, on_device
 from spinedet.detection.inference import CohortFindings, Effort
 from spinedet.evaluate import EvaluateConfig
 from spinedet.pipelines.log_test import log_test
+from spinedet.pipelines.registered_plan import Plan, register_plan
 from spinedet.pipelines.splits import data_hash, load_manifest, rename_categories, seen_note
 from spinedet.pipelines.test_detector import TestRun, predict_part, read_parts, report_test
 from spinedet.runs.claimed_folder import RunFolder, write_config
-from spinedet.runs.provenance import RunData, RunRecord, Stopwatch, write_run_record
+from spinedet.runs.provenance import RunData, RunRecord, Stopwatch, model_facts, write_run_record
 from spinedet.runs.run_folder import FinishedRun, open_run
 from spinedet.runs.sharding import Journal, all_done, claim_archive, merging
 
@@ -36,6 +38,7 @@ def evaluate(config: EvaluateConfig) -> Status:
     folder, shard = claim_archive(config, "evaluate", {**facts, **settings})
     run = RunFolder(folder)
     write_config(run, config)
+    plan = register_plan(Path(config.plan), folder) if config.plan else None
     manifest = rename_categories(load_manifest(config.data, run.root, config.processes), config.categories or {})
     refuse_other_data(finished, manifest)
     studies = chosen(manifest, config.split, config.center)
@@ -47,25 +50,27 @@ def evaluate(config: EvaluateConfig) -> Status:
             console.print(f"part {shard.index + 1} of {shard.count} is done; the last one to end scores all of them")
             return Status.DONE
         answers = read_parts(folder, shard.count)
-        return _report(Test(config, finished, run, manifest, studies), answers, watch)
+        return _report(Test(config, finished, run, manifest, studies, plan), answers, watch)
 
 
 @dataclass(frozen=True)
 class Test:
-    """What is tested on what, and where the result goes."""
+    """What is tested on what, where the result goes, and the registered plan with its hash."""
 
     config: EvaluateConfig
     finished: FinishedRun
     run: RunFolder
     manifest: Manifest
     studies: list[Study]
+    plan: tuple[Plan, str] | None = None
 
 
 def _report(test: Test, answers: CohortFindings, watch: Stopwatch) -> Status:
     config, finished, run, manifest, studies = test.config, test.finished, test.run, test.manifest, test.studies
     notes = seen_note(finished, studies)
     title = f"{finished.model.name}: evaluation"
-    test_run = TestRun(finished.model, finished.identity, title, notes, finished.internal_centers)
+    details = model_facts(finished.identity)
+    test_run = TestRun(finished.model, finished.identity, title, notes, finished.internal_centers, test.plan, details)
     tested = report_test(test_run, manifest, answers, config.test, run)
     watch.lap("scoring")
     status = Skipped(answers.skipped).report(run.root)

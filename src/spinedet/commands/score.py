@@ -23,6 +23,7 @@ from spinedet.score import ScoreConfig
 from spinedet.scoring import (
     Comparison,
     Contender,
+    Scores,
     ScoreSettings,
     Selection,
     compare,
@@ -33,6 +34,7 @@ from spinedet.scoring import (
     write_scores,
 )
 from spinedet.scoring.metrics.counts import froc_name
+from spinedet.scoring.statistics.sample_size import needed_in_words
 
 _SHOWN = ("f1", froc_name(1.0), "ap")
 
@@ -62,6 +64,8 @@ def _score(config: ScoreConfig, manifest: Manifest, folder: Path) -> Status:
     tracking.log_metrics(config.logger, folder, tracking.headlines(scores))
     show_notes(scores.banner)
     show_scores(scores)
+    if scores.sample_sizes:
+        show_table(_sample_sizes_table(scores))
     return Skipped(dict.fromkeys(scores.not_read, "not read: the findings do not have it")).report(folder)
 
 
@@ -69,6 +73,10 @@ def _compare(config: ScoreConfig, manifest: Manifest, folder: Path) -> Status:
     first, second = (_contender(config, manifest, path, row) for row, path in enumerate(config.compare))
     comparison = compare(manifest, first, second, _settings(config, first))
     write_comparison(folder / "comparison.json", comparison)
+    if config.pages:
+        from spinedet.report.comparison_page import write_comparison_page  # jinja2 is slow to load
+
+        write_comparison_page(folder / "comparison.html", comparison)
     show_notes(comparison.notes)
     show_table(_differences_table(comparison))
     console.print(f"all differences: {folder / 'comparison.json'}")
@@ -112,9 +120,19 @@ def _settings(config: ScoreConfig, detector: Contender) -> ScoreSettings:
         size_edges=tuple(config.size_edges),
         secondary=tuple(config.secondary),
         internal=config.internal,
+        half_width=config.half_width,
         froc=config.froc,
         coco_compat=config.coco_compat,
     )
+
+
+def _sample_sizes_table(scores: Scores) -> Table:
+    """Patients of a test for intervals of the wanted width."""
+    head = ("", "statistic", "half-width", "patients needed", "pilot patients", "pilot half-width")
+    table = plain_table(*head, title="for patients like these; few pilot patients give a rough number")
+    for row in needed_in_words(scores.sample_sizes):
+        table.add_row(*row)
+    return table
 
 
 def _differences_table(comparison: Comparison) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from spinedet.pipelines.settings import KEEP
 from spinedet.pipelines.splits import Splits, data_hash, develop_on, load_manifest, only, seen_note, trained_on
 from spinedet.pipelines.test_detector import TestRun, as_findings, predict_cohort, report_test
 from spinedet.pipelines.train_detectors import Job, source_of, train_planes
+from spinedet.report.sentences import centers_in_words
 from spinedet.runs.claimed_folder import RunFolder, began_with, claim_run, refuse_other_config, write_config
 from spinedet.runs.provenance import (
     InitialRun,
@@ -30,6 +32,7 @@ from spinedet.runs.provenance import (
     RunRecord,
     SplitIds,
     Stopwatch,
+    model_facts,
     write_run_record,
 )
 from spinedet.runs.run_folder import FinishedRun, identify, open_run
@@ -44,6 +47,7 @@ from spinedet.scoring import (
 from spinedet.scoring.participants import participants
 from spinedet.train import TrainConfig
 from spinedet.training.distributed import world_size
+from spinedet.training.length import TrainingLength
 
 
 @on_rank_zero
@@ -88,7 +92,8 @@ def train(config: TrainConfig) -> Status:
     identity = identify(model, run.model, point)
     lengths = {job.training(plane): job.length(plane) for plane in detectors}
     notes = (*(n for name, each in lengths.items() for n in each.notes(name)), *_notes(splits, initial))
-    test_run = TestRun(model, identity, f"{config.name}: test", notes, splits.centers)
+    facts = {**model_facts(identity), **_training_facts(splits, lengths, model, initial)}
+    test_run = TestRun(model, identity, f"{config.name}: test", notes, splits.centers, facts=facts)
     test = report_test(test_run, manifest, tested, config.test, run)
     watch.lap("testing")
 
@@ -181,6 +186,20 @@ def _record(
         parameters=_parameters(model),
         participants=participants(splits.labelled),
     )
+
+
+def _training_facts(
+    splits: Splits, lengths: Mapping[str, TrainingLength], model: Model, initial: FinishedRun | None
+) -> dict[str, str]:
+    """What the page states of the training."""
+    patients = {name: len({study.patient for study in getattr(splits, name)}) for name in ("train", "tune")}
+    steps = ", ".join(f"{name} {one.steps} of {one.planned or one.steps}" for name, one in lengths.items())
+    return {
+        "Trained on": f"{patients['train']} patients, tuned on {patients['tune']}, of {centers_in_words(splits.centers)}",
+        "Parameters": ", ".join(f"{plane} {number:,}" for plane, number in _parameters(model).items()),
+        "Optimisation steps": steps,
+        "Initial weights": initial.model.name if initial else "random",
+    }
 
 
 def _parameters(model: Model) -> dict[str, int]:

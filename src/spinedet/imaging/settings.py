@@ -128,3 +128,27 @@ class EligibilityLimits:
     negative: tuple[float, float] = (0.001, 0.02)
     empty_slices: tuple[float, float] = (0.2, 0.8)
     void_ml: tuple[float, float] = (25.0, 400.0)
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """A way in which images get worse, and how far it is taken.
+
+    Attributes:
+        unit: of the strengths. strengths: rising; 0 is the image as it is and not among them.
+    """
+
+    unit: str
+    strengths: tuple[float, ...]
+
+
+# Strengths that reach from what passes as good to what a technician would repeat.
+DEGRADATIONS = {
+    "noise": Degradation("standard deviation, share of the bright signal", (0.05, 0.1, 0.2)),
+    "bias_field": Degradation("log gain at the knots of a smooth field", (0.25, 0.5, 1.0)),
+    "blur": Degradation("standard deviation, mm in the plane", (0.5, 1.0, 2.0)),
+    "spacing": Degradation("times coarser pixels", (1.5, 2.0, 3.0)),
+    "missing_slices": Degradation("share of slices replaced by the one before", (0.1, 0.25, 0.5)),
+    "motion": Degradation("standard deviation of shifts between shots, mm", (0.5, 1.0, 2.0)),
+    "contrast": Degradation("gamma", (1.3, 1.7, 2.5)),
+}

@@ -10,7 +10,7 @@ from omegaconf import MISSING
 from spinedet.cli.settings import CommonConfig, check_min_score
 from spinedet.core.errors import InputError
 from spinedet.detection.settings import RecipeConfig
-from spinedet.imaging.settings import AugmentConfig
+from spinedet.imaging.settings import DEGRADATIONS, AugmentConfig
 from spinedet.scoring import BootstrapSettings, Rule
 from spinedet.simulation.settings import CohortConfig
 from spinedet.simulation.shipped_cohorts import SHIPPED
@@ -70,15 +70,21 @@ class TestConfig:
         min_score: findings below it are not written. cases: studies shown with pictures in the report.
         adapt: report, beside the frozen thresholds and never in their place, thresholds that are adapted to each centre
             from its scores alone, without its reference standard.
+        robustness: test again on degraded copies of the scans: noise, bias_field, blur, spacing, missing_slices,
+            motion, contrast. Each predicts the whole cohort at three strengths.
     """
 
     min_score: float = 0.01
     bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
     cases: int = 6
     adapt: bool = False
+    robustness: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         check_min_score(self.min_score, "test.min_score")
+        unknown = [name for name in self.robustness if name not in DEGRADATIONS]
+        if unknown:
+            raise InputError(f"test.robustness={unknown[0]}: use some of {', '.join(DEGRADATIONS)}")
 
 
 @dataclass

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from spinedet.core.findings import write_findings
 from spinedet.core.types import Finding, Findings, FiniteJson, Manifest, Study, StudyFindings
 from spinedet.detection.inference import CohortFindings, Effort, detect_each, detect_studies
 from spinedet.detection.model_files import Model
+from spinedet.pipelines.registered_plan import Plan, compare_with_plan, plan_notes, write_plan_result
+from spinedet.pipelines.robustness import degradation_curves
 from spinedet.pipelines.settings import TestConfig
 from spinedet.pipelines.splits import only
 from spinedet.report.evaluation_page import Page, write_page
@@ -30,7 +32,8 @@ class TestRun:
 
     Attributes:
         identity: with the operating point. title: of the report. notes: what a reader must know before the numbers.
-        internal_centers: where the model was trained.
+        internal_centers: where the model was trained. plan: of a registered analysis, with its hash.
+        facts: of model and training, for the page; no patient, date or path.
     """
 
     model: Model
@@ -38,6 +41,8 @@ class TestRun:
     title: str
     notes: tuple[str, ...] = ()
     internal_centers: tuple[str, ...] = ()
+    plan: tuple[Plan, str] | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,6 +138,10 @@ def report_test(
     )
     examination = examine(reference, findings, settings)
     scores = report(reference.name, examination)
+    if config.robustness:
+        model = (test.model, test.identity)
+        curves = degradation_curves(model, reference, scores, settings, config.robustness)
+        scores = scores.model_copy(update={"robustness": curves})
     cases = cases_of(examination, findings)
     write_scores(run.scores, scores)
     page = Page(
@@ -140,7 +149,8 @@ def report_test(
         scores=scores,
         cases=cases,
         region=reference.region,
-        notes=test.notes,
+        notes=(*test.notes, *_plan_notes(test, scores, run)),
+        details=test.facts,
         shown=config.cases,
         internal_centers=test.internal_centers,
         skipped=len(predictions.skipped),
@@ -148,3 +158,12 @@ def report_test(
     )
     write_page(run.report, page)
     return ScoredTest(scores, cases)
+
+
+def _plan_notes(test: TestRun, scores: Scores, run: RunFolder) -> tuple[str, ...]:
+    """What became of a registered plan, which is also written."""
+    if test.plan is None:
+        return ()
+    result = compare_with_plan(test.plan, scores, test.internal_centers)
+    write_plan_result(run.root, result)
+    return plan_notes(result, scores.bootstrap.confidence)

@@ -14,6 +14,7 @@ from spinedet.core.colors import FINDING_COLOR, REFERENCE_COLOR
 from spinedet.core.files import write_text
 from spinedet.core.types import Manifest
 from spinedet.report.curves import HEIGHT, WIDTH, draw_curves
+from spinedet.report.degradation_charts import charts
 from spinedet.report.example_cases import choose_cases
 from spinedet.report.html import render
 from spinedet.report.number_format import MARKS
@@ -38,7 +39,7 @@ class Page:
         internal_centers: where the detector was trained; all others are external. Empty: not shown.
         skipped: studies that could not be read.
         everyone: all studies of the manifest, whatever became of them; their flow is drawn.
-        facts: of the run, for the last line; no patient, date or path.
+        details: of model and training. facts: of the run, for the last line; no patient, date or path.
     """
 
     title: str
@@ -50,6 +51,7 @@ class Page:
     internal_centers: tuple[str, ...] = ()
     skipped: int = 0
     everyone: Manifest | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -110,6 +112,8 @@ def render_page(page: Page) -> str:
         finding_color=FINDING_COLOR,
         threshold_words=threshold_in_words(scores),
         tuned=scores.threshold.thresholds if isinstance(scores.threshold, FrozenThresholds) else (),
+        details=page.details,
+        charts=charts(scores.robustness),
         facts={**page.facts, **_versions()},
     )
 

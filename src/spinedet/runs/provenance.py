@@ -104,6 +104,16 @@ def recorded_model(findings: Findings, region: Region) -> RecordedModel:
     )
 
 
+def model_facts(model: ModelIdentity) -> dict[str, str]:
+    """What a page states of the model that was tested."""
+    weights = ", ".join(model.weights_sha256)
+    return {
+        "Model": f"{model.name}, spinedet {model.version}",
+        **({"Weights, SHA-256": weights} if weights else {}),
+        **({"Commit": commit} if (commit := checkout_commit()) else {}),
+    }
+
+
 def findings_header(model: ModelIdentity, created: str | None) -> Findings:
     """`findings.json` but for its studies."""
     return Findings(
@@ -220,7 +230,7 @@ def write_run_record(path: Path, watch: Stopwatch, record: RunRecord) -> None:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     known = {
         "versions": {"spinedet": __version__, "python": platform.python_version(), **_library_versions()},
-        "commit": _commit(),
+        "commit": checkout_commit(),
         "device": {"gpu": gpu, "machine": platform.machine(), "cores": os.cpu_count(), "system": platform.system()},
         "wall_seconds": watch.total,
         "stage_seconds": watch.stages,
@@ -240,7 +250,7 @@ def _library_versions() -> dict[str, str]:
     return found
 
 
-def _commit() -> str | None:
+def checkout_commit() -> str | None:
     """The checkout's commit, if this is one; `+` when files differ from it."""
     here = Path(__file__).parent
     command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+"]

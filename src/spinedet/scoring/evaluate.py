@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -24,7 +24,7 @@ from spinedet.scoring.metrics.strata import Labels, stratify, usual_strata
 from spinedet.scoring.metrics.subgroups import Named, groups
 from spinedet.scoring.operating_point import OperatingPoint
 from spinedet.scoring.participants import participants
-from spinedet.scoring.records import AdaptedThreshold, Calibration, Estimate, Group, Performance, Scores
+from spinedet.scoring.records import AdaptedThreshold, Calibration, Estimate, Group, Performance, SampleSize, Scores
 from spinedet.scoring.statistics.adaptation import adapted_thresholds
 from spinedet.scoring.statistics.bootstrap import BootstrapSettings, Weights, draw
 from spinedet.scoring.statistics.calibration import are_probabilities, calibration, reliability, tempered, uncalibrated
@@ -42,6 +42,7 @@ from spinedet.scoring.statistics.estimates import (
     strata_scores,
 )
 from spinedet.scoring.statistics.multicenter import contrasts, forests
+from spinedet.scoring.statistics.sample_size import half_widths, sample_sizes
 from spinedet.scoring.thresholds import AppliedThresholds, GivenThreshold, NoThreshold, limits
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -63,6 +64,7 @@ class ScoreSettings:
         secondary: IoU thresholds reported beside the criterion.
         internal: the centre to which the others are compared.
         internal_centers: where the detector was trained; all others are external.
+        half_width: of intervals, for which the number of patients is planned from these as a pilot.
         adapt: report, beside the frozen thresholds of the operating point, ones adapted to each centre's scores.
         froc: `step`, or `linear` for parity with LUNA16's script.
         coco_compat: average precision as pycocotools computes it, without interval.
@@ -79,6 +81,7 @@ class ScoreSettings:
     secondary: tuple[float, ...] = (0.1, 0.25, 0.5)
     internal: str | None = None
     internal_centers: tuple[str, ...] = ()
+    half_width: float | None = None
     adapt: bool = False
     froc: str = "step"
     coco_compat: bool = False
@@ -228,6 +231,10 @@ def report(name: str, examination: Examination, progress: Progress = lambda done
         ),
         adapted=tuple(_adapted(examination)) if settings.adapt else (),
         participants=participants(cohort.studies),
+        half_widths=tuple(
+            one for part in named if set(part.by) == {"plane"} for one in half_widths(part.by, estimates.numbers(part))
+        ),
+        sample_sizes=tuple(_sample_sizes(examination, named)),
         not_read=cohort.not_read,
         notes=examination.notes,
     )
@@ -293,6 +300,13 @@ def _adapted(examination: Examination) -> Iterator[AdaptedThreshold]:
     if point is None:
         raise InputError("thresholds can be adapted only where an operating point was frozen; pass operating_point=")
     return adapted_thresholds(examination.matched, point.thresholds, examination.weights, settings.bootstrap)
+
+
+def _sample_sizes(examination: Examination, named: Sequence[Named]) -> Iterator[SampleSize]:
+    wanted, bootstrap = examination.settings.half_width, examination.settings.bootstrap
+    for part in named if wanted is not None and bootstrap.samples else ():
+        if set(part.by) == {"plane"} and wanted is not None:
+            yield from sample_sizes(part.by, examination.count_part(part), wanted, bootstrap)
 
 
 def _applied(settings: ScoreSettings) -> AppliedThresholds:

@@ -318,6 +318,56 @@ class AdaptedThreshold(Record):
     change: Estimate
 
 
+class DegradationPoint(Record):
+    """A test on images degraded by so much, at the frozen threshold.
+
+    Attributes:
+        skipped: studies that could not be read any more; they count as without findings.
+    """
+
+    strength: FiniteFloat
+    f1: Estimate
+    recall: Estimate
+    ap: Estimate
+    skipped: int = 0
+
+
+class DegradationCurve(Record):
+    """One degradation in one plane; strengths rise from 0, the test itself."""
+
+    plane: str
+    degradation: str
+    unit: str
+    points: tuple[DegradationPoint, ...]
+
+
+class HalfWidth(Record):
+    """Half the width of the interval that a test of so many patients has reached."""
+
+    by: dict[str, FiniteJson]
+    metric: str
+    patients: int
+    value: FiniteFloat
+
+
+class SampleSize(Record):
+    """Patients that a test needs, see `sample_size.sample_sizes`.
+
+    Attributes:
+        half_width: wanted. patients: needed; None with a reason. expected: half-width with so many.
+        pilot_patients, pilot_half_width: of the data that this rests on.
+    """
+
+    by: dict[str, FiniteJson]
+    metric: str
+    half_width: FiniteFloat
+    patients: int | None = None
+    expected: FiniteFloat | None = None
+    pilot_patients: int
+    pilot_half_width: FiniteFloat | None = None
+    reason: str | None = Field(default=None, exclude_if=is_none)
+
+
 class Scores(Record):
     """What `scores.json` holds.
 
@@ -340,6 +390,9 @@ class Scores(Record):
     calibration: tuple[Calibration, ...] = ()
     adapted: tuple[AdaptedThreshold, ...] = Field(default=(), exclude_if=is_empty)
     participants: tuple[Participants, ...] = Field(default=(), exclude_if=is_empty)
+    half_widths: tuple[HalfWidth, ...] = Field(default=(), exclude_if=is_empty)
+    sample_sizes: tuple[SampleSize, ...] = Field(default=(), exclude_if=is_empty)
+    robustness: tuple[DegradationCurve, ...] = Field(default=(), exclude_if=is_empty)
     not_read: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
