@@ -68,7 +68,7 @@ def test_nothing_tells_patient_series_file_or_study(pictured) -> None:
 def test_every_table_and_figure_and_case_carries_its_criterion(pictured) -> None:
     page = render_page(pictured.page(internal_centers=("A",)))
     *parts, _ = page.split("</table>")
-    assert len(parts) == 8
+    assert len(parts) == 9
     for part in parts:  # from the end of the table before
         above = part.partition("<table>")[0] + (re.search("<caption>.*?</caption>", part) or [""])[0]
         assert HIT in above or "criteria, each named in its row" in above

@@ -30,7 +30,8 @@ class Evidence:
         name: of the result, without a path. root: its folder. shipped: whether it is the package's own weights.
         scores: of the test. run: of the command that made it. config: resolved settings, values as text.
         model: `model.json`. weights_sha256: of the weights file. skipped: reason by study.
-        trained_on: what the weights were trained on. plan: result of a registered analysis. hashes: SHA-256 of the files that answers are written for.
+        trained_on: what the weights were trained on. plan: result of a registered analysis.
+        hashes: SHA-256 of the files that answers are written for.
     """
 
     name: str

@@ -194,8 +194,9 @@ def _training_facts(
     """What the page states of the training."""
     patients = {name: len({study.patient for study in getattr(splits, name)}) for name in ("train", "tune")}
     steps = ", ".join(f"{name} {one.steps} of {one.planned or one.steps}" for name, one in lengths.items())
+    places = centers_in_words(splits.centers)
     return {
-        "Trained on": f"{patients['train']} patients, tuned on {patients['tune']}, of {centers_in_words(splits.centers)}",
+        "Trained on": f"{patients['train']} patients, tuned on {patients['tune']}, of {places}",
         "Parameters": ", ".join(f"{plane} {number:,}" for plane, number in _parameters(model).items()),
         "Optimisation steps": steps,
         "Initial weights": initial.model.name if initial else "random",

@@ -32,8 +32,8 @@ class Plan(Record):
 
     Attributes:
         criterion: of a hit, as `criterion=` takes it. threshold_rule: that chose the frozen thresholds.
-        operating_point_sha256: of the thresholds themselves. centers: to be tested. reference: value of the primary
-            measure from which the result may fall short by `margin` and still be non-inferior. patients: planned number.
+        operating_point_sha256: of the thresholds themselves. centers: to be tested. patients: planned number.
+        reference: value of the primary measure from which the result may fall short by `margin` and be non-inferior.
     """
 
     criterion: dict[str, FiniteJson]
@@ -50,11 +50,13 @@ class PlanResult(Record):
     """What `plan_result.json` holds.
 
     Attributes:
-        departures: in words; empty when the test was done as planned. estimate: of the primary measure.
+        patients: planned. departures: in words; empty when the test was done as planned. estimate: of the primary
+            measure.
         non_inferior: whether the interval's lower limit lies above reference minus margin; None without a margin.
     """
 
     sha256: str
+    patients: int | None = Field(default=None, exclude_if=is_none)
     departures: tuple[str, ...]
     primary: PrimaryMeasure
     estimate: Estimate
@@ -75,8 +77,8 @@ def register_plan(path: Path, folder: Path) -> tuple[Plan, str]:
         before = read_json(opened).get("sha256")
         if before != digest:
             raise InputError(
-                f"{path} has changed since this test's data were opened (SHA-256 {str(before)[:12]}); restore the plan, "
-                "or test into another out= folder"
+                f"{path} has changed since this test's data were opened (SHA-256 {str(before)[:12]}); restore the "
+                "plan, or test into another out= folder"
             )
         return plan, digest
     write_json(opened, {"format": "spinedet-opened-plan", "sha256": digest, "plan": plan.model_dump(mode="json")})
@@ -116,6 +118,7 @@ def compare_with_plan(registered: tuple[Plan, str], scores: Scores, internal: Se
         verdict = bool(estimate.low > plan.reference - plan.margin)
     return PlanResult(
         sha256=digest,
+        patients=plan.patients,
         departures=tuple(_departures(plan, scores, internal, tested=group is not None)),
         primary=plan.primary,
         estimate=estimate,
@@ -171,9 +174,8 @@ def plan_notes(result: PlanResult, confidence: float) -> tuple[str, ...]:
         first = f"{head}: {many}: {'; '.join(result.departures)}."
     else:
         first = f"{head}: no departure."
-    primary = (
-        f"Primary measure, {result.primary.measure} ({result.primary.plane}): {in_words(result.estimate, confidence)}"
-    )
+    estimate = in_words(result.estimate, confidence)
+    primary = f"Primary measure, {result.primary.measure} ({result.primary.plane}): {estimate}"
     if result.non_inferior is None:
         return first, f"{primary}."
     shown = "shown" if result.non_inferior else "not shown"

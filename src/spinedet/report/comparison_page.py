@@ -28,8 +28,8 @@ def comparison_document(comparison: Comparison) -> Document:
 def _blocks(comparison: Comparison) -> Iterator[Block]:
     yield Paragraph(f"First: {comparison.first}. Second: {comparison.second}. {comparison.criterion['description']}.")
     yield Paragraph(
-        f"Each at its own frozen threshold, on common resamples of the patients: {comparison.bootstrap.description}. p is "
-        "two-sided; Holm's correction is over the centres and categories of one plane and statistic."
+        f"Each at its own frozen threshold, on common resamples of the patients: {comparison.bootstrap.description}. "
+        "p is two-sided; Holm's correction is over the centres and categories of one plane and statistic."
     )
     parts = list(dict.fromkeys(tuple(one.by.items()) for one in comparison.differences))
     for part in parts:
