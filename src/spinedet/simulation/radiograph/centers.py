@@ -34,13 +34,13 @@ class RadiographCenter:
     name: str
     kilovolts: Range = (-3.0, 3.0)
     scatter: Range = (0.35, 0.6)
-    quanta: Range = (1500.0, 3500.0)
+    quanta: Range = (2600.0, 6000.0)
     blur: Range = (0.5, 0.75)
     equalise: Range = (0.35, 0.5)
-    detail: Range = (0.7, 1.1)
+    detail: Range = (0.6, 1.0)
     saturation: Range = (0.10, 0.16)
     curve: Range = (0.6, 1.0)
-    darkness: Range = (1.2, 1.7)
+    darkness: Range = (0.9, 1.4)
     white: Range = (99.5, 99.8)
     bits: int = 16
     grain: float = 0.0

@@ -92,7 +92,7 @@ def lumbar_patient(worn: WornSpine, bodies: dict[str, BodySolid], metal: Metal, 
             if bone.name in ("L4", "L3", "L2", "L1")
         ]
         tubes = (*tubes, *calcified_vessel(line, 8.0, rng))
-    grain = float(rng.uniform(0.08, 0.16))
+    grain = float(rng.uniform(0.06, 0.12))
     return Patient(spine, (*solids, *sacrum(spine, mineral)), tubes, wings(spine, mineral, rng), trunk, metal, grain)
 
 

@@ -14,7 +14,7 @@ from spinedet.simulation.radiograph.projector import Tube
 from spinedet.simulation.radiograph.tubes import gas
 
 # Attenuation relative to muscle: fat under the skin and around organs; a lung full of air.
-_FAT, _BELLY, _LUNG = 0.86, 0.93, 0.27
+_FAT, _BELLY, _LUNG = 0.86, 0.90, 0.27
 _DOWN = Frame((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
