@@ -17,8 +17,8 @@ def _groups(train: int, tune: int, test: int, outside: int) -> list[RadiographGr
 
 
 def _held_out(studies: int) -> list[RadiographGroup]:
-    """Systems that no training has seen."""
-    return [RadiographGroup("A", "test", studies, only=name) for name in ("X", "Y")]
+    """Systems that no training has seen: one to tune the rejection of unknown systems with, another to test it."""
+    return [RadiographGroup("A", "tune", studies, only="X"), RadiographGroup("A", "test", studies, only="Y")]
 
 
 _DEMO = (
