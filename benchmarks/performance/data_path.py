@@ -30,7 +30,7 @@ from spinedet.imaging.settings import AugmentConfig
 from spinedet.simulation.cohort import draw_cohort
 from spinedet.simulation.shipped_cohorts import SHIPPED
 from spinedet.training.preemption import StopSignal
-from spinedet.training.samplers import Draw, PlaneTurns, Share
+from spinedet.training.samplers import Draw, PlaneTurns, Pool, Share
 
 BATCH = RecipeConfig().scans_a_step(processes=1)
 WARM_UP = 4
@@ -47,7 +47,7 @@ class Delivery:
 
 def delivered(scans: TrainingScans, workers: int, count: int) -> Delivery:
     """What so many workers deliver."""
-    sampler = PlaneTurns([len(scans)], 0, Share(BATCH))
+    sampler = PlaneTurns([Pool(len(scans))], 0, Share(BATCH))
     began = time.perf_counter()
     with batch_maker(workers, StopSignal()) as made:
         batches = iter(TrainingBatches(SeveralPlanes([scans]), sampler, made))

@@ -9,24 +9,20 @@ from spinedet.cli.settings import InferenceConfig
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.detection.settings import CONFIGS
-from spinedet.pipelines.settings import KEEP, TrainingConfig
+from spinedet.pipelines.settings import KEEP, MixConfig, TrainingConfig
 from spinedet.scoring import CRITERIA, BootstrapSettings
 from spinedet.training.settings import TRAINERS
 
 
 @dataclass
-class CrossvalidationData:
+class CrossvalidationData(MixConfig):
     """Which studies.
 
     Attributes:
         manifests: of the patients that are crossed over. A patient in several of them is in one fold.
-        mix: manifests whose training studies every detector learns from as well.
-        mix_patients: use only so many of their patients; all when null.
     """
 
     manifests: list[str] = field(default_factory=list)
-    mix: list[str] = field(default_factory=list)
-    mix_patients: int | None = None
 
 
 @dataclass

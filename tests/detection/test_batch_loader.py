@@ -20,7 +20,7 @@ from spinedet.detection.trainer import PlanePlan, train_plane
 from spinedet.imaging.settings import AugmentConfig
 from spinedet.training.checkpoints import newest_checkpoint
 from spinedet.training.preemption import Preempted, StopSignal
-from spinedet.training.samplers import PlaneTurns, Position, Share
+from spinedet.training.samplers import PlaneTurns, Pool, Position, Share
 from spinedet.training.settings import TrainerConfig
 from tests.detection.conftest import MakeStudy
 from tests.detection.tiny import SPEC, AfterSteps, plan, same, settings, turned
@@ -70,7 +70,7 @@ def batches(made: PlanePlan, by: Callable[..., Iterator[Batch]]) -> TrainingBatc
     """Two steps an epoch of each of two planes."""
     plans = [made, turned(made)]
     scans = [TrainingScans(p.train, p.categories, Augmented(p.spec, AugmentConfig(), 0)) for p in plans]
-    return TrainingBatches(SeveralPlanes(scans), PlaneTurns([4, 4], 0, Share(2)), by)
+    return TrainingBatches(SeveralPlanes(scans), PlaneTurns([Pool(4), Pool(4)], 0, Share(2)), by)
 
 
 def test_batches_made_elsewhere_are_the_same(made: PlanePlan, ahead: Prefetcher) -> None:

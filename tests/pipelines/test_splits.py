@@ -135,7 +135,7 @@ def test_a_centre_that_is_held_out_is_tested_on_and_all_others_train() -> None:
         develop_on(manifest(*parts), DevelopmentConfig(hold_out="Z"), seed=0)
 
 
-def mixed_with(tmp_path: Path, *studies: Study, **config: int) -> Splits:
+def mixed_with(tmp_path: Path, *studies: Study, **config: float) -> Splits:
     write_manifest(tmp_path / "source.json", manifest(*studies))
     settings = DevelopmentConfig(mix=[str(tmp_path / "source.json")], **config)
     return develop_on(manifest(study(0), study(1), study(2)), settings, seed=0)
@@ -148,6 +148,13 @@ def test_the_source_s_training_studies_are_learned_from_and_nothing_else(tmp_pat
     assert {s.id for s in splits.all} == {"s0", "s1", "s2", "s10", "s11", "s12"}
     assert {s.id for s in splits.tune} <= {"s0", "s1", "s2"}
     assert len(mixed_with(tmp_path, *source, mix_patients=2).all) == 5
+
+
+def test_studies_that_are_mixed_in_carry_their_weight(tmp_path: Path) -> None:
+    splits = mixed_with(tmp_path, study(10, Split.TRAIN), study(11, Split.TRAIN), mix_weight=0.5)
+    assert splits.weights == {"s10": 0.5, "s11": 0.5}
+    with pytest.raises(InputError, match=r"data\.mix_weight=0\.0: use a number above 0"):
+        DevelopmentConfig(mix_weight=0.0)
 
 
 def test_a_source_that_shares_a_patient_or_has_categories_of_its_own_is_refused(tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from spinedet.core.errors import InputError
 from spinedet.core.types import Study
 from spinedet.detection import trainer
 from spinedet.detection.settings import RecipeConfig
-from spinedet.training.samplers import EpochSampler, PlaneTurns, Position, Share
+from spinedet.training.samplers import EpochSampler, PlaneTurns, Pool, Position, Share, generator
 from tests.detection.conftest import MakeStudy
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +80,7 @@ def test_four_processes_share_a_step(
 ) -> None:
     monkeypatch.setattr(trainer, "world_size", lambda: 4)
     monkeypatch.setattr(trainer, "rank", lambda: 3)
-    plan = SimpleNamespace(train=range(trained_on))
+    plan = SimpleNamespace(pool=Pool(trained_on))
     assert trainer.batch_share_for(plan, RecipeConfig(batch=batch)) == Share(4 * own, 3, 4)
 
 
@@ -89,7 +90,7 @@ def test_scans_that_four_processes_cannot_share_evenly_are_refused(
 ) -> None:
     monkeypatch.setattr(trainer, "world_size", lambda: 4)
     with pytest.raises(InputError, match="cannot be shared evenly among 4 processes"):
-        trainer.batch_share_for(SimpleNamespace(train=range(trained_on)), RecipeConfig(batch=batch))
+        trainer.batch_share_for(SimpleNamespace(pool=Pool(trained_on)), RecipeConfig(batch=batch))
 
 
 def test_no_scans_a_step_are_refused() -> None:
@@ -105,7 +106,8 @@ def test_processes_share_the_scans_of_each_step() -> None:
 
 
 def test_planes_take_turns_in_proportion_to_their_scans() -> None:
-    draws = [draw.index for draw in PlaneTurns([9, 4], 3, Share(2))]  # four steps of the first, two of the second
+    # Four steps of the first, two of the second.
+    draws = [draw.index for draw in PlaneTurns([Pool(9), Pool(4)], 3, Share(2))]
     steps = [set(draws[step : step + 2]) for step in range(0, 12, 2)]
     planes = [["first" if index < 9 else "second" for index in step] for step in steps]
     assert planes == [[plane] * 2 for plane in ("first", "second", "first", "first", "second", "first")]
@@ -114,7 +116,27 @@ def test_planes_take_turns_in_proportion_to_their_scans() -> None:
 
 
 def test_one_plane_has_every_turn() -> None:
-    assert list(PlaneTurns([11], 3, Share(4))) == list(EpochSampler(11, 3, Share(4)))
+    assert list(PlaneTurns([Pool(11)], 3, Share(4))) == list(EpochSampler(11, 3, Share(4)))
+
+
+def test_scans_are_drawn_as_often_as_they_weigh() -> None:
+    weights = (1.0,) * 6 + (0.25,) * 8 + (2.0,) * 2
+    pool = Pool(16, weights)
+    assert pool.draws == 12
+    counts = np.zeros(16)
+    for epoch in range(400):
+        sampler = PlaneTurns([pool], 3, Share(4))
+        sampler.set_epoch(epoch)
+        each = np.bincount([draw.index for draw in sampler], minlength=16)
+        assert each.sum() == 12
+        assert (each >= np.floor(weights)).all()
+        assert (each <= np.ceil(weights)).all()
+        counts += each
+    np.testing.assert_allclose(counts / 400, weights, atol=0.07)
+
+
+def test_equal_weights_draw_every_scan_once() -> None:
+    assert sorted(Pool(11, (1.0,) * 11).order(generator(3, 0))) == list(range(11))
 
 
 def test_a_resumed_epoch_goes_on_where_it_was() -> None:

@@ -164,6 +164,7 @@ def _task(
         root=folder,
         rule=config.rule,
         extra=_extra(config, manifest),
+        extra_weight=config.data.mix_weight,
         initial=initial.model.detectors.get(plane) if initial else None,
         effort=Effort(config.processes, batch_for(config.batch, device)),
         device=device,

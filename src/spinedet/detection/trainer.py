@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -53,7 +53,7 @@ from spinedet.training.distributed import processes_here, rank, share_batch_norm
 from spinedet.training.length import TrainingLength
 from spinedet.training.precision import precision_for
 from spinedet.training.preemption import StopSignal
-from spinedet.training.samplers import PlaneTurns, Position, Share
+from spinedet.training.samplers import PlaneTurns, Pool, Position, Share
 from spinedet.training.schedule import seconds, training_length
 from spinedet.training.settings import TrainerConfig
 
@@ -72,6 +72,7 @@ class PlanePlan:
         folder: for checkpoints. start: the checkpoint to resume from. stop: whether the process was signalled to stop.
         initial: the detector whose weights are the start.
         on_progress: called about twice a second. callbacks: of Lightning, after the training's own.
+        weights: how often an epoch draws a scan on average, by study id; once where there is none.
     """
 
     spec: PlaneSpec
@@ -87,6 +88,13 @@ class PlanePlan:
     initial: PlaneDetector | None = None
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None
     callbacks: Sequence[Callback] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def pool(self) -> Pool:
+        """What an epoch draws from."""
+        weights = tuple(self.weights.get(scan.study, 1.0) for scan in self.train)
+        return Pool(len(self.train), weights if any(weight != 1 for weight in weights) else None)
 
 
 @dataclass(frozen=True)
@@ -128,10 +136,9 @@ def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneD
     cards = [model_card_for(each, graded=graded) for each in plans]
     network = _combined([_initialised(each, settings, card) for each, card in zip(plans, cards, strict=True)], plans)
     module = DetectionModule(network, settings.recipe)
-    share = batch_share_for(min(plans, key=lambda each: len(each.train)), settings.recipe)
-    sampler = PlaneTurns(
-        [len(each.train) for each in plans], plan.seed, share, (plan.start.position if plan.start else Position())
-    )
+    share = batch_share_for(min(plans, key=lambda each: each.pool.draws), settings.recipe)
+    position = plan.start.position if plan.start else Position()
+    sampler = PlaneTurns([each.pool for each in plans], plan.seed, share, position)
     average = RampedEma(settings.recipe.ema)
     trainer = _trainer(plan, settings, [average, *_callbacks(plans, settings.trainer, sampler)])
     on_gpu = trainer.strategy.root_device.type == "cuda"
@@ -197,10 +204,10 @@ def batch_share_for(plan: PlanePlan, recipe: RecipeConfig) -> Share:
         InputError: they cannot be shared evenly.
     """
     requested = recipe.scans_a_step(world_size())
-    batch = min(requested, len(plan.train))
+    batch = min(requested, plan.pool.draws)
     if batch % world_size():
         raise InputError(
-            f"{batch} scans a step (recipe.batch={requested}, {len(plan.train)} training scans) cannot be shared "
+            f"{batch} scans a step (recipe.batch={requested}, {plan.pool.draws} draws an epoch) cannot be shared "
             f"evenly among {world_size()} processes; set recipe.batch to a multiple of it, or use fewer devices"
         )
     return Share(batch, rank(), world_size())

@@ -165,7 +165,8 @@ class CrossValidation:
     """What all trainings of a cross-validation have in common.
 
     Attributes:
-        extra: studies that every training learns from as well, never tested on.
+        extra: studies that every training learns from as well, never tested on. extra_weight: draws of each of their
+            scans in an epoch, on average.
         initial: a detector whose weights are the start.
         root: a finished training is kept there and not done again.
         effort, device: with which folds are tested.
@@ -179,6 +180,7 @@ class CrossValidation:
     root: Path
     rule: str = "plateau_f1"
     extra: tuple[Study, ...] = ()
+    extra_weight: float = 1.0
     initial: PlaneDetector | None = None
     effort: Effort = field(default_factory=lambda: Effort(1))
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -220,6 +222,7 @@ def _train(task: CrossValidation, prepared: Prepared, fold: Fold, seed: int) -> 
         folder=_folder(task, fold, seed) / "checkpoints",
         seed=seed,
         initial=task.initial,
+        weights=dict.fromkeys(extra, task.extra_weight),
     )
     (detector,) = train_network([plan], task.settings)
     return detector

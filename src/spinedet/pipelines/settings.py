@@ -38,21 +38,36 @@ class DataConfig:
 
 
 @dataclass
-class DevelopmentConfig(DataConfig):
+class MixConfig:
+    """Which further studies are learned from.
+
+    Attributes:
+        mix: manifests, of any region, whose training studies are learned from as well, never tuned or tested on.
+        mix_patients: use only so many of their patients; all when null.
+        mix_weight: draws of each of their scans in an epoch, on average; 0.25 draws it in one epoch of four.
+    """
+
+    mix: list[str] = field(default_factory=list)
+    mix_patients: int | None = None
+    mix_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.mix_weight <= 100:
+            raise InputError(f"data.mix_weight={self.mix_weight}: use a number above 0, 100 at most")
+
+
+@dataclass
+class DevelopmentConfig(MixConfig, DataConfig):
     """Which studies a detector is developed on.
 
     Attributes:
         train_patients: use only so many of the patients to train on, the tuning split that is carved out of them
             included; a smaller number gives a part of a larger one's. All when null.
         hold_out: a centre that is tested on and never learned from; all others' studies train.
-        mix: manifests, of any region, whose training studies are learned from as well, never tuned or tested on.
-        mix_patients: use only so many of their patients; all when null.
     """
 
     train_patients: int | None = None
     hold_out: str | None = None
-    mix: list[str] = field(default_factory=list)
-    mix_patients: int | None = None
 
 
 # The choices of `data=`.

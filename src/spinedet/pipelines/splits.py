@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,16 @@ def load_manifest(config: DataConfig, out: Path, workers: int) -> Manifest:
 
 @dataclass(frozen=True)
 class Splits:
-    """Studies by the part they play; excluded ones play none."""
+    """Studies by the part they play; excluded ones play none.
+
+    Attributes:
+        weights: draws of a study's scans in an epoch, by id; once where there is none.
+    """
 
     train: tuple[Study, ...]
     tune: tuple[Study, ...]
     test: tuple[Study, ...]
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def centers(self) -> tuple[str, ...]:
@@ -149,7 +154,8 @@ def mixed(splits: Splits, categories: Sequence[str], config: DevelopmentConfig, 
                 f"data.mix: manifest {source.name!r} has the category {strange[0]!r} of its own; remove it"
             )
     extra = tuple(study for source in sources for study in source.studies if _trains(study))
-    whole = replace(splits, train=(*splits.train, *extra))
+    weights = {study.id: config.mix_weight for study in extra}
+    whole = replace(splits, train=(*splits.train, *extra), weights=weights)
     refuse_repeats((study.id for study in whole.all), "data.mix", "study")
     refuse_leakage(whole.labelled, "data.mix")
     return whole

@@ -170,6 +170,7 @@ def _plan(
         stop=stop,
         initial=None if job.initial is None else source_of(job.initial, plane),
         on_progress=send,
+        weights=job.splits.weights,
     )
 
 

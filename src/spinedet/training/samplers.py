@@ -74,25 +74,56 @@ class EpochSampler(Sampler[Draw]):
         return [Draw(epoch, index) for index in order.tolist()]
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The scans of one plane that an epoch draws from.
+
+    Attributes:
+        scans: how many there are. weights: how often each is drawn in an epoch on average; None is once each.
+    """
+
+    scans: int
+    weights: tuple[float, ...] | None = None
+
+    @property
+    def draws(self) -> int:
+        """Draws of an epoch."""
+        return self.scans if self.weights is None else round(sum(self.weights))
+
+    def order(self, random: torch.Generator) -> list[int]:
+        """The scans of one epoch, in random order.
+
+        Weighted ones by systematic sampling (Madow, Ann Math Stat 1949;20:333): each as often as its share of the
+        draws, rounded down or up.
+        """
+        if self.weights is None:
+            return torch.randperm(self.scans, generator=random).tolist()
+        drawn = torch.randperm(self.scans, generator=random)
+        edges = torch.tensor(self.weights, dtype=torch.float64)[drawn].cumsum(0)
+        places = (torch.arange(self.draws) + torch.rand(1, generator=random, dtype=torch.float64)) / self.draws
+        picked = torch.searchsorted(edges, places * edges[-1], right=True).clamp(max=self.scans - 1)
+        return drawn[picked][torch.randperm(self.draws, generator=random)].tolist()
+
+
 class PlaneTurns(EpochSampler):
-    """Steps of one plane each: several planes take turns in proportion to their scans; one alone is an `EpochSampler`.
+    """Steps of one plane each: several planes take turns in proportion to their draws; one alone is an `EpochSampler`.
 
     The scans are numbered one plane after the other.
     """
 
-    def __init__(self, scans: Sequence[int], seed: int, share: Share, start: Position = Position()) -> None:  # frozen
-        self.steps = [count // share.batch for count in scans]
-        self.counts = scans
+    def __init__(self, pools: Sequence[Pool], seed: int, share: Share, start: Position = Position()) -> None:  # frozen
+        self.steps = [pool.draws // share.batch for pool in pools]
+        self.pools = pools
         super().__init__(sum(self.steps) * share.batch, seed, share, start)
 
     def _order(self, epoch: int) -> list[Draw]:
         random, batch = generator(self.seed, epoch), self.share.batch
         turns: list[tuple[float, list[Draw]]] = []
         first = 0
-        for count, steps in zip(self.counts, self.steps, strict=True):
-            order = [Draw(epoch, first + index) for index in torch.randperm(count, generator=random).tolist()]
+        for pool, steps in zip(self.pools, self.steps, strict=True):
+            order = [Draw(epoch, first + index) for index in pool.order(random)]
             turns += [((step + 0.5) / steps, order[step * batch : (step + 1) * batch]) for step in range(steps)]
-            first += count
+            first += pool.scans
         return [draw for _, draws in sorted(turns, key=lambda turn: turn[0]) for draw in draws]
 
 
