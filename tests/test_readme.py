@@ -11,7 +11,7 @@ from .commands.conftest import run_command
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"python -m spinedet\.(\w+)([^`\n#]*)", README)
+COMMANDS = re.findall(r"python -m spinedet\.(\w+(?:\.\w+)?)([^`\n#]*)", README)
 
 
 def test_there_are_commands_to_check() -> None:
