@@ -11,7 +11,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import AnyNode, DictConfig, ListConfig, StringNode
+from omegaconf import AnyNode, DictConfig, ListConfig, StringNode, open_dict
 from omegaconf.nodes import ValueNode
 
 from spinedet.core.errors import InputError
@@ -88,12 +88,15 @@ def known_settings(command: str, folder: Path, overrides: Sequence[str] = ()) ->
         listed = frozenset(
             key for key in whole.hydra.runtime.choices if not key.startswith("hydra/") and key not in _INTERNAL_GROUPS
         )
-        chosen = [_choice(word, listed) for word in overrides]
+        chosen = [word for word in (_choice(word, listed) for word in overrides) if word]
+        if not chosen:
+            with open_dict(whole):
+                del whole["hydra"]
+            return Known(whole, listed)
         try:
-            config = compose(name, overrides=[word for word in chosen if word])
+            return Known(compose(name, overrides=chosen), listed)
         except HydraException as error:
             raise InputError(str(error).replace("\n", " ")) from None
-    return Known(config, listed)
 
 
 def _is_override(word: str) -> bool:

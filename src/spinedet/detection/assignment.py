@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from spinedet.detection.batch import Targets
@@ -29,6 +28,8 @@ def hungarian(boxes: Tensor, logits: Tensor, targets: Targets) -> list[Match]:
     Args:
         boxes: (layers, q, 6) mm. logits: (layers, q, categories). targets: n certain lesions; n may be 0.
     """
+    from scipy.optimize import linear_sum_assignment  # for training alone, and slow to load
+
     device = boxes.device
     if not len(targets.boxes):
         return [Match(*(torch.empty(0, dtype=torch.long, device=device) for _ in range(2))) for _ in boxes]

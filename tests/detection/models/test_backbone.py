@@ -12,6 +12,7 @@ from spinedet.core.errors import InputError
 from spinedet.detection.models import CONFIGS, ModelCard, build
 from spinedet.detection.models.backbone import Backbone, strides_for
 from spinedet.detection.models.pretrained import load_backbone
+from spinedet.detection.models.resnet import ResNet18
 
 THICK = (4.0, 1.6, 1.6)
 CARD = ModelCard(("degeneration",), THICK, (40.0, 12.0, 35.0))
@@ -51,6 +52,31 @@ def published(width: int) -> dict[str, torch.Tensor]:
         ResNetBlock, [2, 2, 2, 2], planes, n_input_channels=1, conv1_t_size=7, feed_forward=False, bias_downsample=False
     )
     return {f"module.{name}": tensor for name, tensor in network.state_dict().items()}
+
+
+def test_it_is_monais_network_with_the_same_weights_of_a_seed() -> None:
+    """With strides of the published network, up to the stages that are used."""
+    torch.manual_seed(3)
+    peer = ResNet(
+        ResNetBlock,
+        [2, 2, 2, 2],
+        [4, 8, 16, 32],
+        conv1_t_size=(3, 7, 7),
+        conv1_t_stride=2,
+        n_input_channels=1,
+        feed_forward=False,
+        bias_downsample=False,
+    )  # type: ignore[arg-type]  # MONAI takes one size per axis
+    torch.manual_seed(3)
+    own = ResNet18(4, ((2, 2, 2),) * 4)
+    wanted = {name: tensor for name, tensor in peer.state_dict().items() if not name.startswith("layer4")}
+    assert list(own.state_dict()) == list(wanted)
+    assert all(torch.equal(own.state_dict()[name], tensor) for name, tensor in wanted.items())
+    image = torch.randn(2, 1, 16, 32, 32)
+    x = peer.maxpool(peer.act(peer.bn1(peer.conv1(image))))
+    for found, stage in zip(own(image), (peer.layer1, peer.layer2, peer.layer3), strict=True):
+        x = stage(x)
+        assert torch.equal(found, x)
 
 
 def test_published_weights_are_taken_and_every_one_is_accounted_for(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from spinedet.detection.models.dense_detector import DenseDetector
 from spinedet.detection.models.detr import DetrDetector
 from spinedet.detection.models.graded_detector import GradedDetector
 from spinedet.detection.models.onednn_conv import use_onednn
-from spinedet.detection.models.retinanet import RetinaNetPeer
 from spinedet.detection.models.shared_weights import SharedDetector
 from spinedet.detection.models.two_stage_detr import TwoStageDetr
 from spinedet.detection.settings import (
@@ -56,6 +55,8 @@ def _new(config: ModelConfig, card: ModelCard) -> Detector:
         case DetrConfig():
             return DetrDetector(config, card)
         case RetinaNetConfig():
+            from spinedet.detection.models.retinanet import RetinaNetPeer  # MONAI takes longer to import than torch
+
             return RetinaNetPeer(config, card)
 
 

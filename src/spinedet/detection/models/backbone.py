@@ -1,4 +1,4 @@
-"""MONAI's 3D ResNet18 with strides that leave thick slices alone."""
+"""A 3D ResNet18 with strides that leave thick slices alone."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import torch
-from monai.networks.nets.resnet import ResNet, ResNetBlock
 from torch import Tensor, nn
+
+from spinedet.detection.models.resnet import ResNet18
 
 # How deep each part lies; whatever stands behind the backbone is one deeper than its last stage.
 DEPTHS = {"conv1": 0, "bn1": 0, "layer1": 1, "layer2": 2, "layer3": 3}
@@ -75,9 +76,7 @@ class Features(NamedTuple):
 
 
 class Backbone(nn.Module):
-    """ResNet18 up to its third stage.
-
-    MONAI's module keeps its names and shapes, so that MedicalNet weights fit; only strides are changed.
+    """ResNet18 up to its third stage, with strides that leave thick slices alone.
 
     Args:
         width: channels of the first stage; 64 is the published ResNet18.
@@ -87,34 +86,12 @@ class Backbone(nn.Module):
     def __init__(self, width: int, spacing: tuple[float, float, float]) -> None:
         super().__init__()
         self.strides = strides = strides_for(spacing)
-        net = ResNet(
-            ResNetBlock,
-            layers=[2, 2, 2, 2],
-            block_inplanes=[width, 2 * width, 4 * width, 8 * width],
-            spatial_dims=3,
-            n_input_channels=1,
-            conv1_t_size=(3, 7, 7),  # type: ignore[arg-type]  # MONAI takes one size per axis, its hint does not
-            conv1_t_stride=strides.stem,  # type: ignore[arg-type]  # likewise
-            shortcut_type="B",
-            feed_forward=False,
-            bias_downsample=False,
-        )
-        del net.layer4, net.avgpool
-        reach = 1 if strides.pool[0] == 2 else 0
-        net.maxpool = nn.MaxPool3d((1 + 2 * reach, 3, 3), strides.pool, (reach, 1, 1))
-        for name, stride in (("layer2", strides.layer2), ("layer3", strides.layer3)):
-            first = getattr(net, name)[0]
-            first.conv1.stride = first.downsample[0].stride = stride
-        self.net = net
+        self.net = ResNet18(width, (strides.stem, strides.pool, strides.layer2, strides.layer3))
         self.channels = (width, 2 * width, 4 * width)
 
     def forward(self, images: Tensor) -> Features:
         """Features of images (b, 1, slices, rows, columns)."""
-        net = self.net
-        x = net.maxpool(net.act(net.bn1(net.conv1(images))))
-        detail = net.layer1(x)
-        fine = net.layer2(detail)
-        return Features(detail, fine, net.layer3(fine))
+        return Features(*self.net(images))
 
 
 def depth_of(name: str) -> int:
