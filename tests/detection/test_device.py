@@ -17,64 +17,25 @@ from spinedet.detection.batch import Detections
 from spinedet.detection.device import batch_for, choose_device, fast_precision, on_device
 from spinedet.detection.inference import WorkingSeries, detect_series
 from spinedet.detection.model_files import Model, PlaneDetector
-from spinedet.detection.models import CONFIGS, ModelCard, build
-from spinedet.detection.settings import (
-    DetrConfig,
-    GradedConfig,
-    GraderConfig,
-    ModelConfig,
-    RetinaNetConfig,
-    TwoStageDetrConfig,
-)
+from spinedet.detection.models import CONFIGS, ModelConfig, build
 from spinedet.detection.test_time_augmentation import TestTimeAugmentation
 from spinedet.imaging.planes import AXIAL, SAGITTAL
 from spinedet.imaging.resample import prepare
 from spinedet.imaging.volume import Volume, read_volume
 from spinedet.pipelines.sample import sample_scan
 from spinedet.runs.run_folder import open_run
+from tests.detection.small import CARD, SMALL, spread
 from tests.detection.tiny import Bright
 
-CARD = ModelCard(
-    ("degeneration",),
-    SAGITTAL.spacing,
-    (40.0, 12.0, 35.0),
-    structures=True,
-    caudal=SAGITTAL.caudal,
-    grades=("bulging",),
-)
 # What docs/predict.md promises of series that are predicted together on a CPU.
 SCORE, MM = 1e-4, 1e-2
 # What it promises of half precision, on the same network and images.
 GPU_SCORE, GPU_MM = 0.02, 1.0
-SMALL = {
-    "set": TwoStageDetrConfig(width=4, channels=24, heads=2, decoder_layers=1, queries=6),
-    "graded": GradedConfig(
-        width=4,
-        channels=24,
-        heads=2,
-        decoder_layers=1,
-        queries=6,
-        grader=GraderConfig(width=4, channels=8, heads=2, layers=1, members=1),
-    ),
-    "detr": DetrConfig(width=4, channels=24, heads=2, decoder_layers=1, queries=6),
-    "retinanet": RetinaNetConfig(width=4, channels=8),
-}
 
 
 def series(number: int, shape: tuple[int, int, int], plane: Plane = Plane.SAGITTAL) -> WorkingSeries:
     noise = np.random.default_rng(number).normal(size=shape).astype(np.float32)
     return WorkingSeries(f"s{number}", plane, Volume(noise, Grid(shape, np.diag([*SAGITTAL.spacing, 1.0]))))
-
-
-def spread(network: nn.Module) -> nn.Module:
-    """Scores of an untrained network made so different that rounding does not change their order."""
-    torch.manual_seed(1)
-    for name, parameter in network.named_parameters():
-        if name.endswith(("score.weight", "cls_logits.weight", "cls_logits.conv.weight")):
-            nn.init.normal_(parameter, std=0.5)
-        if name.endswith(("score.bias", "cls_logits.bias", "cls_logits.conv.bias")):
-            nn.init.zeros_(parameter)
-    return network
 
 
 def model_of(network: nn.Module, config: ModelConfig | None = None) -> Model:

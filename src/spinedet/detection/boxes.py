@@ -51,6 +51,11 @@ class Distinct(NamedTuple):
     filler: Tensor
 
 
+def compared(count: int) -> int:
+    """How many of the best boxes are looked through for so many distinct ones."""
+    return max(8 * count, 128)
+
+
 def distinct(boxes: Tensor, scores: Tensor, overlap: float, count: int) -> Distinct:
     """The best `count` boxes by score, those that overlap a better one pushed behind the rest.
 
@@ -60,7 +65,7 @@ def distinct(boxes: Tensor, scores: Tensor, overlap: float, count: int) -> Disti
     Args:
         boxes: (n, 6) mm. scores: (n,). overlap: IoU above which two boxes are the same one.
     """
-    order = scores.argsort(descending=True)[: max(8 * count, 128)]
+    order = scores.argsort(descending=True)[: compared(count)]
     rows = (iou(boxes[order][:, None], boxes[order][None]) > overlap).cpu().numpy()  # torch takes longer to read one
     kept: list[int] = []
     suppressed: list[int] = []
@@ -75,6 +80,28 @@ def distinct(boxes: Tensor, scores: Tensor, overlap: float, count: int) -> Disti
             blocked |= rows[index]
     chosen = torch.tensor((kept + suppressed)[:count], device=order.device, dtype=torch.long)
     return Distinct(order[chosen], torch.arange(len(chosen), device=order.device) >= len(kept))
+
+
+def distinct_unrolled(boxes: Tensor, scores: Tensor, overlap: float, sizes: tuple[int, int]) -> Distinct:
+    """As `distinct`, by tensors of fixed sizes alone, since an exported graph has no loop over data.
+
+    Args:
+        sizes: how many boxes are compared, no more than there are, and how many of them are chosen.
+    """
+    most, count = sizes
+    order = scores.topk(most).indices
+    same = (iou(boxes[order][:, None], boxes[order][None]) > overlap).float()
+    place = torch.arange(most, device=boxes.device)
+    blocked, taken = torch.zeros(most, device=boxes.device), torch.zeros(most, device=boxes.device)
+    picks, fillers = [], []
+    for _ in range(count):
+        # The best that is free; when none is left, the best of those that overlap a better one.
+        pick = (-place.float() - most * blocked - 3 * most * taken).argmax(0, keepdim=True)
+        picked = (place == pick).float()
+        picks.append(pick)
+        fillers.append((picked * blocked).sum(0, keepdim=True) > 0)
+        blocked, taken = torch.maximum(blocked, (picked[:, None] * same).sum(0)), taken + picked
+    return Distinct(order[torch.cat(picks)], torch.cat(fillers))
 
 
 def contains(boxes: Tensor, points: Tensor) -> Tensor:

@@ -10,8 +10,10 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import sha256
 from spinedet.core.types import InitialWeights, TrainedOn
 from spinedet.detection.model_files import DESCRIPTION, WEIGHTS, Model, load_model
+from spinedet.levels.parameters import FILE as LEVELS
 from spinedet.levels.parameters import LevelParameters, read_levels
 from spinedet.runs.claimed_folder import RunFolder
+from spinedet.runs.known_results import FILE as KNOWN_RESULTS
 from spinedet.runs.known_results import with_known_results
 from spinedet.runs.provenance import ModelIdentity, RunRecord, SplitIds, read_run_record
 from spinedet.scoring import OperatingPoint, read_operating_point
@@ -65,11 +67,31 @@ SHIPPED = "shipped"
 _WEIGHTS = Path(__file__).parents[1] / "weights"
 
 
-def open_run(path: str) -> FinishedRun:
-    """Open a run folder, a copied `model` folder with its operating point in it or beside it, or the `shipped` weights.
+@dataclass(frozen=True)
+class RunFiles:
+    """Where the parts of a finished run lie: the folder of the model, and the frozen operating point."""
+
+    root: Path
+    model: Path
+    operating_point: Path
+
+    @property
+    def needed(self) -> tuple[Path, ...]:
+        """All that `run=` needs in one folder."""
+        optional = (self.model / name for name in (LEVELS, KNOWN_RESULTS))
+        return (
+            self.model / DESCRIPTION,
+            self.model / WEIGHTS,
+            self.operating_point,
+            *(file for file in optional if file.is_file()),
+        )
+
+
+def locate_run(path: str) -> RunFiles:
+    """The files of a run folder, a copied `model` folder with its operating point, or the `shipped` weights.
 
     Raises:
-        InputError: the path is no run, the run did not finish, or a file is damaged.
+        InputError: the path is no run, or the run did not finish.
     """
     root = _WEIGHTS if path == SHIPPED else Path(path)
     folder = next((f for f in (root / "model", root) if (f / DESCRIPTION).is_file()), None)
@@ -82,6 +104,17 @@ def open_run(path: str) -> FinishedRun:
     frozen = next((place for place in places if place.is_file()), None)
     if frozen is None:
         raise InputError(f"run={path} has no operating_point.json; copy it from the run beside the model")
+    return RunFiles(root, folder, frozen)
+
+
+def open_run(path: str) -> FinishedRun:
+    """Open a run folder, a copied `model` folder with its operating point in it or beside it, or the `shipped` weights.
+
+    Raises:
+        InputError: the path is no run, the run did not finish, or a file is damaged.
+    """
+    files = locate_run(path)
+    root, folder, frozen = files.root, files.model, files.operating_point
     # A copied model folder has no record; its operating point still knows the tuning studies.
     kept = RunFolder(root).record
     record = read_run_record(kept) if kept.is_file() else RunRecord()

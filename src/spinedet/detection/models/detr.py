@@ -10,7 +10,7 @@ from spinedet.detection.losses import batch_losses, match_decoder_layers
 from spinedet.detection.models.backbone import Backbone, token_centers
 from spinedet.detection.models.base import Detector, ModelCard
 from spinedet.detection.models.dense_detector import PRIOR_LOGIT
-from spinedet.detection.models.transformer import EncoderLayer, mlp, sine_embedding
+from spinedet.detection.models.transformer import EncoderLayer, as_lengths, mlp, sine_embedding
 from spinedet.detection.settings import DetrConfig
 
 
@@ -70,7 +70,7 @@ class DetrDetector(Detector):
     def _boxes(self, raw: Tensor, images: Tensor) -> Tensor:
         """Centres anywhere in the image; sizes around the mean lesion's, as the data are too few to learn them."""
         raw = raw.float()  # half precision has steps of a millimetre at the far end of an image
-        extent = raw.new_tensor(images.shape[2:]) * raw.new_tensor(self.card.spacing)
+        extent = as_lengths(images.shape[2:], raw) * raw.new_tensor(self.card.spacing)
         size = raw.new_tensor(self.card.mean_size) * raw[..., 3:].clamp(-3, 3).exp()
         return torch.cat([raw[..., :3].sigmoid() * extent, size], dim=-1)
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from spinedet.core.grades import SCALES
 from spinedet.detection.batch import Structures
 from spinedet.detection.models.base import ModelCard
+from spinedet.detection.models.transformer import as_lengths
 from spinedet.detection.settings import GraderConfig
 
 # A crop's rows and columns, and the mm between them: a disc with its end plates and the canal behind it.
@@ -144,9 +145,10 @@ class CropReader:
         beside = boxes.new_tensor(SLICES)
         index = (boxes[..., 0, None] / self.spacing[0] + beside).floor()
         seen = (index >= 0) & (index < depths[:, None, None]) & valid[..., None]
-        extent = points.new_tensor([self.spacing[1] * images.shape[3], self.spacing[2] * images.shape[4]])
+        extent = points.new_tensor(self.spacing[1:]) * as_lengths(images.shape[3:], points)
         flat = (2 * points / extent - 1).flip(-1)[:, :, None].expand(-1, -1, len(SLICES), -1, -1, -1)
-        depth = (2 * (index.clamp(0, images.shape[2] - 1) + 0.5) / images.shape[2] - 1)[..., None, None, None]
+        slices = as_lengths(images.shape[2:3], boxes)
+        depth = (2 * (torch.minimum(index.clamp_min(0), slices - 1) + 0.5) / slices - 1)[..., None, None, None]
         grid = torch.cat([flat, depth.expand(*flat.shape[:-1], 1)], dim=-1).flatten(1, 2)
         read = F.grid_sample(
             images.float(), grid.flatten(2, 3)[..., None, :], padding_mode="border", align_corners=False
@@ -211,8 +213,11 @@ class DiscGrader(nn.Module):
             features = F.relu(features) + self.size(places.boxes[..., 4:] / _TYPICAL_SIZE - 1)
             if self.order is not None:
                 features = features + self.order(self._numbers(places.certain))
+            known = places.certain
+            if not self.training:
+                known = torch.where(known.any(dim=1, keepdim=True), known, places.valid)
             # Attention to nothing is undefined: a scan without structures attends to its padding.
-            padding = ~places.certain & places.certain.any(dim=1, keepdim=True)
+            padding = ~known & known.any(dim=1, keepdim=True)
             for layer in self.among:
                 features = layer(features, src_key_padding_mask=padding)
             logits: Tensor = self.answer(self.dropout(self.norm(features))).float()
@@ -225,10 +230,14 @@ class DiscGrader(nn.Module):
 
     def _of_slices(self, crops: Tensor, seen: Tensor) -> Tensor:
         """The mean (b, n, c) of what is read in each structure's slices (b, n, s, 2, rows, columns)."""
-        read = self.slices(crops[seen])
+        # In training what is not there must not enter the norms; otherwise nothing depends on it, and sizes are fixed.
+        read = self.slices(crops[seen] if self.training else crops.flatten(0, 2))
         read = self.project(torch.cat([read.mean((2, 3)), read.amax((2, 3))], dim=1))
-        spread = read.new_zeros(*seen.shape, read.shape[-1])
-        spread[seen] = read
+        if self.training:
+            spread = read.new_zeros(*seen.shape, read.shape[-1])
+            spread[seen] = read
+        else:
+            spread = read.view(*seen.shape, -1) * seen[..., None]
         mean: Tensor = spread.sum(2) / seen.sum(2).clamp_min(1)[..., None]
         return mean
 

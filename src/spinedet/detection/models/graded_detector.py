@@ -23,9 +23,9 @@ LEAST, CERTAIN, SURE = 0.2, 0.3, 0.5
 # Proposals that hit no structure teach the graders as well: so many, from this score, if their IoU is below that.
 _MOST_DECOYS, _LEAST_DECOY, _BESIDE = 6, 0.05, 0.05
 # How fast the probability of a structure falls below `SURE`.
-_FALL = 3.0
+FALL = 3.0
 # IoU above which two structures are one.
-_SAME = 0.3
+SAME = 0.3
 
 
 class GradedDetector(TwoStageDetr):
@@ -83,7 +83,7 @@ class GradedDetector(TwoStageDetr):
         return [self._graded(image[None], each) for image, each in zip(images, found, strict=True)]
 
     def _graded(self, image: Tensor, found: Detections) -> Detections:
-        single = distinct(found.boxes, found.scores[:, 0], _SAME, len(found.boxes))
+        single = distinct(found.boxes, found.scores[:, 0], SAME, len(found.boxes))
         found = found.select(single.row[~single.filler])
         kept = found.select(found.scores[:, 0] >= LEAST)
         if not len(kept.boxes):
@@ -94,7 +94,7 @@ class GradedDetector(TwoStageDetr):
         predicted = [grader.graded(grader.over_views(image, places, own)[0]) for grader in self.members]
         lesion, grades = (torch.stack(part).mean(0) for part in zip(*predicted, strict=True))
         ranked = kept.select(places.rows[0])
-        structure = (ranked.scores / SURE).clamp(max=1) ** _FALL
+        structure = (ranked.scores / SURE).clamp(max=1) ** FALL
         return replace(ranked, scores=lesion * structure, grades=grades)
 
 
@@ -136,7 +136,7 @@ def grading_examples(structures: Structures, proposed: Detections, end: float, *
         free &= (iou(boxes[:, None], structures.boxes[None]) < _BESIDE).all(1)
         free &= sense * boxes[:, axis] > (sense * structures.boxes[:, axis]).min()
     rows = free.nonzero()[:, 0]
-    chosen = distinct(boxes[rows], scores[rows], _SAME, _MOST_DECOYS)
+    chosen = distinct(boxes[rows], scores[rows], SAME, _MOST_DECOYS)
     rows = rows[chosen.row[~chosen.filler]]
     known = Structures(
         torch.cat([structures.boxes, boxes[rows]]),

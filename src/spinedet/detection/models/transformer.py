@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -46,13 +46,13 @@ class EncoderLayer(nn.Module):
     def forward(self, tokens: Tensor, positions: Tensor) -> Tensor:
         """Tokens (b, t, c) and their positions (t, 3) mm -> tokens (b, t, c)."""
         # In fp32: on CPUs the backward pass of half-precision attention takes longer than that of the full one.
-        with torch.autocast(tokens.device.type, enabled=tokens.is_cuda), _without_fast_path():
+        with torch.autocast(tokens.device.type, enabled=tokens.is_cuda), without_fast_path():
             encoded: Tensor = self.layer(tokens.float() + sine_embedding(positions, tokens.shape[-1]))
         return encoded
 
 
 @contextmanager
-def _without_fast_path() -> Iterator[None]:
+def without_fast_path() -> Iterator[None]:
     """Without PyTorch's inference shortcut, which stores every attention weight: slower and larger for a long scan."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -60,6 +60,11 @@ def _without_fast_path() -> Iterator[None]:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(before)
+
+
+def as_lengths(shape: Sequence[int], like: Tensor) -> Tensor:
+    """Sizes of an image as floats like `like`; by `new_tensor` they would be constants of an exported graph."""
+    return torch.cat([torch.full((1,), size, dtype=like.dtype, device=like.device) for size in shape])
 
 
 class Map(NamedTuple):
@@ -71,7 +76,7 @@ class Map(NamedTuple):
 
     def sample(self, points: Tensor) -> Tensor:
         """Features at points (b, n, 3) mm, interpolated, (b, n, c); outside, those of the border."""
-        last = points.new_tensor(self.features.shape[2:]) - 1
+        last = as_lengths(self.features.shape[2:], points) - 1
         index = (points - self.first) / self.pitch
         place = (2 * index / last.clamp_min(1) - 1).flip(-1)[:, :, None, None]
         sampled = F.grid_sample(self.features.float(), place, padding_mode="border", align_corners=True)

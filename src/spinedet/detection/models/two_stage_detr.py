@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from spinedet.detection.assignment import Match
 from spinedet.detection.batch import Batch, Detections, Targets
-from spinedet.detection.boxes import distinct, refine
+from spinedet.detection.boxes import Distinct, distinct, refine
 from spinedet.detection.losses import MatchedPredictions, Prediction, batch_losses, match_decoder_layers
 from spinedet.detection.models.base import Detector, ModelCard
 from spinedet.detection.models.denoising import Jittered, attention_mask, jitter
@@ -112,8 +113,13 @@ class TwoStageDetr(Detector):
     def _select(self, tokens: Tokens) -> Queries:
         best, boxes = tokens.logits.detach().float().amax(-1), tokens.boxes.detach()
         chosen = [distinct(b, s, self.config.overlap, self.config.queries) for b, s in zip(boxes, best, strict=True)]
+        return self.queries_of(tokens, chosen)
+
+    @staticmethod
+    def queries_of(tokens: Tokens, chosen: Sequence[Distinct]) -> Queries:
+        """The decoder's queries from the tokens that were chosen in each scan."""
         index, filler = (torch.stack(part) for part in zip(*chosen, strict=True))
-        queries = _queries_at(tokens, index, _pick(boxes, index))
+        queries = _queries_at(tokens, index, _pick(tokens.boxes.detach(), index))
         return queries._replace(logits=queries.logits - FILLER_DOUBT * filler[..., None])
 
 

@@ -1,0 +1,1 @@
+"""Runs in the forms that other platforms take: ONNX files, a MONAI bundle."""
