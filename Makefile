@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SIZE ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo study test test-fast test-slurm lint format bench
+.PHONY: help setup demo study test test-fast test-slurm wheel-test image lint format bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,14 @@ test-fast: setup ## run the tests that take seconds (about two minutes on two co
 
 test-slurm: setup ## run the tests that need Slurm (Debian: apt-get install slurm-wlm munge), on a scheduler of their own
 	SPINEDET_SLURM=1 $(PY) -m pytest -rs tests/slurm
+
+wheel-test: setup ## install the wheel alone in empty environments and use it; PYTHONS="python3.11 python3.12" names the interpreters
+	SPINEDET_WHEEL="$(or $(PYTHONS),$(PY))" $(PY) -m pytest -rs tests/distribution/test_empty_environment.py
+
+image: ## build the container image with Docker
+	docker build -f containers/Dockerfile -t spinedet \
+		--build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' src/spinedet/__init__.py)" \
+		--build-arg WEIGHTS_SHA256="$$(sha256sum src/spinedet/weights/model/weights.safetensors | cut -d' ' -f1)" .
 
 lint: setup ## check style and types
 	$(VENV)/bin/ruff check .

@@ -12,7 +12,7 @@ import os
 import resource
 import subprocess
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,18 +57,18 @@ def checkout(commit: str) -> Iterator[Path]:
             subprocess.run([*git, "remove", "--force", f"{folder}/tree"], check=True)
 
 
-def rows(roots: Sequence[Path], image: Path, repeats: int) -> Iterator[str]:
-    """A row of the table for each command, then one for `predict` on the image."""
+def rows(roots: Sequence[Path], image: Path, words: Namespace) -> Iterator[str]:
+    """A row of the table for each command that is wanted, then one for `predict` on the image."""
 
-    def seconds(*words: str) -> list[str]:
-        having = [root for root in roots if words[0] in commands(root)]
-        runs = [{root: process(root, *words) for root in having} for _ in range(repeats)]
+    def seconds(*command: str) -> list[str]:
+        having = [root for root in roots if command[0] in commands(root)]
+        runs = [{root: process(root, *command) for root in having} for _ in range(words.repeats)]
         return [f"{median(run[root] for run in runs):.2f}" if root in having else "–" for root in roots]
 
-    for name in commands(roots[-1]):
+    for name in commands(roots[-1]) if words.only is None else words.only:
         yield f"| `{name}` | {' | '.join([*seconds(name, '--help'), *seconds(name, MISSPELT)])} |"
-    words = ("predict", "run=shipped", f"input={image}", "out=out")
-    yield f"| `predict` on one image | {' | '.join(seconds(*words))} |{' |' * len(roots)}"
+    measured = seconds("predict", "run=shipped", f"input={image}", "out=out")
+    yield f"| `predict` on one image | {' | '.join(measured)} |{' |' * len(roots)}"
 
 
 def main() -> None:
@@ -76,22 +76,24 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--against", help="a commit that is measured beside this state")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--only", nargs="*", help="of these commands alone, and of `predict` on one image")
+    parser.add_argument("--image", type=Path, help="which one; a small phantom when left out")
     words = parser.parse_args()
     with TemporaryDirectory() as folder:
-        image = small_image(Path(folder))
+        image = words.image.resolve() if words.image else small_image(Path(folder))
         if words.against:
             with checkout(words.against) as tree:
-                table([words.against, "now"], [tree, ROOT], image, words.repeats)
+                table([words.against, "now"], [tree, ROOT], image, words)
         else:
-            table(["now"], [ROOT], image, words.repeats)
+            table(["now"], [ROOT], image, words)
 
 
-def table(names: Sequence[str], roots: Sequence[Path], image: Path, repeats: int) -> None:
+def table(names: Sequence[str], roots: Sequence[Path], image: Path, words: Namespace) -> None:
     """Print a Markdown table, one column for each checkout and question."""
     heads = [f"{question}, {name}" for question in ("`--help`", "misspelt") for name in names]
     print(f"| command | {' | '.join(heads)} |")
     print("|---" + "|--:" * len(heads) + "|")
-    for row in rows(roots, image, repeats):
+    for row in rows(roots, image, words):
         print(row, flush=True)
 
 
