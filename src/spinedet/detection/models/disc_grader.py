@@ -215,7 +215,7 @@ class DiscGrader(nn.Module):
                 features = features + self.order(self._numbers(places.certain))
             known = places.certain
             if not self.training:
-                known = torch.where(known.any(dim=1, keepdim=True), known, places.valid)
+                known = known | (places.valid & ~known.any(dim=1, keepdim=True))
             # Attention to nothing is undefined: a scan without structures attends to its padding.
             padding = ~known & known.any(dim=1, keepdim=True)
             for layer in self.among:

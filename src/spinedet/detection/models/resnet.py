@@ -42,7 +42,7 @@ class ResNet18(nn.Module):
     def __init__(self, width: int, strides: tuple[tuple[int, int, int], ...]) -> None:
         super().__init__()
         stem, pool, second, third = strides
-        self.conv1 = nn.Conv3d(1, width, _STEM, stem, padding=tuple(k // 2 for k in _STEM), bias=False)
+        self.conv1 = nn.Conv3d(1, width, _STEM, stem, padding=(1, 3, 3), bias=False)
         self.bn1 = nn.BatchNorm3d(width)
         reach = 1 if pool[0] == 2 else 0
         self.maxpool = nn.MaxPool3d((1 + 2 * reach, 3, 3), pool, (reach, 1, 1))
