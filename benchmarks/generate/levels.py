@@ -24,12 +24,13 @@ from spinedet.core.anatomy import Plane, Region
 from spinedet.core.files import sha256, write_json, write_text
 from spinedet.core.geometry import Array, Grid
 from spinedet.core.manifest import read_manifest
+from spinedet.core.true_discs import true_discs
 from spinedet.core.types import Box, Finding, Origin, Study
 from spinedet.detection.inference import detect_native_volume
 from spinedet.detection.model_files import Model
 from spinedet.imaging.planes import SPECS, orient
 from spinedet.imaging.volume import Volume, read_volume
-from spinedet.levels.anchor import LEAST_DISCS, NOT_SHOWN, POSITIONS, ChainView, design, fit, posterior, view_of
+from spinedet.levels.anchor import LEAST_DISCS, NOT_SHOWN, POSITIONS, ChainView, design, fit, likeliest, posterior, view_of
 from spinedet.levels.chain import RULES, candidates_of, find_chain
 from spinedet.levels.parameters import LevelParameters, write_levels
 from spinedet.runs.run_folder import SHIPPED, open_run
@@ -70,9 +71,9 @@ class View:
 
 def views_of(model: Model, study: Study, threshold: float) -> Iterator[View]:
     """The sagittal T2 series of a study, whole and with the image itself cut off above each of the lowest discs."""
-    phantom = any(lesion.origin is Origin.PHANTOM for lesion in study.lesions)
+    phantom = is_phantom(study)
     for series in study.series:
-        truth = {p.level: p.box for p in (*study.lesions, *study.negatives) if p.series == series.id and p.level}
+        truth = discs_on(study, series.id)
         if series.plane is Plane.SAGITTAL and series.weighting == "T2" and ANCHOR in truth:
             volume = orient(read_volume(series.path), SPECS[Plane.SAGITTAL])
             for kind, part, anchor in _parts(volume, truth, study.id):
@@ -81,6 +82,18 @@ def views_of(model: Model, study: Study, threshold: float) -> Iterator[View]:
                 for level in (ANCHOR, "L4/L5") if kind == WHOLE and "L4/L5" in truth else ():
                     kept = [f for f in found if away(f.box, truth[level]) >= SAME_MM]
                     yield _view(kept, part, anchor, threshold, (study.patient, DROPPED.format(level), phantom))
+
+
+def is_phantom(study: Study) -> bool:
+    """Whether a study was drawn by software."""
+    return bool(true_discs(study)) or any(lesion.origin is Origin.PHANTOM for lesion in study.lesions)
+
+
+def discs_on(study: Study, series: str) -> dict[str, Box]:
+    """The discs that a series shows, by level: of phantoms all that were drawn but stubs, else the boxes that have one."""
+    drawn = {disc.level: disc.box for disc in true_discs(study) if series in disc.visible and not disc.stub}
+    boxed = {p.level: p.box for p in (*study.lesions, *study.negatives) if p.series == series}
+    return {level: box for level, box in (drawn or boxed).items() if level}
 
 
 def _parts(volume: Volume, truth: dict[str, Box], name: str) -> Iterator[tuple[str, Volume, Box | None]]:
@@ -136,13 +149,12 @@ def fitted(views: Sequence[View]) -> Array:
 
 
 def judged(view: View, weights: Array) -> tuple[int | None, float]:
-    """The likeliest outcome and its probability; None where there is no chain, or it contradicts itself."""
+    """The likeliest outcome that does not contradict itself, and its probability; None where there is no chain."""
     if view.chain is None:
         return None, 0.0
     chances = posterior(view.chain, weights)
-    best = int(chances.argmax())
-    contradicts = best == NOT_SHOWN and view.chain.ends_too_early
-    return (None, 0.0) if contradicts else (best, float(chances[best]))
+    best = likeliest(view.chain, chances)
+    return best, float(chances[best])
 
 
 def out_of_fold(views: Sequence[View]) -> list[tuple[View, int | None, float]]:

@@ -96,6 +96,11 @@ def posterior(view: ChainView, weights: Array) -> Array:
     return full
 
 
+def likeliest(view: ChainView, chances: Array) -> int:
+    """The likeliest outcome (rows of `posterior`) but for "not shown" where the view contradicts it."""
+    return int(chances[:NOT_SHOWN].argmax() if view.ends_too_early else chances.argmax())
+
+
 def design(view: ChainView) -> Array:
     """All outcomes of one view as rows of one linear model (k + 1, WIDTH): elements from the tail, then "not shown"."""
     elements = _elements(view)

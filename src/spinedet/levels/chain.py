@@ -19,6 +19,8 @@ _LEAST_SCORE = 1e-3
 # A chain this far in front of another, in disc depths, and of this share of its gain, is the discs' chain.
 _IN_FRONT, _IN_FRONT_GAIN = 0.6, 0.5
 _MOST_ASIDE = 3.0
+# Tilts at which a box is compared with a disc, from level to the most.
+_TILTS = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,9 @@ class ChainRules:
 
     Attributes:
         gain: of a disc before its penalties; score_weight: of ln(score). A score measures degeneration, so it
-            helps little. height, depth: of a disc, each a mean and its standard deviation.
+            helps little.
+        height, depth: of a disc that lies level, each a mean and its standard deviation. tilt: the most that a disc is
+            tilted; the box of a tilted one is higher.
         step: distance of two centres; shortest, longest: outside of which two discs are no neighbours.
         turn: of the chain between two links, positive where the lower end goes backwards. ratio: log length ratio of
             two links.
@@ -36,8 +40,9 @@ class ChainRules:
 
     gain: float = 5.0
     score_weight: float = 0.5
-    height: tuple[float, float] = (15.0, 6.0)
-    depth: tuple[float, float] = (41.0, 6.0)
+    height: tuple[float, float] = (13.0, 6.0)
+    depth: tuple[float, float] = (40.0, 6.0)
+    tilt: float = 50.0
     step: tuple[float, float] = (34.0, 8.0)
     shortest: float = 18.0
     longest: float = 50.0
@@ -49,7 +54,7 @@ class ChainRules:
 RULES = {
     Region.LUMBAR: ChainRules(),
     Region.CERVICAL: ChainRules(
-        height=(7.8, 3.1), depth=(21.3, 3.1), step=(17.5, 4.0), shortest=10.0, longest=28.0, aside=4.2
+        tilt=0.0, height=(7.8, 3.1), depth=(21.3, 3.1), step=(17.5, 4.0), shortest=10.0, longest=28.0, aside=4.2
     ),
 }
 
@@ -151,10 +156,14 @@ def _best_chain(candidates: Candidates, rules: ChainRules, rows: Sequence[int]) 
 
 
 def box_gains(candidates: Candidates, rules: ChainRules) -> Array:
-    """How much each box speaks for being a disc, (n,)."""
-    height, depth = candidates.size[:, 2], candidates.size[:, 1]
-    penalty = ((height - rules.height[0]) / rules.height[1]) ** 2 + ((depth - rules.depth[0]) / rules.depth[1]) ** 2
-    return rules.gain + rules.score_weight * np.log(candidates.score) - penalty / 2
+    """How much each box speaks for being a disc, at the tilt that fits it best, (n,)."""
+    tilt = np.radians(np.linspace(0.0, rules.tilt, _TILTS))
+    high, deep = rules.height[0], rules.depth[0]
+    height = high * np.cos(tilt) + deep * np.sin(tilt)  # of the box around a disc so tilted, (t,)
+    depth = deep * np.cos(tilt) + high * np.sin(tilt)
+    off = np.square((candidates.size[:, 2, None] - height) / rules.height[1])
+    off += np.square((candidates.size[:, 1, None] - depth) / rules.depth[1])
+    return rules.gain + rules.score_weight * np.log(candidates.score) - off.min(axis=1) / 2
 
 
 def _links(candidates: Candidates, rules: ChainRules, rows: Sequence[int]) -> list[_Link]:

@@ -12,7 +12,7 @@ from spinedet.core.anatomy import DISCS, Region
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array, Grid
 from spinedet.core.types import Finding, FiniteJson, Vector
-from spinedet.levels.anchor import LEAST_DISCS, NOT_SHOWN, ChainView, posterior, view_of
+from spinedet.levels.anchor import LEAST_DISCS, NOT_SHOWN, ChainView, likeliest, posterior, view_of
 from spinedet.levels.chain import RULES, candidates_of, find_chain
 from spinedet.levels.parameters import LevelParameters
 from spinedet.levels.patches import Image
@@ -47,7 +47,8 @@ class SeriesNaming:
 
     Attributes:
         discs: head to tail. reason: why the levels are unresolved.
-        likeliest: ordinal of the anchor by the likeliest outcome, 0 for "not shown". probability: of that outcome.
+        likeliest: ordinal of the anchor by the likeliest outcome that the image does not contradict, 0 for "not shown".
+        probability: of that outcome.
         second: likewise of the second hypothesis, with its probability.
         by: what named them.
     """
@@ -139,7 +140,8 @@ def name_series(
 def _judge(bare: SeriesNaming, view: ChainView, parameters: LevelParameters) -> SeriesNaming:
     """Name the chain where one outcome is likely enough."""
     chances = posterior(view, parameters.logit)
-    best, second = (int(row) for row in np.argsort(-chances)[:2])
+    best = likeliest(view, chances)
+    second = max((row for row in range(len(chances)) if row != best), key=lambda row: float(chances[row]))
     probability = float(chances[best])
     unresolved = replace(
         bare,
@@ -148,7 +150,7 @@ def _judge(bare: SeriesNaming, view: ChainView, parameters: LevelParameters) -> 
         second=(_ordinal(second), float(chances[second])),
         by=parameters.name,
     )
-    if best == NOT_SHOWN and view.ends_too_early:
+    if int(chances.argmax()) == NOT_SHOWN != best:
         return replace(unresolved, reason=f"the tail is no sacrum and the image goes on for {view.room:.0f} mm")
     if best == NOT_SHOWN:  # either way nothing is named, so this needs no threshold
         return replace(unresolved, reason=f"{LUMBAR_ANCHOR} is not shown (probability {probability:.2f})")
