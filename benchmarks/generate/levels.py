@@ -1,9 +1,11 @@
 """Fit the level anchor for a run's weights and test it by patient: `levels.json` and the tables that go with it.
 
     python benchmarks/generate/levels.py --run shipped --fit midslices/manifest.json --fit phantoms/manifest.json \
-        --test spider/manifest.json --centres vertebra_centres.json --out runs/levels
+        --test spider/manifest.json --centres vertebra_centres.json --transitional transitional/manifest.json \
+        --out runs/levels
     cp runs/levels/levels.json RUN/model/
 
+`spinedet phantom transitional=1` draws the phantoms of `--transitional`, whose names are counted by kind of anatomy.
 Patients of a test manifest are never fitted on. Everything said of the cohorts of `--fit` is out of fold.
 """
 
@@ -24,14 +26,25 @@ from spinedet.core.anatomy import Plane, Region
 from spinedet.core.files import sha256, write_json, write_text
 from spinedet.core.geometry import Array, Grid
 from spinedet.core.manifest import read_manifest
-from spinedet.core.true_discs import true_discs
+from spinedet.core.true_discs import TrueDisc, true_discs
 from spinedet.core.types import Box, Finding, Origin, Study
 from spinedet.detection.inference import detect_native_volume
 from spinedet.detection.model_files import Model
 from spinedet.imaging.planes import SPECS, orient
 from spinedet.imaging.volume import Volume, read_volume
-from spinedet.levels.anchor import LEAST_DISCS, NOT_SHOWN, POSITIONS, ChainView, design, fit, likeliest, posterior, view_of
+from spinedet.levels.anchor import (
+    LEAST_DISCS,
+    NOT_SHOWN,
+    POSITIONS,
+    ChainView,
+    design,
+    fit,
+    likeliest,
+    posterior,
+    view_of,
+)
 from spinedet.levels.chain import RULES, candidates_of, find_chain
+from spinedet.levels.naming import SMALL_DISC, SeriesNaming, disc_ratio, name_series
 from spinedet.levels.parameters import LevelParameters, write_levels
 from spinedet.runs.run_folder import SHIPPED, open_run
 
@@ -90,7 +103,7 @@ def is_phantom(study: Study) -> bool:
 
 
 def discs_on(study: Study, series: str) -> dict[str, Box]:
-    """The discs that a series shows, by level: of phantoms all that were drawn but stubs, else the boxes that have one."""
+    """The discs that a series shows, by level: of phantoms all that were drawn but stubs, else those with a box."""
     drawn = {disc.level: disc.box for disc in true_discs(study) if series in disc.visible and not disc.stub}
     boxed = {p.level: p.box for p in (*study.lesions, *study.negatives) if p.series == series}
     return {level: box for level, box in (drawn or boxed).items() if level}
@@ -215,6 +228,7 @@ def table(ranked: Sequence[tuple[View, int | None, float]], threshold: float) ->
     wrong, unseen = named.count(False), sum(best == NOT_SHOWN for _, best, _ in cut)
     named_cut = sum(names(best, p, threshold) for _, best, p in cut)
     lowest = sum(v.lowest_box for v, _, _ in whole)
+    signs = sum(_shows_sign(v, best) for v, best, p in whole if names(best, p, threshold))
     return {
         "patients": len(whole),
         "anchor in the chain": sum(v.outcome is not None for v, _, _ in whole),
@@ -222,6 +236,7 @@ def table(ranked: Sequence[tuple[View, int | None, float]], threshold: float) ->
         "named": len(named),
         "wrong": wrong,
         "error among named": [round(wrong / max(len(named), 1), 4), *interval(wrong, len(named))] if named else None,
+        "named with a sign of transitional anatomy": signs,
         "coverage": round(len(named) / max(len(whole), 1), 4),
         "counting from the lowest box": [round(lowest / max(len(whole), 1), 4), *interval(lowest, len(whole))],
         "cut views": len(cut),
@@ -231,6 +246,44 @@ def table(ranked: Sequence[tuple[View, int | None, float]], threshold: float) ->
         "wrong of these": dropped.count(False),
         "risk and coverage": curve(whole),
     }
+
+
+def _shows_sign(view: View, best: int | None) -> bool:
+    return view.chain is not None and best is not None and disc_ratio(view.chain, best) < SMALL_DISC
+
+
+def transitional_table(model: Model, path: Path, parameters: LevelParameters) -> dict[str, dict[str, int]]:
+    """How phantoms are named, by kind of anatomy: as drawn, or as drawn only if six lumbar vertebrae were assumed."""
+    counts: dict[str, dict[str, int]] = {}
+    for study in read_manifest(path).studies:
+        for series in (one for one in study.series if one.plane is Plane.SAGITTAL):
+            volume = orient(read_volume(series.path), SPECS[Plane.SAGITTAL])
+            found = detect_native_volume(model, volume, Plane.SAGITTAL, series.id, MIN_SCORE)
+            naming = name_series(series.id, found, volume.array, volume.grid, Region.LUMBAR, parameters)
+            row = counts.setdefault(
+                str(study.attributes["transitional"]),
+                dict.fromkeys(("phantoms", "named", "as drawn", "as drawn if six lumbar vertebrae", "with a sign"), 0),
+            )
+            five, six = _as_drawn(naming, true_discs(study))
+            row["phantoms"] += 1
+            row["named"] += naming.named
+            row["as drawn"] += naming.named and five
+            row["as drawn if six lumbar vertebrae"] += naming.named and six and not five
+            row["with a sign"] += naming.transitional
+    return counts
+
+
+def _as_drawn(naming: SeriesNaming, truth: Sequence[TrueDisc]) -> tuple[bool, bool]:
+    """Whether all names are those of the true discs next to them, with five lumbar vertebrae and with six."""
+    five = six = True
+    for disc in naming.discs:
+        if disc.level is not None:
+            place = Box(center=disc.center, size=(1.0, 1.0, 1.0))
+            nearest = min(truth, key=lambda one: away(one.box, place))
+            if away(nearest.box, place) < SAME_MM:
+                five &= disc.level == nearest.level
+                six &= (disc.if_six or disc.level) == nearest.level
+    return five, six
 
 
 def curve(whole: Sequence[tuple[View, int | None, float]]) -> list[dict[str, float]]:
@@ -267,6 +320,7 @@ def main() -> None:
     parser.add_argument("--fit", action="append", required=True, type=Path, help="a manifest with levels")
     parser.add_argument("--test", action="append", default=[], type=Path, help="a manifest, its patients kept apart")
     parser.add_argument("--centres", type=Path, help="vertebra_centres.json beside its volumes")
+    parser.add_argument("--transitional", type=Path, help="a manifest of phantoms with transitional anatomy")
     parser.add_argument("--out", required=True, type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -311,10 +365,12 @@ def main() -> None:
         evidence=json.loads(json.dumps(evidence)),
     )
     given.out.mkdir(parents=True, exist_ok=True)
+    kinds = transitional_table(run.model, given.transitional, parameters) if given.transitional else {}
     write_levels(given.out / "levels.json", parameters)
-    write_json(given.out / "evidence.json", evidence)
-    write_text(given.out / "evidence.md", markdown(evidence, limit))
-    print(markdown(evidence, limit))
+    write_json(given.out / "evidence.json", {**evidence, "transitional phantoms": kinds})
+    text = markdown(evidence, limit) + "".join(f"\n{kind}: {row}\n" for kind, row in kinds.items())
+    write_text(given.out / "evidence.md", text)
+    print(text)
 
 
 def markdown(evidence: dict[str, dict[str, object]], limit: float) -> str:

@@ -15,7 +15,7 @@ from pydicom.sr.codedict import codes
 from spinedet.core.anatomy import CATEGORIES, DISCS, Region
 from spinedet.core.errors import InputError
 from spinedet.core.geometry import EdgeBox
-from spinedet.core.types import Finding
+from spinedet.core.types import Box, Finding
 from spinedet.formats.clinical_codes import code_table, finding_code, level_code, region_code
 from spinedet.formats.dicom_report import ReportContent, ReportedFinding, build_report, document_bytes
 from spinedet.formats.dicom_report_reader import read_report
@@ -265,3 +265,51 @@ def test_findings_by_hand_cover_what_the_tests_claim(tmp_path: Path) -> None:
     found = findings_in(stacks_of(tmp_path))
     assert len({one.stack.series for one in found}) == 3
     assert {one.plane.value for one in found} == {"sagittal", "axial"}
+
+
+# --- findings of all series in patient space ---
+
+
+def fused_content(folder: Path) -> ReportContent:
+    """Boxes along R, A and S, found in one or in both of two series."""
+    content = content_of(folder, each=1)
+    found = []
+    for number, one in enumerate(content.findings, start=1):
+        box = Box(center=one.finding.box.center, size=(8.0, 9.0, 7.0))
+        finding = Finding(series=one.finding.series, category="bulge", score=0.6, level="L4/L5", box=box)
+        found.append(replace(one, number=number, finding=finding, fused=(min(number, 2), 2)))
+    return replace(content, findings=tuple(found), surfaces=True, fused=True)
+
+
+def test_a_report_of_fused_findings_read_again_gives_them(tmp_path: Path) -> None:
+    write_study(tmp_path, "several blocks")
+    content = fused_content(tmp_path)
+    document = written(content)
+    read = read_report(document, content.stacks)
+    assert len(read) == len(content.findings) >= 2
+    for one, expected in zip(read, content.findings, strict=True):
+        assert largest_difference(one.box, expected.finding.box) < 1e-3
+        assert (one.level, one.score, one.above) == ("L4/L5", pytest.approx(0.6), None)
+        assert one.identifier == f"fused finding {expected.number}"
+    texts = [str(item.value) for item in document.iterall() if item.keyword == "TextValue"]
+    assert "found in 1 of the 2 series that show the place" in texts
+    assert "series fused" in document.SeriesDescription
+
+
+def test_a_report_of_fused_findings_is_a_series_of_its_own(tmp_path: Path) -> None:
+    write_study(tmp_path, "several blocks")
+    content = fused_content(tmp_path)
+    others = [written(replace(content_of(tmp_path), surfaces=surfaces)) for surfaces in (False, True)]
+    documents = [written(content), *others]
+    assert len({one.SeriesInstanceUID for one in documents}) == 3
+    assert len({int(one.SeriesNumber) for one in documents}) == 3
+    single = replace(content, fused=False, findings=(replace(content.findings[0], fused=None),))
+    own, together = (read_report(written(one), content.stacks)[0].uid for one in (single, content))
+    assert own != together
+
+
+@needs_dciodvfy
+def test_dciodvfy_finds_no_error_in_a_report_of_fused_findings(tmp_path: Path) -> None:
+    write_study(tmp_path / "study", "several blocks")
+    (tmp_path / "fused.dcm").write_bytes(document_bytes(build_report(fused_content(tmp_path / "study"))))
+    assert errors_of(tmp_path / "fused.dcm") == []

@@ -7,7 +7,7 @@ import pytest
 
 from spinedet.core.anatomy import Region
 from spinedet.core.types import Finding
-from spinedet.levels.chain import RULES, candidates_of, find_chain
+from spinedet.levels.chain import RULES, box_gains, candidates_of, find_chain
 
 from .spines import finding, spine_findings
 
@@ -48,6 +48,22 @@ def test_neither_origin_nor_side_changes_it(shift: tuple[float, ...], side: int)
         finding(np.array(f.box.center) * (side, 1, 1) + (side * 3, 0, 0) + shift, f.box.size, f.score) for f in discs
     ]
     assert chain_of(moved) == centers(moved)
+
+
+def test_the_high_box_of_a_steep_lumbosacral_disc_is_in_the_chain() -> None:
+    """A disc 34 mm deep and 12 mm high at 40 degrees fills a box of 34 x 31 mm, here of a low score."""
+    discs = spine_findings()
+    steep = finding(np.add(discs[-2].box.center, (0, -22, -27)), (40.0, 34.0, 31.0), 0.08)
+    assert chain_of([*discs[:-1], steep]) == [*centers(discs[:-1]), steep.box.center]
+
+
+def test_a_box_is_compared_with_a_disc_at_the_tilt_that_fits_it() -> None:
+    level, steep = finding((0, 0, 0), (40.0, 40.0, 13.0)), finding((0, 0, 0), (40.0, 38.2, 38.2))
+    wide = finding((0, 0, 0), (40.0, 60.0, 13.0))
+    gains = [float(box_gains(candidates_of([one]), LUMBAR)[0]) for one in (level, steep, wide)]
+    assert gains[0] == pytest.approx(5 + 0.5 * np.log(0.3))
+    assert gains[1] == pytest.approx(gains[0], abs=0.1)
+    assert gains[2] < gains[0] - 3
 
 
 @pytest.mark.parametrize("degrees", [-30, 30])

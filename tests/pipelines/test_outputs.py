@@ -20,7 +20,7 @@ from pydicom import dcmread
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
-from spinedet.core.geometry import EdgeBox, Grid
+from spinedet.core.geometry import EdgeBox, Grid, canonical
 from spinedet.core.types import Box, Finding, TrainedOn
 from spinedet.formats.dicom_report_reader import read_report
 from spinedet.formats.slicer import SlicerConfig, open_slicer
@@ -37,6 +37,7 @@ from spinedet.runs.provenance import ModelIdentity
 from spinedet.scoring.operating_point import ChosenOn, OperatingPoint, Threshold
 
 from ..conftest import WriteSlice
+from ..formats.studies import stacks_of, write_study
 
 C, S = np.cos(np.radians(20)), np.sin(np.radians(20))
 TILTED = np.array([[4.0, 0, 0, -10], [0, 0.5 * C, -0.5 * S, -20], [0, 0.5 * S, 0.5 * C, 30], [0, 0, 0, 1]])
@@ -152,6 +153,60 @@ def test_a_report_is_written_beside_the_other_outputs(
     assert written == ["key_objects.dcm", "picture-1.dcm", "report.dcm"]
 
 
+@pytest.fixture
+def two_series(context: OutputContext, tmp_path: Path) -> StudyPrediction:
+    """A sagittal and an axial DICOM series of one examination with a finding each, of the same disc."""
+    write_study(tmp_path / "study", "several blocks")
+    series = []
+    for stack in stacks_of(tmp_path / "study")[:2]:
+        source = stack.source
+        box = canonical(np.array([0.0, 0.0, 40.0]), np.array([10.0, 12.0, 8.0]), source.grid.axes)
+        one = finding(0.8, "L4/L5").model_copy(update={"series": source.series, "box": box})
+        files = tuple(Path(str(image.filename)) for image in source.images)
+        volume = Volume(np.ones(source.grid.shape, np.float32), source.grid)
+        series.append(
+            replace(
+                study(context).series[0],
+                series=source.series,
+                plane=stack.plane,
+                files=files,
+                volume=volume,
+                candidates=(one,),
+            )
+        )
+    return replace(study(context), series=tuple(series))
+
+
+def test_fused_findings_have_a_report_of_their_own_where_asked_for(
+    context: OutputContext, two_series: StudyPrediction
+) -> None:
+    (output,) = load_outputs(["sr"])
+    write(output, context, two_series)
+    assert not (context.folder / "dicom/A-1/fused.dcm").exists()
+    write(output, replace(context, report=ReportSettings(fused=True)), two_series)
+    read = read_report(dcmread(context.folder / "dicom/A-1/fused.dcm"), open_stacks(two_series))
+    fused = two_series.findings.fused
+    assert fused
+    assert [(one.level, one.category) for one in read] == [(one.level, one.category) for one in fused]
+    for one, expected in zip(read, fused, strict=True):
+        assert_allclose(one.box.center, expected.box.center, atol=1e-3)
+        assert_allclose(one.box.size, expected.box.size, atol=1e-3)
+
+
+def test_series_without_a_common_frame_of_reference_have_no_fused_report(
+    context: OutputContext, two_series: StudyPrediction
+) -> None:
+    for path in two_series.series[1].files:
+        image = dcmread(path)
+        image.FrameOfReferenceUID = "1.2.3.4"
+        image.save_as(path)
+    write(load_outputs(["sr"])[0], replace(context, report=ReportSettings(fused=True)), two_series)
+    folder = context.folder / "dicom/A-1"
+    assert (folder / "report.dcm").is_file()
+    assert not (folder / "fused.dcm").exists()
+    assert "do not share a FrameOfReferenceUID" in (folder / "not_written.txt").read_text()
+
+
 def test_csv_holds_every_listed_finding_to_the_last_digit(context: OutputContext) -> None:
     one = study(context, 'A, "1"')
     write(load_outputs(["csv"])[0], context, one)
@@ -192,6 +247,16 @@ def test_csv_by_level_joins_what_lies_at_one_level(context: OutputContext) -> No
     assert (rows[0]["pfirrmann"], rows[1]["pfirrmann"]) == ("4.25", "")
     assert one.findings.fused is not None
     assert float(rows[0]["score_fused"]) == max(each.score for each in one.findings.fused if each.level == "L4/L5")
+
+
+def test_csv_gives_the_level_of_a_spine_of_six_lumbar_vertebrae(context: OutputContext) -> None:
+    one = study(context)
+    (series,) = one.series
+    counted = series.candidates[0].model_copy(update={"naming": {"state": "named", "if_six_lumbar": "L5/L6"}})
+    write(load_outputs(["csv"])[0], context, replace(one, series=(replace(series, candidates=(counted,)),)))
+    for name in ("findings.csv", "levels.csv"):
+        with (context.folder / name).open(encoding="utf-8", newline="") as stream:
+            assert [row["level_if_six_lumbar"] for row in csv.DictReader(stream)] == ["L5/L6"]
 
 
 def test_the_page_lists_what_counts_and_what_the_model_was_trained_on(context: OutputContext) -> None:

@@ -123,8 +123,20 @@ def test_levels_say_what_they_assume_or_why_they_are_unknown() -> None:
         "Levels are counted from L5/S1 (posterior 0.97); by the second hypothesis (0.02) it is disc 2 from below. "
         "Assumed: five lumbar vertebrae."
     )
+    assert "0.88 of the one above" in sentence({**named, "transitional": True, "disc_ratio": 0.88})
     assert "set by hand (l5=1,2,3)" in sentence({**named, "state": "manual", "second": None, "by": "l5=1,2,3"})
     assert "sag: short chain" in sentence({**named, "state": "unresolved", "reason": "short chain"})
+
+
+def test_other_names_stand_beside_the_levels_of_transitional_anatomy_alone() -> None:
+    base = reading()
+    chain = [{"ordinal": 1, "level": "L5/S1", "if_six_lumbar": "L6/S1", "center": [0.0, 1.0, -40.0]}]
+    for transitional, shown in ((True, {"L5/S1": "L6/S1"}), (False, {})):
+        naming: Any = {"state": "unresolved", "series": "sag", "reason": "x", "chain": chain}
+        naming["transitional"] = transitional
+        findings = base.findings.model_copy(update={"naming": {"sag": naming}})
+        data = page_data(ReadingStudy(findings, base.series, base.region, base.thresholds, {}))
+        assert data["if_six"] == shown
 
 
 # --- the arithmetic ---

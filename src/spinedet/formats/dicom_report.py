@@ -32,6 +32,7 @@ from spinedet.formats.dicom_sources import SourceSlice, SourceStack
 
 MANUFACTURER = "spinedet"
 DESCRIPTION = "Research software, no diagnosis: spine findings"
+FUSED_DESCRIPTION = "Research software, no diagnosis: spine findings, series fused"
 NO_PROBABILITY = "the score is the detector's own and no probability of disease"
 # Series numbers that scanners do not use.
 SERIES_NUMBER = 9900
@@ -49,6 +50,7 @@ class ReportedFinding:
     Attributes:
         number: of the finding in its study, from 1. plane, threshold: of its series and category; None where unknown.
         decision: of a reader: `accepted`, `corrected` or `added`. comment: likewise.
+        fused: of a finding of several series, in how many it was found and how many show its place.
     """
 
     number: int
@@ -58,6 +60,7 @@ class ReportedFinding:
     threshold: float | None
     decision: str | None = None
     comment: str | None = None
+    fused: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +71,7 @@ class ReportContent:
         stacks: all series that were read, with findings or without.
         model: the description of the detector in the findings file. surfaces: boxes as surfaces in patient space in
             place of rectangles on the slices.
+        fused: the findings are those of all series in patient space, a document of its own beside the series' own.
         reader: initials of the person whose decisions these are. previous: earlier versions of the document.
     """
 
@@ -76,6 +80,7 @@ class ReportContent:
     region: Region
     model: Mapping[str, FiniteJson]
     surfaces: bool = False
+    fused: bool = False
     reader: str | None = None
     previous: tuple[Dataset, ...] = field(default=())
 
@@ -88,6 +93,7 @@ def build_report(content: ReportContent) -> Dataset:
     """
     images = [image for stack in content.stacks for image in stack.images]
     kind = sr.Comprehensive3DSR if content.surfaces else sr.ComprehensiveSR
+    variant = ["fused"] if content.fused else [content.surfaces]
     report = sr.MeasurementReport(
         observation_context=_observers(content),
         procedure_reported=codes.LN.MRIUnspecifiedBodyRegion,
@@ -98,14 +104,14 @@ def build_report(content: ReportContent) -> Dataset:
     document = kind(
         evidence=images,
         content=report[0],
-        series_instance_uid=named_uid("report series", images[0].StudyInstanceUID, _weights(content), content.surfaces),
-        series_number=SERIES_NUMBER + int(content.surfaces),
+        series_instance_uid=named_uid("report series", images[0].StudyInstanceUID, _weights(content), *variant),
+        series_number=SERIES_NUMBER + (2 if content.fused else int(content.surfaces)),
         sop_instance_uid=f"2.25.{uuid.uuid4().int}",
         instance_number=1 + max((int(one.InstanceNumber) for one in content.previous), default=0),
         manufacturer=MANUFACTURER,
         is_complete=True,
         previous_versions=content.previous or None,
-        series_description=DESCRIPTION,
+        series_description=FUSED_DESCRIPTION if content.fused else DESCRIPTION,
         software_versions=__version__,
         manufacturer_model_name=_text(content.model.get("name")),
         device_serial_number=_weights(content)[:_LONGEST_TEXT],
@@ -214,16 +220,20 @@ def _private(name: str) -> Code:
 
 def _tracking_uid(content: ReportContent, one: ReportedFinding) -> str:
     series = one.stack.slices[0].image.SeriesInstanceUID
-    return named_uid("finding", series, _weights(content), one.finding.category, one.finding.box.model_dump_json())
+    kind = "finding" if one.fused is None else "fused finding"
+    return named_uid(kind, series, _weights(content), one.finding.category, one.finding.box.model_dump_json())
 
 
 def _tracking_name(one: ReportedFinding) -> str:
     ordinal = one.finding.ordinal
     place = "" if ordinal is None or one.finding.level else f", disc {ordinal} from below"
-    return f"finding {one.number}{place}"
+    return f"{'finding' if one.fused is None else 'fused finding'} {one.number}{place}"
 
 
 def _series_parameters(one: ReportedFinding) -> list[str]:
+    if one.fused is not None:
+        found, shown = one.fused
+        return [f"found in {found} of the {shown} series that show the place", "score: mean over these series"]
     threshold = "unknown" if one.threshold is None else f"{one.threshold:.6g}"
     return [f"plane {one.plane.value}", f"threshold {threshold}"]
 
@@ -252,6 +262,8 @@ def _measurements(one: ReportedFinding) -> Iterator[sr.Measurement]:
         yield sr.Measurement(_private("severity"), finding.severity, codes.UCUM.NoUnits)
     for name, value in (finding.grades or {}).items():
         yield sr.Measurement(_private(name), value, codes.UCUM.NoUnits)
+    if one.fused is not None:  # its box lies along R, A and S, not along slices
+        return
     low, high = faces(one.stack, finding.box)
     yield sr.Measurement(_private("low"), low, codes.UCUM.Millimeter)
     yield sr.Measurement(_private("high"), high, codes.UCUM.Millimeter)

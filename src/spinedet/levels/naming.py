@@ -22,6 +22,11 @@ ASSUMES = "five lumbar vertebrae"
 # From L5/S1 to C2/C3 in a spine of five lumbar vertebrae.
 _UPWARD = tuple(disc for disc in reversed(DISCS) if "L6" not in disc and disc != "S1/S2")
 _BELOW_SACRUM = ("S1/S2",)
+# Counted from the same lumbosacral disc, the name of each in a spine of six lumbar vertebrae.
+_IF_SIX = dict(zip(_UPWARD, ("L6/S1", "L5/L6", *_UPWARD[1:]), strict=False))
+# A lumbosacral disc whose box is smaller against the one above is a sign of transitional anatomy; how weak a sign,
+# docs/levels.md tells.
+SMALL_DISC = 0.92
 
 
 class State(str, Enum):
@@ -40,6 +45,11 @@ class NamedDisc:
     ordinal: int
     level: str | None = None
 
+    @property
+    def if_six(self) -> str | None:
+        """Its level, counted from the same lumbosacral disc, if there are six lumbar vertebrae and not five."""
+        return _IF_SIX.get(self.level or "")
+
 
 @dataclass(frozen=True, slots=True)
 class SeriesNaming:
@@ -50,6 +60,7 @@ class SeriesNaming:
         likeliest: ordinal of the anchor by the likeliest outcome that the image does not contradict, 0 for "not shown".
         probability: of that outcome.
         second: likewise of the second hypothesis, with its probability.
+        disc_ratio: diagonal of the lumbosacral disc's box against that of the disc above.
         by: what named them.
     """
 
@@ -61,12 +72,22 @@ class SeriesNaming:
     likeliest: int | None = None
     probability: float | None = None
     second: tuple[int, float] | None = None
+    disc_ratio: float | None = None
     by: str | None = None
 
     @property
     def named(self) -> bool:
         """Whether its discs have levels."""
         return self.state is not State.UNRESOLVED
+
+    @property
+    def transitional(self) -> bool:
+        """Whether a named chain shows a sign of transitional anatomy."""
+        return self.state is State.NAMED and self.disc_ratio is not None and self.disc_ratio < SMALL_DISC
+
+    def if_six(self, disc: NamedDisc) -> str | None:
+        """The other name of one of its discs; none where a person named the vertebra."""
+        return disc.if_six if self.state is State.NAMED else None
 
     def likeliest_level(self, disc: NamedDisc) -> str | None:
         """The level of one of its discs by the likeliest outcome, whether that names the chain or not."""
@@ -80,7 +101,12 @@ class SeriesNaming:
     def record(self) -> dict[str, FiniteJson]:
         """For `findings.json`."""
         chain: list[FiniteJson] = [
-            {"ordinal": disc.ordinal, "level": disc.level, "center": [round(v, 3) for v in disc.center]}
+            {
+                "ordinal": disc.ordinal,
+                "level": disc.level,
+                "if_six_lumbar": self.if_six(disc),
+                "center": [round(v, 3) for v in disc.center],
+            }
             for disc in self.discs
         ]
         second: FiniteJson = None
@@ -95,6 +121,8 @@ class SeriesNaming:
             "probability": None if self.probability is None else round(self.probability, 4),
             "assumes": ASSUMES if self.anchor == LUMBAR_ANCHOR else None,
             "second": second,
+            "transitional": self.transitional,
+            "disc_ratio": None if self.disc_ratio is None else round(self.disc_ratio, 3),
             "by": self.by,
             "chain": chain,
         }
@@ -148,6 +176,7 @@ def _judge(bare: SeriesNaming, view: ChainView, parameters: LevelParameters) -> 
         likeliest=_ordinal(best),
         probability=probability,
         second=(_ordinal(second), float(chances[second])),
+        disc_ratio=None if best == NOT_SHOWN else disc_ratio(view, best),
         by=parameters.name,
     )
     if int(chances.argmax()) == NOT_SHOWN != best:
@@ -157,6 +186,13 @@ def _judge(bare: SeriesNaming, view: ChainView, parameters: LevelParameters) -> 
     if probability < parameters.threshold:
         return replace(unresolved, reason=f"posterior {probability:.2f} below {parameters.threshold:.2f}")
     return replace(unresolved, state=State.NAMED, discs=counted(unresolved.discs, _ordinal(best)), anchor=LUMBAR_ANCHOR)
+
+
+def disc_ratio(view: ChainView, position: int) -> float:
+    """Diagonal in the sagittal plane of a disc's box, counted from the tail, against that of the one above."""
+    diagonal = np.linalg.norm(view.discs.size[:, 1:], axis=1)
+    row = len(diagonal) - 1 - position
+    return float(diagonal[row] / diagonal[row - 1])
 
 
 def _ordinal(outcome: int) -> int:

@@ -89,6 +89,8 @@ def _with_level(finding: Finding, naming: StudyNaming) -> Finding:
             note["reason"] = f"no named disc within {NEAREST_MM:.0f} mm"
     elif source is not None:
         note = {"state": source.state.value, "series": source.series, "anchor": source.anchor or ""}
+        if source.if_six(disc):
+            note["if_six_lumbar"] = source.if_six(disc)
     if disc is not None and source is not None and source.probability is not None:
         note |= {"likeliest": source.likeliest_level(disc), "probability": round(source.probability, 4)}
     update = {

@@ -106,6 +106,7 @@ def page_data(study: ReadingStudy) -> dict[str, Any]:
         "model": dict(study.model),
         "findings_sha256": findings_digest(study.findings),
         "naming": naming_sentence(study.findings),
+        "if_six": _if_six(study.findings),
         "heights": _heights(study.findings),
         "series": [_series(one) for one in sorted(study.series, key=lambda one: order.index(one.plane))],
         "findings": [_finding(number, one) for number, one in enumerate(study.findings.findings, start=1)],
@@ -164,7 +165,19 @@ def naming_sentence(study: StudyFindings) -> str:
     second = named["second"]
     if second and second["ordinal"] and second["probability"] >= 0.01:
         counted += f"; by the second hypothesis ({second['probability']:.2f}) it is disc {second['ordinal']} from below"
-    return counted + (f". Assumed: {named['assumes']}." if named["assumes"] else ".")
+    counted += f". Assumed: {named['assumes']}." if named["assumes"] else "."
+    if named.get("transitional"):
+        counted += (
+            f" The box of the lumbosacral disc measures {named['disc_ratio']:.2f} of the one above: a transitional "
+            "vertebra is possible, and the other names are in brackets."
+        )
+    return counted
+
+
+def _if_six(study: StudyFindings) -> dict[str, str]:
+    """The other name of each level of chains that show a sign of transitional anatomy."""
+    shown = [_chain(one) for one in (study.naming or {}).values() if isinstance(one, dict) and one.get("transitional")]
+    return {disc["level"]: disc["if_six_lumbar"] for chain in shown for disc in chain if disc.get("if_six_lumbar")}
 
 
 def _heights(study: StudyFindings) -> dict[str, float]:

@@ -20,6 +20,7 @@ COLUMNS = (
     *_GRADES,
     *("center_r_mm", "center_a_mm", "center_s_mm", "size_1_mm", "size_2_mm", "size_3_mm"),
     *(f"axis_{number}_{letter}" for number in (1, 2, 3) for letter in "ras"),
+    "level_if_six_lumbar",
 )
 
 
@@ -29,7 +30,7 @@ LEVEL_COLUMNS = (
     *(f"score_{plane.value}" for plane in Plane),
     "score_fused",
     *_GRADES,
-    "findings",
+    *("findings", "level_if_six_lumbar"),
 )
 
 
@@ -75,6 +76,7 @@ def _level_values(place: list[Finding], planes: Mapping[str, str], fused: Sequen
     graded = max((one for one in place if one.grades), key=lambda one: one.score, default=best)
     yield from ((graded.grades or {}).get(name) for name in _GRADES)
     yield len(place)
+    yield _if_six(best)
 
 
 def _values(finding: Finding) -> Iterator[object]:
@@ -86,6 +88,12 @@ def _values(finding: Finding) -> Iterator[object]:
     yield from (grades.get(name) for name in _GRADES)
     yield from (*finding.box.center, *finding.box.size)
     yield from (value for axis in finding.box.axes for value in axis)
+    yield _if_six(finding)
+
+
+def _if_six(finding: Finding) -> object:
+    """Its level if there are six lumbar vertebrae and not five, where levels were counted."""
+    return (finding.naming or {}).get("if_six_lumbar")
 
 
 def _line(values: tuple[object, ...]) -> bytes:

@@ -16,11 +16,13 @@ class ReportSettings:
     Attributes:
         geometry: boxes as rectangles on each slice (slices), or as surfaces in patient space (volume).
         min_score: findings from this score on are in it; those above the operating point when null.
+        fused: write a second document, with the findings of all series in patient space as surfaces.
         images: write key images as well: pictures with the boxes drawn in, and a selection of the slices.
     """
 
     geometry: str = "slices"
     min_score: float | None = None
+    fused: bool = False
     images: bool = False
 
     def __post_init__(self) -> None:

@@ -1,14 +1,18 @@
-"""`dicom/<study>/report.dcm`: the findings of a study as a DICOM Structured Report, which names the patient."""
+"""`report.dcm` and `fused.dcm` of a study: its findings as DICOM Structured Reports, which name the patient."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from spinedet.core.errors import InputError
 from spinedet.core.files import write_bytes
+from spinedet.core.types import Finding
 from spinedet.formats.dicom_key_images import Picture, capture, selection
 from spinedet.formats.dicom_report import ReportContent, ReportedFinding, build_report, document_bytes
 from spinedet.formats.dicom_sources import SourceStack
@@ -27,7 +31,7 @@ from spinedet.pipelines.prediction import StudyPrediction
 from spinedet.pipelines.reader_corrections import CorrectedFinding
 from spinedet.report.slice_pictures import Mark, draw_series
 
-REPORT = "report.dcm"
+REPORT, FUSED = "report.dcm", "fused.dcm"
 
 
 def _write(study: StudyPrediction, context: OutputContext) -> None:
@@ -39,8 +43,45 @@ def _write(study: StudyPrediction, context: OutputContext) -> None:
         content = _content(study, open_stacks(study), context)
         report = build_report(content)
         write_bytes(folder / REPORT, document_bytes(report))
+        if context.report.fused and study.id not in context.corrections:
+            _write_fused(folder, study, content, context.report)
         if context.report.images:
             _write_key_images(folder, study, content, report)
+
+
+def _write_fused(folder: Path, study: StudyPrediction, content: ReportContent, settings: ReportSettings) -> None:
+    """`fused.dcm`, where several series were read.
+
+    Raises:
+        InputError: the series do not share a frame of reference.
+    """
+    if study.findings.fused is None:
+        return
+    frames = {str(stack.slices[0].image.get("FrameOfReferenceUID", "")) for stack in content.stacks}
+    if len(frames) > 1:
+        raise InputError("the series do not share a FrameOfReferenceUID, so their findings are not fused in a report")
+    found = tuple(_fused(study, content.stacks, settings))
+    fused = replace(content, findings=found, surfaces=True, fused=True, reader=None, previous=())
+    write_bytes(folder / FUSED, document_bytes(build_report(fused)))
+
+
+def _fused(
+    study: StudyPrediction, stacks: tuple[SourceStack, ...], settings: ReportSettings
+) -> Iterator[ReportedFinding]:
+    """Fused findings above the operating point in one of their series, or from `min_score` on."""
+    planes = {one.series: one.plane for one in study.series}
+    limits = study.model.operating_point.values
+    for number, one in enumerate(study.findings.fused or (), start=1):
+        least = settings.min_score
+        above = any(
+            score >= limits.get((planes[series].value, one.category), math.inf)
+            for series, score in zip(one.series, one.scores, strict=True)
+        )
+        if above if least is None else one.score >= least:
+            best = one.series[0]
+            finding = Finding(series=best, category=one.category, score=one.score, level=one.level, box=one.box)
+            stack = next(each for each in stacks if each.series == best)
+            yield ReportedFinding(number, finding, stack, planes[best], None, fused=(len(set(one.series)), one.covered))
 
 
 def _write_key_images(folder: Path, study: StudyPrediction, content: ReportContent, report: Dataset) -> None:
