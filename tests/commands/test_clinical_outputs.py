@@ -243,6 +243,29 @@ def test_a_reading_of_something_else_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_previous_version_that_is_missing_damaged_or_of_another_examination_is_named(
+    predicted: Predicted, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reading = export_of(predicted, tmp_path / "reading.json")
+    words = (f"findings={predicted.out / 'findings.json'}", f"input={predicted.hospital.folder}", f"reading={reading}")
+    assert run("deliver", *words, "previous=nowhere", f"out={tmp_path / 'out'}") == 2
+    assert "previous=nowhere is no folder" in " ".join(capsys.readouterr().err.split())
+    (path,) = (predicted.out / "dicom").rglob("report.dcm")
+    earlier = tmp_path / "earlier" / path.relative_to(predicted.out)
+    earlier.parent.mkdir(parents=True)
+    other = dcmread(path)
+    other.StudyInstanceUID = "1.2.3"
+    for number, reason in enumerate(("is damaged", "another examination")):
+        if number:
+            other.save_as(earlier)
+        else:
+            earlier.write_bytes(b"half")
+        out = tmp_path / f"out{number}"
+        assert run("deliver", *words, f"previous={tmp_path / 'earlier'}", f"out={out}") == 0
+        assert not list((out / "dicom").rglob("report.dcm"))
+        assert reason in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize(
     "words", [("reading=a.json", "outputs=[page]"), ("region=thoracic",), ("sr.geometry=balls",), ("outputs=[pdf]",)]
 )

@@ -154,7 +154,7 @@ def test_half_of_the_boxes_name_rightly_or_not_at_all() -> None:
 def test_too_few_discs_no_parameters_and_necks_are_unresolved_with_the_reason() -> None:
     discs = spine_findings()
     image, grid = image_around(discs)
-    short = name_series("sag", discs[:2], image, grid, Region.LUMBAR, parameters())
+    short = name_series("sag", discs[:2], *image_around(discs[:2]), Region.LUMBAR, parameters())
     bare = name_series("sag", discs, image, grid, Region.LUMBAR, None)
     neck = [finding((0, 0, 17.5 * row), (20.0, 21.0, 8.0)) for row in range(7)]
     other = name_series("sag", neck, *image_around(neck), Region.CERVICAL, parameters())
@@ -162,6 +162,19 @@ def test_too_few_discs_no_parameters_and_necks_are_unresolved_with_the_reason() 
         assert not found.named
         assert reason in str(found.reason)
     assert [disc.ordinal for disc in other.discs] == [7, 6, 5, 4, 3, 2, 1]
+
+
+def test_a_neck_given_to_a_lumbar_detector_is_not_named_and_the_region_is_doubted() -> None:
+    neck = [finding((0, 0, 17.5 * row), (20.0, 21.0, 8.0), 0.05) for row in range(8)]
+    image, grid = image_around(neck, 90.0)
+    found = name_series("sag", neck, image, grid, Region.LUMBAR, parameters())
+    assert found.wrong_region
+    assert found.record()["wrong_region"] is True
+    assert "check the region" in str(found.reason)
+    assert not found.named
+    assert not named(spine_findings()).wrong_region
+    short, small = image_around(neck[:2], 20.0)
+    assert not name_series("sag", neck[:2], short, small, Region.LUMBAR, parameters()).wrong_region
 
 
 def test_counting_stops_where_no_name_is_left() -> None:

@@ -20,6 +20,7 @@ from pydicom import dcmread
 
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
+from spinedet.core.files import sha256
 from spinedet.core.geometry import EdgeBox, Grid, canonical
 from spinedet.core.types import Box, Finding, TrainedOn
 from spinedet.formats.dicom_report_reader import read_report
@@ -33,6 +34,7 @@ from spinedet.pipelines.outputs.settings import ReportSettings
 from spinedet.pipelines.outputs.writer import Output, OutputContext, load_outputs
 from spinedet.pipelines.predict_series import record_of
 from spinedet.pipelines.prediction import SeriesPrediction, StudyPrediction, StudyRecord
+from spinedet.pipelines.sample import sample_scan
 from spinedet.runs.provenance import ModelIdentity
 from spinedet.scoring.operating_point import ChosenOn, OperatingPoint, Threshold
 
@@ -257,6 +259,25 @@ def test_csv_gives_the_level_of_a_spine_of_six_lumbar_vertebrae(context: OutputC
     for name in ("findings.csv", "levels.csv"):
         with (context.folder / name).open(encoding="utf-8", newline="") as stream:
             assert [row["level_if_six_lumbar"] for row in csv.DictReader(stream)] == ["L5/L6"]
+
+
+def test_pages_say_first_that_the_region_is_wrong(context: OutputContext) -> None:
+    naming: dict[str, Any] = {"state": "unresolved", "series": "sag", "reason": "no row of discs", "chain": []}
+    naming["wrong_region"] = True
+    write(load_outputs(["page"])[0], context, replace(study(context), naming={"sag": naming}))
+    for page in ("index.html", "reading/A-1.html"):
+        text = (context.folder / page).read_text("utf-8")
+        assert "sag: no row of discs. Findings mean nothing in a region" in text
+
+
+def test_pages_of_the_sample_say_that_the_weights_know_the_patient(context: OutputContext) -> None:
+    output, one = load_outputs(["page"])[0], study(context)
+    digest = sha256(sample_scan())
+    write(output, context, replace(one, series=(replace(one.series[0], sha256=digest),)))
+    for page in ("index.html", "reading/A-1.html"):
+        assert "trained on this patient of SPIDER" in (context.folder / page).read_text("utf-8")
+    write(output, context, one)
+    assert "SPIDER" not in (context.folder / "reading/A-1.html").read_text("utf-8")
 
 
 def test_the_page_lists_what_counts_and_what_the_model_was_trained_on(context: OutputContext) -> None:

@@ -68,4 +68,21 @@ def test_the_worklist_shows_what_matters_first(tmp_path: Path) -> None:
     page = (tmp_path / "index.html").read_text("utf-8")
     found = re.findall(r'<a href="reading/([\w-]+)\.html">', page)
     assert found[:5] == ["high", "doubtful", "unnamed", "plain", "many-0000"]
-    assert (len(found), found[-1]) == (3005, "calm")
+    last = (tmp_path / "worklist-4.html").read_text("utf-8")
+    assert re.findall(r'<a href="reading/([\w-]+)\.html">', last)[-1] == "calm"
+
+
+def test_a_worklist_of_thousands_is_spread_over_pages_by_priority(tmp_path: Path) -> None:
+    rows = [
+        WorklistRow(f"S{n:04d}", tmp_path / "reading" / f"S{n:04d}.html", (n % 100) / 100 or None, 1, n % 3, n % 2 == 0)
+        for n in range(2500)
+    ]
+    write_index(tmp_path / "index.html", "Findings", [], THRESHOLDS, (), rows)
+    names = ["index.html", "worklist-2.html", "worklist-3.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    pages = [(tmp_path / name).read_text("utf-8") for name in names]
+    listed = [study for page in pages for study in re.findall(r'href="reading/(S\d{4})\.html"', page)]
+    assert listed == [row.study for row in sorted(rows, key=lambda row: row.priority)]
+    assert max(map(len, pages)) < 500_000
+    assert 'href="worklist-3.html"' in pages[0]
+    assert 'href="index.html"' in pages[2]

@@ -32,6 +32,8 @@ def deliver(config: DeliverConfig) -> Status:
     model = recorded_model(findings, _region(config, findings))
     wanted = tuple(one for one in findings.studies if not corrections or one.id in corrections)
     kept = KeptPredictions(model, wanted, dict(by_digest(images)))
+    if config.previous and not Path(config.previous).is_dir():
+        raise InputError(f"previous={config.previous} is no folder; give the out= of the report that is replaced")
     folder = claim_output(config, "deliver")
     previous = Path(config.previous) if config.previous else Path(config.findings).parent
     context = OutputContext(folder, model, config.pictures, config.sr, config.fhir, corrections, previous)

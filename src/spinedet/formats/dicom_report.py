@@ -89,7 +89,7 @@ def build_report(content: ReportContent) -> Dataset:
     """The document; it takes patient and study from the images.
 
     Raises:
-        InputError: `surfaces` are requested and the images have no frame of reference.
+        InputError: a finding lies outside of its images, or `surfaces` are requested without a frame of reference.
     """
     images = [image for stack in content.stacks for image in stack.images]
     kind = sr.Comprehensive3DSR if content.surfaces else sr.ComprehensiveSR
@@ -179,6 +179,9 @@ def person_name(text: str) -> str:
 
 def _group(content: ReportContent, one: ReportedFinding) -> sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
     finding, stack = one.finding, one.stack
+    edges = stack.edges(finding.box)
+    if (edges.high <= edges.low).any():
+        raise InputError(f"finding {one.number} lies outside of the images of {stack.series}; correct or reject it")
     site = level_code(finding.level) or region_code(content.region)
     group = sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(uid=_tracking_uid(content, one), identifier=_tracking_name(one)),

@@ -119,6 +119,11 @@ def find_chain(candidates: Candidates, rules: ChainRules) -> tuple[int, ...]:
     return first
 
 
+def chain_gain(candidates: Candidates, rules: ChainRules) -> float:
+    """Gain of the best chain: how much a row of discs at the distances of this region is seen at all."""
+    return _best_chain(candidates, rules, range(len(candidates)))[1]
+
+
 def _in_front(candidates: Candidates, one: tuple[int, ...], other: tuple[int, ...], rules: ChainRules) -> bool:
     """Whether each disc of a chain lies in front of the nearest one of another, by as far as spinous processes do."""
     near = np.abs(candidates.center[list(one), None, 2] - candidates.center[None, list(other), 2])

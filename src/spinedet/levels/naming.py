@@ -13,7 +13,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array, Grid
 from spinedet.core.types import Finding, FiniteJson, Vector
 from spinedet.levels.anchor import LEAST_DISCS, NOT_SHOWN, ChainView, likeliest, posterior, view_of
-from spinedet.levels.chain import RULES, candidates_of, find_chain
+from spinedet.levels.chain import RULES, Candidates, candidates_of, chain_gain, find_chain
 from spinedet.levels.parameters import LevelParameters
 from spinedet.levels.patches import Image
 
@@ -27,6 +27,9 @@ _IF_SIX = dict(zip(_UPWARD, ("L6/S1", "L5/L6", *_UPWARD[1:]), strict=False))
 # A lumbosacral disc whose box is smaller against the one above is a sign of transitional anatomy; how weak a sign,
 # docs/levels.md tells.
 SMALL_DISC = 0.92
+# An image this long, mm, whose best chain gains less shows another region, or hardly any disc. Of 156 real lumbar scans
+# the least gain was 16.4, of five necks the highest 10.3.
+_LEAST_GAIN, _LONG_ENOUGH = 13.0, 180.0
 
 
 class State(str, Enum):
@@ -60,6 +63,7 @@ class SeriesNaming:
         likeliest: ordinal of the anchor by the likeliest outcome that the image does not contradict, 0 for "not shown".
         probability: of that outcome.
         second: likewise of the second hypothesis, with its probability.
+        wrong_region: whether the image shows no row of discs as the region of the detector has it.
         disc_ratio: diagonal of the lumbosacral disc's box against that of the disc above.
         by: what named them.
     """
@@ -73,6 +77,7 @@ class SeriesNaming:
     probability: float | None = None
     second: tuple[int, float] | None = None
     disc_ratio: float | None = None
+    wrong_region: bool = False
     by: str | None = None
 
     @property
@@ -124,6 +129,7 @@ class SeriesNaming:
             "transitional": self.transitional,
             "disc_ratio": None if self.disc_ratio is None else round(self.disc_ratio, 3),
             "by": self.by,
+            "wrong_region": self.wrong_region,
             "chain": chain,
         }
 
@@ -156,6 +162,9 @@ def name_series(
     chain = find_chain(candidates, rules)
     discs = numbered(candidates.center[list(chain)])
     bare = SeriesNaming(series, State.UNRESOLVED, discs)
+    if _shows_another_region(candidates, grid, region):
+        reason = f"no row of discs of a {region.value} spine was found; check the region"
+        return replace(bare, reason=reason, wrong_region=True)
     if len(chain) < LEAST_DISCS:
         return replace(bare, reason=f"only {len(chain)} discs in a row were found")
     if region is not Region.LUMBAR:
@@ -163,6 +172,12 @@ def name_series(
     if parameters is None:
         return replace(bare, reason="these weights have no levels.json; fit one, or set l5=")
     return _judge(bare, view_of(candidates, chain, rules, image, grid), parameters)
+
+
+def _shows_another_region(candidates: Candidates, grid: Grid, region: Region) -> bool:
+    """Whether a long lumbar series shows hardly any row of lumbar discs; other regions were not measured."""
+    length = float(grid.extent[int(np.argmax(np.abs(grid.axes[:, 2])))])
+    return region is Region.LUMBAR and length >= _LONG_ENOUGH and chain_gain(candidates, RULES[region]) < _LEAST_GAIN
 
 
 def _judge(bare: SeriesNaming, view: ChainView, parameters: LevelParameters) -> SeriesNaming:

@@ -51,7 +51,7 @@ def read_correction(path: Path, studies: Mapping[str, StudyFindings]) -> Correct
         studies: of the findings file, by id.
 
     Raises:
-        InputError: it is no export of the page, or is about other findings.
+        InputError: it is no export of the page, is about other findings, or names a series that was not read.
     """
     manifest = read_manifest(path)
     reading = read_json(path).get("reading")
@@ -63,6 +63,12 @@ def read_correction(path: Path, studies: Mapping[str, StudyFindings]) -> Correct
         raise InputError(f"{path} is about study {study.id!r}, which is not in findings=; give the file that it read")
     if reading.get("findings_sha256") != findings_digest(proposed):
         raise InputError(f"{path} is about other findings of study {study.id!r}; give the findings.json of that page")
+    known = set(proposed.images or {}) or {one.series for one in proposed.findings}
+    unknown = sorted({lesion.series for lesion in study.lesions} - known)
+    if unknown:
+        raise InputError(
+            f"{path} has findings in series {unknown[0]!r}, which is none of study {study.id!r}; export the page again"
+        )
     reader = reading.get("reader")
     found = [_finding(number, lesion, proposed) for number, lesion in enumerate(study.lesions)]
     return Correction(study.id, str(reader) if reader else None, tuple(sorted(found, key=lambda one: one.number)))

@@ -13,6 +13,8 @@ from spinedet.core.files import write_text
 from spinedet.core.types import Finding
 from spinedet.report.html import render
 
+# Rows of the worklist on one page; further ones are on pages of their own.
+WORKLIST_ROWS = 1000
 _WARNING = "Research software, no medical device: nothing here is a diagnosis."
 
 
@@ -80,7 +82,9 @@ def write_index(
     notes: tuple[str, ...],
     worklist: Sequence[WorklistRow] = (),
 ) -> None:
-    """Write the page; pictures stay files of their own and are linked relative to it.
+    """Write the page, and `worklist-2.html` and so on where the worklist is longer than `WORKLIST_ROWS`.
+
+    Pictures stay files of their own and are linked relative to the page.
 
     Args:
         path: the HTML file.
@@ -91,8 +95,19 @@ def write_index(
     """
     listings = [_listing(entry, thresholds, path.parent) for entry in entries]
     rows = [(row, _relative(row.reading, path.parent)) for row in sorted(worklist, key=lambda row: row.priority)]
-    shown = {"notes": (_WARNING, *notes), "listings": listings, "worklist": rows, "version": __version__}
-    write_text(path, render("prediction.html", title=title, **shown))
+    starts = range(0, max(len(rows), 1), WORKLIST_ROWS)
+    pages = [path.name, *(f"worklist-{number}.html" for number in range(2, len(starts) + 1))]
+    for number, (start, name) in enumerate(zip(starts, pages, strict=True), start=1):
+        shown = {
+            "notes": (_WARNING, *notes),
+            "listings": listings if number == 1 else [],
+            "worklist": rows[start : start + WORKLIST_ROWS],
+            "studies": len(rows),
+            "pages": pages,
+            "number": number,
+            "version": __version__,
+        }
+        write_text(path.with_name(name), render("prediction.html", title=title, **shown))
 
 
 def _listing(entry: Entry, thresholds: Mapping[tuple[str, str], float], folder: Path) -> Listing:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import requests
 from dicomweb_client.api import DICOMwebClient
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
 
 from spinedet.core.errors import InputError
+from spinedet.imaging.dicom.headers import DAMAGE
+
+# Manufacturer of every document that outputs write.
+WRITTEN_BY = "spinedet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,15 +32,34 @@ def documents_in(folder: Path) -> tuple[StudyDocuments, ...]:
     """The DICOM files (`*.dcm`) below a folder, by examination.
 
     Raises:
-        InputError: there are none.
+        InputError: there are none, or a file is damaged, half written, or no document of spinedet.
     """
     studies: dict[str, list[Dataset]] = {}
     for path in sorted(folder.rglob("*.dcm")):
-        document = dcmread(path)
+        document = _document(path)
         studies.setdefault(str(document.StudyInstanceUID), []).append(document)
     if not studies:
         raise InputError(f"{folder} holds no DICOM documents; write them with outputs=[sr]")
     return tuple(StudyDocuments(study, tuple(documents)) for study, documents in studies.items())
+
+
+def _document(path: Path) -> Dataset:
+    """A document as it was written: a file that ends early reads without a complaint, but does not come back equal."""
+    try:
+        content = path.read_bytes()
+        document = dcmread(BytesIO(content))
+        again = BytesIO()
+        document.save_as(again, enforce_file_format=True)
+        document.StudyInstanceUID, document.SOPInstanceUID, document.SOPClassUID  # noqa: B018
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read ({error.strerror}); nothing was sent") from None
+    except (InvalidDicomError, *DAMAGE):
+        raise InputError(f"{path.name} is no whole DICOM file; write it again, nothing was sent") from None
+    if document.get("Manufacturer") != WRITTEN_BY:
+        raise InputError(f"{path.name} was not written by spinedet; take it out of the folder, nothing was sent")
+    if again.getvalue() != content:
+        raise InputError(f"{path.name} is damaged or half written; write it again, nothing was sent")
+    return document
 
 
 class Pacs:

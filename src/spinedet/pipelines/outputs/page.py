@@ -8,10 +8,12 @@ from pathlib import Path
 from spinedet.core.anatomy import Plane
 from spinedet.core.file_names import file_name
 from spinedet.core.files import write_bytes, write_text
+from spinedet.core.types import StudyFindings
 from spinedet.imaging.input_checks import describe_concerns
 from spinedet.imaging.planes import SPECS
 from spinedet.pipelines.outputs.writer import Output, OutputContext
 from spinedet.pipelines.prediction import SeriesPrediction, SeriesRecord, StudyPrediction, StudyRecord
+from spinedet.pipelines.sample import sample_note
 from spinedet.report.prediction_page import Entry, WorklistRow, write_index
 from spinedet.report.reading_page import ReadingSeries, ReadingStudy, reading_page
 from spinedet.report.slice_pictures import Mark, draw_series
@@ -39,8 +41,18 @@ def _reading(study: StudyPrediction) -> ReadingStudy:
         region=study.model.region,
         thresholds=study.model.operating_point.values,
         model=study.model.record,
-        notes=(*concerns, *study.model.statements),
+        notes=(*_doubts(study.findings), *concerns, *study.model.statements),
     )
+
+
+def _doubts(findings: StudyFindings) -> Iterator[str]:
+    """What a reader has to know of this study before all else."""
+    note = sample_note((findings.images or {}).values())
+    if note is not None:
+        yield note
+    for series, naming in (findings.naming or {}).items():
+        if isinstance(naming, dict) and naming.get("wrong_region"):
+            yield f"{series}: {naming['reason']}. Findings mean nothing in a region that the detector was not made for."
 
 
 def _image_name(series: SeriesPrediction) -> str:
@@ -65,9 +77,11 @@ def _write_page(records: Callable[[], Iterator[StudyRecord]], context: OutputCon
     entries: list[Entry] = []
     worklist: list[WorklistRow] = []
     unlisted = 0
+    doubts: tuple[str, ...] = ()
     for record in records():
         if record.findings is not None:
             worklist.append(_row(record, context.folder))
+            doubts = tuple(_doubts(record.findings)) if len(worklist) == 1 else ()  # of many: in their rows
         for series in record.series:
             if len(entries) < _MOST_LISTED:
                 entries.append(_entry(record, series, context))
@@ -76,20 +90,22 @@ def _write_page(records: Callable[[], Iterator[StudyRecord]], context: OutputCon
     model = context.model
     title = f"{model.name}: findings on T2 MRI of the {model.region.value} spine"
     studies = model.operating_point.chosen_on.studies
-    notes = [*model.statements, *([f"Thresholds were frozen on {studies} tuning studies."] if studies else [])]
+    notes = [*doubts, *model.statements, *([f"Thresholds were frozen on {studies} tuning studies."] if studies else [])]
     if unlisted:
         notes.append(f"{unlisted} more series are in findings.json.")
     write_index(context.folder / "index.html", title, entries, model.operating_point.values, tuple(notes), worklist)
 
 
 def _row(record: StudyRecord, folder: Path) -> WorklistRow:
+    namings = (record.findings.naming or {}).values() if record.findings else ()
+    wrong = [one for one in namings if isinstance(one, dict) and one.get("wrong_region")]
     named = any(one.level for one in record.findings.findings) if record.findings else False
     return WorklistRow(
         study=record.id,
         reading=reading_path(folder, record.id),
         best=max((one.best for one in record.series if one.best is not None), default=None),
         above=sum(one.above for one in record.series),
-        concerns=sum(len(one.concerns) for one in record.series),
+        concerns=sum(len(one.concerns) for one in record.series) + len(wrong),
         unresolved=not named,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
 
 from spinedet.core.errors import InputError
 from spinedet.core.files import write_bytes
@@ -16,6 +17,7 @@ from spinedet.core.types import Finding
 from spinedet.formats.dicom_key_images import Picture, capture, selection
 from spinedet.formats.dicom_report import ReportContent, ReportedFinding, build_report, document_bytes
 from spinedet.formats.dicom_sources import SourceStack
+from spinedet.imaging.dicom.headers import DAMAGE
 from spinedet.imaging.planes import SPECS
 from spinedet.pipelines.outputs.dicom_folder import (
     FOLDER,
@@ -112,7 +114,7 @@ def _content(study: StudyPrediction, stacks: tuple[SourceStack, ...], context: O
         model=study.model.record,
         surfaces=context.report.geometry == "volume",
         reader=correction.reader if correction else None,
-        previous=_previous(context, study.id) if correction else (),
+        previous=_previous(context, study.id, stacks) if correction else (),
     )
 
 
@@ -138,10 +140,23 @@ def _reported(study: StudyPrediction, stacks: tuple[SourceStack, ...], one: Corr
     )
 
 
-def _previous(context: OutputContext, study: str) -> tuple[Dataset, ...]:
-    """The version that a correction replaces, where one was written."""
+def _previous(context: OutputContext, study: str, stacks: tuple[SourceStack, ...]) -> tuple[Dataset, ...]:
+    """The version that a correction replaces, where one was written.
+
+    Raises:
+        InputError: it is damaged, or about another examination.
+    """
     path = document_folder(context.previous or context.folder, study) / REPORT
-    return (dcmread(path),) if path.is_file() else ()
+    if not path.is_file():
+        return ()
+    try:
+        document = dcmread(path)
+        examination = str(document.StudyInstanceUID)
+    except (InvalidDicomError, *DAMAGE):
+        raise InputError("the version before, which this one would replace, is damaged; leave previous= out") from None
+    if examination != str(stacks[0].slices[0].image.StudyInstanceUID):
+        raise InputError("the version before is about another examination; set previous= to the folder of this one")
+    return (document,)
 
 
 OUTPUT = Output(FOLDER, _write, tell_what_is_missing)
