@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from spinedet.checklists.evidence import Evidence
+from spinedet.checklists.found import Found
+from spinedet.checklists.label_answers import label_facts
 from spinedet.report.number_format import counted, in_words, listed, plain
 from spinedet.scoring import Group, Scores
 from spinedet.scoring.participants import Participants
 from spinedet.scoring.thresholds import FrozenThresholds
 
 _SCORES, _RUN, _MODEL, _CONFIG, _POINT = "scores.json", "run.json", "model.json", "config.yaml", "operating_point.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An answer, and the files and keys that it is copied from."""
-
-    text: str
-    source: str
 
 
 def automatic(evidence: Evidence) -> dict[str, Found]:
@@ -34,6 +27,8 @@ def automatic(evidence: Evidence) -> dict[str, Found]:
 def facts(evidence: Evidence) -> dict[str, Found]:
     """The answers that there is evidence for, by topic."""
     given = {name: answer(evidence) for name, answer in _ANSWERS.items()}
+    if evidence.labels is not None:
+        given |= label_facts(evidence, evidence.labels)
     return {name: one for name, one in given.items() if one is not None and one.text}
 
 
@@ -599,7 +594,9 @@ def _handling(evidence: Evidence) -> Found | None:
 
 def listed_notes(evidence: Evidence) -> Iterator[str]:
     """What the limitations have to address."""
-    if evidence.scores:
+    if evidence.labels:
+        yield from evidence.labels.notes
+    elif evidence.scores:
         yield from evidence.scores.banner
     elif evidence.trained_on:
         yield from evidence.trained_on.sentences

@@ -215,7 +215,7 @@ def _review_fields(evidence: Evidence, answers: Answers) -> Iterator[tuple[str, 
     yield "anatomy", str(model.get("region", unknown))
     yield "disease", listed(model.get("categories", [])) or unknown
     yield "surgery", person("treatments")
-    yield "modality_and_sequence", "MRI, T2-weighted"
+    yield "modality_and_sequence", "radiography" if evidence.labels else "MRI, T2-weighted"
     yield "simulated", evidence.simulated or "no"
     yield "patients_tested", str(held.patients) if held else unknown
     yield "scans_tested", str(held.series) if held else unknown
@@ -223,7 +223,7 @@ def _review_fields(evidence: Evidence, answers: Answers) -> Iterator[tuple[str, 
     yield "patients_developed_on", str(developed) if developed else unknown
     yield "origin_and_centers", found.get("data_sources", unknown)
     yield "availability", found.get("sharing", unknown)
-    yield "task", "detection"
+    yield "task", "classification" if evidence.labels else "detection"
     yield "architecture", found.get("model", unknown)
     yield "pipelines_compared", found.get("choice", unknown)
     yield "split", found.get("partitions", unknown)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spinedet.checklists.answers import Answer, Answers
-from spinedet.checklists.automatic import Found, automatic, listed_notes
+from spinedet.checklists.automatic import automatic, listed_notes
 from spinedet.checklists.catalogue import CHECKLISTS, TOPICS, Topic, rows
 from spinedet.checklists.evidence import Evidence
+from spinedet.checklists.found import Found
 
 RowState = Literal["auto", "draft", "human", "n/a"]
 NOT_ANSWERED = "not answered"

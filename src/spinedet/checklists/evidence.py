@@ -15,11 +15,17 @@ from spinedet.core.types import TrainedOn
 from spinedet.runs.known_results import with_known_results
 from spinedet.runs.provenance import RunRecord, read_run_record
 from spinedet.scoring import OperatingPoint, Scores, read_operating_point, read_scores
+from spinedet.scoring.classification.records import FORMAT as LABELS
+from spinedet.scoring.classification.records import LabelScores, read_label_scores
+from spinedet.scoring.operating_point import FORMAT as POINT
 from spinedet.scoring.participants import Participants
+from spinedet.scoring.records import FORMAT as SCORES
 
 SHIPPED = "shipped"
 _WEIGHTS = Path(__file__).parents[1] / "weights"
 _STUDY_STEPS = "steps"
+# Of detectors, and of classifications of radiographs.
+_WEIGHT_FILES = ("weights.safetensors", "model.safetensors")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +34,9 @@ class Evidence:
 
     Attributes:
         name: of the result, without a path. root: its folder. shipped: whether it is the package's own weights.
-        scores: of the test. run: of the command that made it. config: resolved settings, values as text.
-        model: `model.json`. weights_sha256: of the weights file. skipped: reason by study.
-        trained_on: what the weights were trained on. plan: result of a registered analysis.
+        scores: of a detector's test. labels: of a classification of radiographs. run: of the command that made it.
+        config: resolved settings, values as text. model: `model.json`. weights_sha256: of the weights file.
+        skipped: reason by study. trained_on: what the weights were trained on. plan: result of a registered analysis.
         hashes: SHA-256 of the files that answers are written for.
     """
 
@@ -38,6 +44,7 @@ class Evidence:
     root: Path
     shipped: bool = False
     scores: Scores | None = None
+    labels: LabelScores | None = None
     run: RunRecord | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     point: OperatingPoint | None = None
@@ -63,8 +70,8 @@ class Evidence:
     def simulated(self) -> str:
         """The sentence that every answer about simulated data carries; empty where all are patients."""
         lines = []
-        notes = self.scores.notes if self.scores else ()
-        if any(one.simulated for one in self.tested) or any("phantoms drawn by software" in note for note in notes):
+        notes = (self.scores or self.labels).notes if self.scores or self.labels else ()
+        if any(one.simulated for one in self.tested) or any("drawn by software" in note for note in notes):
             lines.append("Tested on simulated data: phantoms drawn by software, no patients.")
         if self.trained_on is not None and self.trained_on.phantoms:
             also = f" and on images of {self.trained_on.patients} patients" if self.trained_on.patients else ""
@@ -81,11 +88,13 @@ def read_evidence(path: str) -> Evidence:
         InputError: the folder holds no result, or a file is damaged.
     """
     root = _result_folder(Path(path)) if path != SHIPPED else _WEIGHTS
-    scores = read_scores(root / "scores.json") if (root / "scores.json").is_file() else None
+    is_labels = _format(root / "scores.json") == LABELS
+    scores = read_scores(root / "scores.json") if (root / "scores.json").is_file() and not is_labels else None
+    labels = read_label_scores(root / "scores.json") if is_labels else None
     run = read_run_record(root / "run.json") if (root / "run.json").is_file() else None
     model, weights, trained_on = _model(root)
     point = root / "operating_point.json"
-    if scores is None and run is None and not model:
+    if scores is None and labels is None and run is None and not model:
         raise InputError(f"run={path} holds no run.json, scores.json or model/; pass a run, an evaluation or a score")
     known = trained_on or (scores.trained_on if scores else None) or (run.trained_on if run else None)
     return Evidence(
@@ -93,9 +102,10 @@ def read_evidence(path: str) -> Evidence:
         root=root,
         shipped=path == SHIPPED,
         scores=scores,
+        labels=labels,
         run=run,
         config=_yaml(root / "config.yaml"),
-        point=read_operating_point(point) if point.is_file() else None,
+        point=read_operating_point(point) if _format(point) == POINT else None,
         model=model,
         weights_sha256=weights or (run.weights_sha256 if run else None),
         skipped=_mapping(root / "skipped.json"),
@@ -103,6 +113,11 @@ def read_evidence(path: str) -> Evidence:
         plan=_mapping(root / "plan_result.json"),
         hashes=_hashes(root, weights),
     )
+
+
+def _format(path: Path) -> str | None:
+    """What a file says it is; None where there is none."""
+    return str(_mapping(path).get("format")) if path.is_file() else None
 
 
 def _hashes(root: Path, weights: str | None) -> dict[str, str]:
@@ -126,7 +141,9 @@ def _result_folder(root: Path) -> Path:
 
 
 def _patients(folder: Path) -> int:
-    return read_scores(folder / "scores.json").group().n.patients
+    """How many a step has tested; a classification counts as none beside detectors."""
+    path = folder / "scores.json"
+    return read_scores(path).group().n.patients if _format(path) == SCORES else 0
 
 
 def _model(root: Path) -> tuple[Mapping[str, Any], str | None, TrainedOn | None]:
@@ -134,8 +151,8 @@ def _model(root: Path) -> tuple[Mapping[str, Any], str | None, TrainedOn | None]
     if folder is None:
         return {}, None, None
     raw = read_json(folder / "model.json")
-    weights = folder / "weights.safetensors"
-    digest = sha256(weights) if weights.is_file() else None
+    weights = next((one for one in (folder / name for name in _WEIGHT_FILES) if one.is_file()), None)
+    digest = sha256(weights) if weights else None
     stated = raw.get("trained_on")
     known = TrainedOn.model_validate(stated, strict=False) if stated else None
     return raw, digest, with_known_results(known, folder, digest or "") if known else None

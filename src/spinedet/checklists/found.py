@@ -1,0 +1,13 @@
+"""An answer that the files of a result give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An answer, and the files and keys that it is copied from."""
+
+    text: str
+    source: str

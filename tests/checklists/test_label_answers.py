@@ -1,0 +1,86 @@
+"""Checklists of a classification of radiographs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spinedet.checklists.answers import Answers
+from spinedet.checklists.automatic import automatic
+from spinedet.checklists.cards import review_row
+from spinedet.checklists.evidence import Evidence, read_evidence
+from spinedet.core.radiograph import read_radiograph_cohort
+from spinedet.core.radiograph.readings import read_readings
+from spinedet.scoring import BootstrapSettings
+from spinedet.scoring.classification.records import write_label_scores
+from spinedet.scoring.classification.report import Contestant, LabelSettings, score_readings
+
+from .test_automatic import known_numbers, unknown_numbers
+
+
+def classified(folder: Path, phantom: bool) -> Path:
+    """Twelve patients of two centres, of whom one is called wrongly."""
+    studies: list[dict[str, Any]] = []
+    read: list[dict[str, Any]] = []
+    for row in range(12):
+        label = "fresh" if row % 3 == 0 else "none"
+        image = {"id": "lat", "view": "lateral", "path": f"{row}.png"}
+        about = {"id": f"s{row}", "patient": f"Secret {row}", "center": "AB"[row % 2], "split": "test"}
+        studies.append({**about, "label": label, "images": [image], "phantom": phantom})
+        answer = "none" if row == 3 else label
+        score = {"fresh": 0.9 - row / 50, "none": 0.1 + row / 50}[answer]
+        scores = {answer: score, ({"fresh", "none"} - {answer}).pop(): 1 - score}
+        read.append({"id": f"s{row}", "images": [{"id": "lat", "view": "lateral", "label": answer, "scores": scores}]})
+    task = {"name": "fractures", "labels": ["none", "fresh"], "views": ["lateral"], "positive": "fresh"}
+    manifest = {"format": "spinedet-radiographs", "version": 1, "name": "films", "task": task, "studies": studies}
+    readings = {
+        "format": "spinedet-readings",
+        "version": 1,
+        "model": {"name": "net", "kind": "network"},
+        "studies": read,
+    }
+    folder.mkdir()
+    (folder / "radiographs.json").write_text(json.dumps(manifest))
+    (folder / "readings.json").write_text(json.dumps(readings))
+    cohort = read_radiograph_cohort([folder / "radiographs.json"])
+    settings = LabelSettings(None, "A", BootstrapSettings(samples=30))
+    contestant = Contestant(read_readings(folder / "readings.json"), "readings.json")
+    write_label_scores(folder / "scores.json", score_readings(cohort, contestant, [], settings))
+    return folder
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Evidence:
+    return read_evidence(str(classified(tmp_path / "films", phantom=True)))
+
+
+def test_every_number_is_in_the_scores(films: Evidence) -> None:
+    answers = automatic(films)
+    known = known_numbers(films.root / "scores.json")
+    topics = ("performance", "estimates", "analysed", "flow", "uncertainty", "external", "uncertain_results")
+    assert {name: found for name in topics if (found := unknown_numbers(answers[name].text, known))} == {}
+    assert "1 of 12 not given their label" in answers["errors"].text
+
+
+def test_phantoms_are_called_simulated(films: Evidence) -> None:
+    answers = automatic(films)
+    assert len(answers) > 10
+    assert [name for name, one in answers.items() if "simulated" not in one.text] == []
+    assert "Secret" not in str(answers)
+
+
+def test_patients_are_not(tmp_path: Path) -> None:
+    answers = automatic(read_evidence(str(classified(tmp_path / "films", phantom=False))))
+    assert [name for name, one in answers.items() if "simulated" in one.text] == []
+
+
+def test_nothing_of_a_detector_is_said(films: Evidence) -> None:
+    told = " ".join(one.text for one in automatic(films).values())
+    for words in ("Boxes", "T2", "IoU", "MRI"):
+        assert words not in told
+    row = review_row(films, Answers())
+    assert "classification" in row
+    assert "radiography" in row
