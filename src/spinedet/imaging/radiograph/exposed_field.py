@@ -17,7 +17,7 @@ _FLAT = 0.05
 # A rim is the grey of at least this share of the image's border.
 _OF_BORDER = 0.4
 # Share of the image that a field covers, and share of its own rectangle that is filled.
-_SMALLEST, _LARGEST, _FILLED = 0.1, 0.97, 0.9
+_SMALLEST, _LARGEST, _FILLED = 0.1, 0.97, 0.7
 # A part of the image that is separated from the largest one by the rim is an exposure of its own from this share on.
 _SECOND = 0.12
 _ANGLES = np.arange(-5.0, 5.01, 0.5)  # degrees
