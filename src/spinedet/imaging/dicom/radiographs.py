@@ -19,7 +19,6 @@ from spinedet.imaging.dicom.headers import DAMAGE, read_with_pixels
 from spinedet.imaging.dicom.lookup_tables import modality_values, voi_values
 from spinedet.imaging.dicom.pixels import padding_mask
 from spinedet.imaging.dicom.radiograph_views import declared_orientation, declared_view
-from spinedet.imaging.input_checks import InputCheck, Suitability
 from spinedet.imaging.radiograph.raster import grey_of_colour
 from spinedet.imaging.radiograph.records import (
     DeclaredView,
@@ -33,6 +32,7 @@ from spinedet.imaging.radiograph.records import (
     StoredRadiograph,
 )
 from spinedet.imaging.size_limits import check_voxels
+from spinedet.imaging.suitability import InputCheck, Suitability
 
 # Nothing that names somebody is among them.
 _TAGS = [

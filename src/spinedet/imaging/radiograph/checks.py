@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from spinedet.imaging.input_checks import InputCheck, Suitability
 from spinedet.imaging.radiograph.metal import metal_groups
 from spinedet.imaging.radiograph.records import DeclaredView, RadiographImage
+from spinedet.imaging.suitability import InputCheck, Suitability
 
 # Hardware covers at least this share of an image, and other metal (a clip, a marker) at most that.
 _HARDWARE, _LITTLE = 2e-3, 8e-3
