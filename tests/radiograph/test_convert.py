@@ -80,7 +80,7 @@ def test_vindr(run: Run, vindr: Path, tmp_path: Path) -> None:
     assert {row["where"]: row.get("effect", "none") for row in unused(out)} == {"i4": "excluded", "i5": "none"}
     assert set(skipped(out)) == {"st2/i4", "st3/i6"}
     assert len(list((out / "pictures").glob("*.png"))) == 3
-    assert "Doe" not in printed + (out / "manifest.json").read_text()
+    assert "Doe^Jane" not in printed + (out / "manifest.json").read_text()
 
 
 def test_vindr_of_another_finding_and_split(run: Run, vindr: Path, tmp_path: Path) -> None:
