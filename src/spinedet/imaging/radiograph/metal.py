@@ -12,7 +12,7 @@ from spinedet.imaging.radiograph.records import Box, Mask, Pixels, RadiographIma
 # The image is searched at about this length.
 _LENGTH = 512
 # Metal is at least so bright, and so much brighter than what surrounds it, of the range of grey values.
-_BRIGHT, _ABOVE = 0.8, 0.12
+_BRIGHT, _ABOVE = 0.6, 0.15
 # Metal ends within a pixel or two: from this step on, of the range, at half of its rim.
 _SHARP = 0.08
 # Pieces smaller than this share of the image are noise; a group that is smaller is a clip or a letter.
