@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from spinedet.core.errors import InputError
 from spinedet.core.radiograph import OTHER, Radiograph, RadiographStudy, Task
-from spinedet.imaging.input_checks import InputCheck, Suitability
 from spinedet.imaging.radiograph.checks import Expected, ViewClassifier, check_radiograph, view_of
 from spinedet.imaging.radiograph.metal import metal_crop
 from spinedet.imaging.radiograph.read import Declared, read_radiograph
 from spinedet.imaging.radiograph.records import Box, DeclaredView, RadiographImage
+from spinedet.imaging.suitability import InputCheck, Suitability
 from spinedet.radiograph.settings import InputConfig
 from spinedet.radiograph.square import square
 from spinedet.radiograph.view_router import overview
