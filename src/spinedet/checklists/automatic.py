@@ -344,10 +344,15 @@ def _choice(evidence: Evidence) -> Found | None:
         return None
     tuned = [f"{plane} {plain(value)}" for plane, value in run.tuning_ap.items() if value is not None]
     known = f" Average precision on the tuning split: {', '.join(tuned)}." if tuned else ""
+    if run.sweep_job is not None:
+        known += (
+            f" This run is job {run.sweep_job} of a sweep: how many of its runs were compared, and on which data, has "
+            "to be added (extra:)."
+        )
     return Found(
         "The last averaged weights of one training are kept; the threshold alone was chosen on the tuning split."
         + known,
-        f"{_RUN} tuning_ap; {_POINT}",
+        f"{_RUN} tuning_ap, sweep_job; {_POINT}",
     )
 
 
