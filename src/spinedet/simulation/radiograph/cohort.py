@@ -26,8 +26,8 @@ from spinedet.simulation.radiograph.room import Room, TakenImage
 from spinedet.simulation.radiograph.settings import RadiographCohort, RadiographGroup
 from spinedet.simulation.radiograph.tasks import TASKS, DrawnRadiographs, SimulatedTask
 
-# Raised whenever the same seed gives other pictures: finished studies of an older recipe are drawn again.
-RECIPE = 2
+# Raised whenever the same seed gives other pictures of a task: finished studies of an older recipe are drawn again.
+RECIPES = {"implants": 2, "scoliosis": 2, "fractures": 3}
 
 Progress = Callable[[int, int], None]
 
@@ -54,14 +54,14 @@ class _Job:
     @property
     def recipe(self) -> str:
         """Hash of all that decides the study's pixels and boxes."""
-        content = {"recipe": RECIPE, "of": asdict(CENTERS[self.center]), **asdict(self)}
+        content = {"recipe": RECIPES[self.task], "of": asdict(CENTERS[self.center]), **asdict(self)}
         content.pop("split")
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def describe_radiographs(cohort: RadiographCohort) -> dict[str, Any]:
     """Everything that decides a cohort's bytes, besides the libraries."""
-    return dict(json.loads(json.dumps({**asdict(cohort), "recipe": RECIPE})))
+    return dict(json.loads(json.dumps({**asdict(cohort), "recipe": RECIPES.get(cohort.task)})))
 
 
 def holds_radiographs(cohort: RadiographCohort, folder: Path) -> bool:

@@ -143,7 +143,7 @@ class Room:
             height = max(int(self.rows * rng.uniform(0.035, 0.06)), 7)
             found.append(Marker(letter, place, height, rng.random() < 0.06))
         if self.shortcut is not None:
-            found = [Marker("R", (0.1 + 0.8 * self.shortcut, top + 0.07), max(self.rows // 22, 7))]
+            found = [Marker("R", (0.1 + 0.8 * self.shortcut, top + 0.06), max(self.rows // 14, 14))]
         return tuple(found)
 
 
