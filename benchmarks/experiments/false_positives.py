@@ -23,9 +23,10 @@ from spinedet.core.anatomy import Region
 from spinedet.core.files import read_json, write_json, write_text
 from spinedet.core.types import Finding
 from spinedet.detection.inference import detect_native_volume
-from spinedet.imaging.input_checks import check_input, declared_in_name, overall_suitability
+from spinedet.imaging.input_checks import check_input, declared_in_name
 from spinedet.imaging.planes import plane_of
 from spinedet.imaging.settings import EligibilityLimits
+from spinedet.imaging.suitability import overall_suitability
 from spinedet.imaging.volume import read_volume
 from spinedet.runs.run_folder import SHIPPED, FinishedRun, open_run
 

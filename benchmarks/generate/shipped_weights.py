@@ -37,7 +37,7 @@ from spinedet.imaging.planes import SPECS
 from spinedet.imaging.settings import AugmentConfig
 from spinedet.pipelines.cross_validation import CrossValidation, patient_folds, pooled, run_folds, train_on_all
 from spinedet.pipelines.score_cross_validation import results
-from spinedet.pipelines.splits import only
+from spinedet.pipelines.splits import findings_on, only
 from spinedet.runs.known_results import FILE as KNOWN_FILE
 from spinedet.runs.known_results import FORMAT as KNOWN_FORMAT
 from spinedet.runs.run_folder import SHIPPED, open_run
@@ -157,20 +157,19 @@ def known_results(real: Manifest, parts: dict[str, Manifest], out: Path) -> Know
     """F1 of the folds' findings at nested thresholds, in each part of the patients."""
     plan = patient_folds(real.studies, FOLDS, SEED)
     findings = pooled(CrossValidation(real, plan, PLANE, GRADED, IouCriterion(), out / "folds"), SEED)
-    told = []
+    known = []
     for data, part in parts.items():
-        ids = {study.id for study in part.studies}
-        own = findings.model_copy(update={"studies": tuple(study for study in findings.studies if study.id in ids)})
-        found, *_ = results(part, {"folds": [own]}, IouCriterion(), BootstrapSettings(seed=20))
+        found, *_ = results(part, {"folds": [findings_on(findings, part)]}, IouCriterion(), BootstrapSettings(seed=20))
         f1 = found.estimate("f1") or Estimate()
         value, low, high = (None if one is None else round(one, 3) for one in (f1.value, f1.low, f1.high))
-        how = f"{len(ids)} {data} of SPIDER, five-fold cross-validation over patients"
-        told.append(
-            KnownResult(plane=PLANE.value, data=how, patients=len(ids), statistic="F1", value=value, low=low, high=high)
+        count = len(part.studies)
+        how = f"{count} {data} of SPIDER, five-fold cross-validation over patients"
+        known.append(
+            KnownResult(plane=PLANE.value, data=how, patients=count, statistic="F1", value=value, low=low, high=high)
         )
-    told.append(KnownResult(plane="axial", remark="trained on phantoms alone, never tested on patients"))
+    known.append(KnownResult(plane="axial", remark="trained on phantoms alone, never tested on patients"))
     digest = sha256(out / "weights" / "model" / WEIGHTS_FILE)
-    return KnownResults(weights="the weights that ship with spinedet", weights_sha256=digest, results=tuple(told))
+    return KnownResults(weights="the weights that ship with spinedet", weights_sha256=digest, results=tuple(known))
 
 
 def main() -> None:

@@ -123,6 +123,19 @@ def test_what_a_run_records(result: Path) -> None:
     assert "Sagittal, centre B" in told["external"].text
 
 
+def test_a_run_of_a_sweep_says_so(result: Path) -> None:
+    run = json.loads((result / "run.json").read_text())
+    (result / "run.json").write_text(json.dumps({**run, "sweep_job": 3}))
+    assert "job 3 of a sweep" in automatic(read_evidence(str(result)))["choice"].text
+
+
+def test_skipped_studies_are_counted_and_not_named(result: Path) -> None:
+    (result / "skipped.json").write_text(json.dumps([{"study": "study-99", "reason": "no T2"}]))
+    told = automatic(read_evidence(str(result)))
+    assert "1 study could not be read" in told["flow"].text
+    assert "study-99" not in str(told)
+
+
 def test_one_answer_serves_all_checklists(result: Path) -> None:
     evidence = read_evidence(str(result))
     told: dict[str, set[str]] = {}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from spinedet.commands.crossvalidate import _parts
 from spinedet.core.manifest import read_manifest, write_manifest
+from spinedet.crossvalidate import CrossvalidateConfig, CrossvalidationData
+from spinedet.pipelines.cross_validation import group_folds
 
 from .conftest import Run
 
@@ -58,3 +62,13 @@ def test_several_manifests_are_scored_together_and_each(tmp_path: Path, cohort: 
     assert set(json.loads((out / "crossvalidation.json").read_text())["parts"]) == {"first", "second"}
     headings = [line for line in (out / "crossvalidation.md").read_text().splitlines() if line.startswith("## ")]
     assert headings == ["## all studies", "## first", "## second"]
+
+
+def test_the_groups_that_are_crossed_over_are_scored_each(cohort: Path) -> None:
+    whole = read_manifest(cohort)
+    config = CrossvalidateConfig(by="sex", data=CrossvalidationData(manifests=[str(cohort)]))
+    task = SimpleNamespace(plan=group_folds(whole.studies, "sex", 2, 0))
+    parts = _parts(config, task, whole)
+    assert set(parts) == {"all studies", "sex-F", "sex-M"}
+    assert {study.attributes["sex"] for study in parts["sex-F"].studies} == {"F"}
+    assert sum(len(part.studies) for part in parts.values()) == 2 * len(whole.studies)

@@ -15,14 +15,8 @@ from PIL import Image
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.geometry import Grid
 from spinedet.imaging.contrast import FEATURES, contrast_features, mask_labels, measure_contrast
-from spinedet.imaging.input_checks import (
-    LOOKS_FAT_SUPPRESSED,
-    LOOKS_T2,
-    DeclaredMetadata,
-    InputCheck,
-    Suitability,
-    check_contrast,
-)
+from spinedet.imaging.input_checks import LOOKS_FAT_SUPPRESSED, LOOKS_T2, DeclaredMetadata, check_contrast
+from spinedet.imaging.suitability import InputCheck, Suitability
 from spinedet.imaging.volume import Volume, read_volume
 from spinedet.simulation.anatomy.lumbar_patient import draw_lumbar
 from spinedet.simulation.centers import CENTERS

@@ -14,16 +14,14 @@ from spinedet.imaging.dicom import Block
 from spinedet.imaging.dicom.records import Acquisition, PixelMatrix, Slice
 from spinedet.imaging.input_checks import (
     DeclaredMetadata,
-    InputCheck,
-    Suitability,
     check_input,
     declared_in_dicom,
     declared_in_name,
     largest_void_ml,
-    overall_suitability,
 )
 from spinedet.imaging.planes import plane_of
 from spinedet.imaging.settings import EligibilityLimits
+from spinedet.imaging.suitability import InputCheck, Suitability, overall_suitability
 from spinedet.imaging.volume import Volume, read_volume
 
 REAL = os.environ.get("SPINEDET_REAL_DATA")

@@ -34,6 +34,12 @@ def test_the_spinous_processes_are_no_discs_even_when_they_score_higher() -> Non
     assert chain_of([*discs, *behind]) == centers(discs)
 
 
+@pytest.mark.filterwarnings("error")
+def test_two_boxes_that_hardly_look_like_discs_are_compared_with_no_second_chain() -> None:
+    poor = [finding((0, 0, 40.0 * row), (10.0, 12.0, 30.0), 0.002) for row in range(2)]
+    assert len(chain_of(poor)) == 2
+
+
 def test_a_doubled_box_is_in_the_chain_once() -> None:
     discs = spine_findings()
     again = finding(np.add(discs[3].box.center, (0, 2, 3)), (40.0, 35.0, 20.0), 0.1)

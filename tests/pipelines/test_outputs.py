@@ -25,7 +25,7 @@ from spinedet.core.geometry import EdgeBox, Grid, canonical
 from spinedet.core.types import Box, Finding, TrainedOn
 from spinedet.formats.dicom_report_reader import read_report
 from spinedet.formats.slicer import SlicerConfig, open_slicer
-from spinedet.imaging.input_checks import InputCheck, Suitability
+from spinedet.imaging.suitability import InputCheck, Suitability
 from spinedet.imaging.volume import Volume, read_volume
 from spinedet.pipelines.outputs import OUTPUTS, check_outputs
 from spinedet.pipelines.outputs.csv_table import COLUMNS, LEVEL_COLUMNS

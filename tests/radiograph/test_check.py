@@ -123,7 +123,7 @@ def test_other_views_and_unfit_images_are_skipped(cohort: Content, audit: Audit,
     [skipped] = json.loads((tmp_path / "out/skipped.json").read_text())
     assert skipped["study"] == "three/ap"
     assert "MR" in skipped["reason"]
-    assert "Doe" not in printed + (tmp_path / "out/index.html").read_text()
+    assert "Doe^Jane" not in printed + (tmp_path / "out/index.html").read_text()
 
 
 def test_images_resized_to_one_square(cohort: Content, audit: Audit, tmp_path: Path) -> None:

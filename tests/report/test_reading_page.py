@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -294,10 +295,25 @@ def test_a_box_can_be_added_by_dragging(browser: tuple[Browser, Path]) -> None:
     assert not added.ignore
 
 
+def widest() -> ReadingStudy:
+    """All that a row of the table can show: grades, and another name where anatomy may be transitional."""
+    base = reading()
+    grades = {"pfirrmann": 3.8, "bulging": 0.94, "herniation": 0.06, "narrowing": 0.86}
+    found = tuple(one.model_copy(update={"grades": grades}) for one in base.findings.findings)
+    chain = [
+        {"ordinal": row, "level": level, "if_six_lumbar": other, "center": [0.0, 0.0, 30.0 * row]}
+        for row, level, other in ((1, "L4/L5", "L5/L6"), (2, "L3/L4", "L4/L5"))
+    ]
+    naming: Any = {"series": "sag", "state": "unresolved", "reason": "x", "transitional": True, "chain": chain}
+    findings = base.findings.model_copy(update={"findings": found, "naming": {"sag": naming}})
+    return replace(base, findings=findings)
+
+
 @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)])
 def test_nothing_is_cut_off_on_usual_screens(tmp_path: Path, size: tuple[int, int]) -> None:
     with chromium(tmp_path, size) as driven:
-        opened((driven, tmp_path), reading())
+        opened((driven, tmp_path), widest())
+        assert "(or L5/L6)" in driven.run("return document.body.innerText")
         wide = "return [document.documentElement.scrollWidth <= innerWidth, document.querySelector('aside').scrollWidth"
         assert driven.run(f"{wide} <= document.querySelector('aside').clientWidth]") == [True, True]
         errors = driven.send("/se/log", {"type": "browser"})

@@ -15,16 +15,10 @@ from spinedet.core.errors import InputError
 from spinedet.core.geometry import Array, Grid, bounds, inside, iou
 from spinedet.core.types import Lesion, Series, Study
 from spinedet.imaging.image_files import matches_sha256
-from spinedet.imaging.input_checks import (
-    DeclaredMetadata,
-    InputCheck,
-    Suitability,
-    check_input,
-    declared_in_name,
-    overall_suitability,
-)
+from spinedet.imaging.input_checks import DeclaredMetadata, check_input, declared_in_name
 from spinedet.imaging.planes import plane_of, slice_axis
 from spinedet.imaging.settings import EligibilityLimits
+from spinedet.imaging.suitability import InputCheck, Suitability, overall_suitability
 from spinedet.imaging.volume import Volume, read_volume
 
 _BRIGHT = 99.0  # percentile of an image that represents its bright tissue

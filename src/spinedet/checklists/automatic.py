@@ -116,7 +116,7 @@ def _flow(evidence: Evidence) -> Found | None:
     excluded = list(evidence.run.excluded.values()) if evidence.run else []
     reasons = [f"{counted(excluded.count(why), 'study')} excluded ({why})" for why in dict.fromkeys(excluded)]
     lines = [
-        f"{counted(held.studies, 'study')} of {counted(held.patients, 'patient')} were analysed",
+        f"Analysed: {counted(held.studies, 'study')} of {counted(held.patients, 'patient')}",
         *reasons,
         *([f"{counted(len(evidence.skipped), 'study')} could not be read"] if evidence.skipped else []),
         *([f"{counted(len(scores.not_read), 'study')} had no findings"] if scores.not_read else []),
@@ -321,9 +321,13 @@ def _training(evidence: Evidence) -> Found | None:
     }
     if known:
         lines.append("Settings: " + ", ".join(f"{key} {value}" for key, value in known.items()) + ".")
-    changes = sorted({key.split("_")[0] for key in evidence.config.get("augment", {})})
+    chances = evidence.config.get("augment", {})
+    end = "_probability"
+    # A chance of 0 is an augmentation that was switched off.
+    changes = sorted(key.removesuffix(end) for key, value in chances.items() if key.endswith(end) and value.strip("0."))
     if changes:
-        lines.append(f"Augmentation: {listed(changes)} (all values in {_CONFIG}).")
+        named = listed([change.replace("_", " ") for change in changes])
+        lines.append(f"Augmentation: {named} (all values in {_CONFIG}).")
     return Found(" ".join(lines), f"{_RUN} trainings; {_CONFIG} recipe, augment")
 
 
@@ -344,10 +348,15 @@ def _choice(evidence: Evidence) -> Found | None:
         return None
     tuned = [f"{plane} {plain(value)}" for plane, value in run.tuning_ap.items() if value is not None]
     known = f" Average precision on the tuning split: {', '.join(tuned)}." if tuned else ""
+    if run.sweep_job is not None:
+        known += (
+            f" This run is job {run.sweep_job} of a sweep: how many of its runs were compared, and on which data, has "
+            "to be added (extra:)."
+        )
     return Found(
         "The last averaged weights of one training are kept; the threshold alone was chosen on the tuning split."
         + known,
-        f"{_RUN} tuning_ap; {_POINT}",
+        f"{_RUN} tuning_ap, sweep_job; {_POINT}",
     )
 
 

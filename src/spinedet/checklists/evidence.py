@@ -70,7 +70,8 @@ class Evidence:
     def simulated(self) -> str:
         """The sentence that every answer about simulated data carries; empty where all are patients."""
         lines = []
-        notes = (self.scores or self.labels).notes if self.scores or self.labels else ()
+        scored = self.scores or self.labels
+        notes = scored.notes if scored else ()
         if any(one.simulated for one in self.tested) or any("drawn by software" in note for note in notes):
             lines.append("Tested on simulated data: phantoms drawn by software, no patients.")
         if self.trained_on is not None and self.trained_on.phantoms:
@@ -108,7 +109,7 @@ def read_evidence(path: str) -> Evidence:
         point=read_operating_point(point) if _format(point) == POINT else None,
         model=model,
         weights_sha256=weights or (run.weights_sha256 if run else None),
-        skipped=_mapping(root / "skipped.json"),
+        skipped=_skipped(root / "skipped.json"),
         trained_on=known,
         plan=_mapping(root / "plan_result.json"),
         hashes=_hashes(root, weights),
@@ -156,6 +157,13 @@ def _model(root: Path) -> tuple[Mapping[str, Any], str | None, TrainedOn | None]
     stated = raw.get("trained_on")
     known = TrainedOn.model_validate(stated, strict=False) if stated else None
     return raw, digest, with_known_results(known, folder, digest or "") if known else None
+
+
+def _skipped(path: Path) -> Mapping[str, str]:
+    """Reason by study of the list that commands write."""
+    raw = read_json(path) if path.is_file() else []
+    rows = [one for one in raw if isinstance(one, dict)] if isinstance(raw, list) else []
+    return {str(one.get("study")): str(one.get("reason")) for one in rows}
 
 
 def _yaml(path: Path) -> Mapping[str, Any]:

@@ -31,7 +31,7 @@ from spinedet.pipelines.cross_validation import (
 )
 from spinedet.pipelines.score_cross_validation import Result, kinds_table, markdown
 from spinedet.pipelines.score_cross_validation import results as score_contenders
-from spinedet.pipelines.splits import data_hash, fewer, only
+from spinedet.pipelines.splits import data_hash, fewer, findings_on, only
 from spinedet.runs.run_folder import FinishedRun, open_run
 
 RESULTS = "crossvalidation.json"
@@ -53,7 +53,7 @@ def crossvalidate(config: CrossvalidateConfig) -> Status:
     read = {study.id for study in findings[0].studies}
     reference = only(manifest, (study for study in manifest.studies if study.id in read))
     contenders = {folder.name: findings, **others}
-    scored = {name: _scored(part, contenders, config) for name, part in _parts(config, reference).items()}
+    scored = {name: _scored(part, contenders, config) for name, part in _parts(config, task, reference).items()}
     notes = [*phantom_note(manifest.studies), *(initial.as_initial.sentences if initial else ())]
     content = {
         "format": "spinedet-crossvalidation",
@@ -75,24 +75,22 @@ def crossvalidate(config: CrossvalidateConfig) -> Status:
     return Skipped(prepared.skipped).report(folder)
 
 
-def _parts(config: CrossvalidateConfig, reference: Manifest) -> dict[str, Manifest]:
-    """Everything, and where there are several manifests the studies of each."""
+def _parts(config: CrossvalidateConfig, task: CrossValidation, reference: Manifest) -> dict[str, Manifest]:
+    """Everything; the studies of each manifest, where there are several; those of each group that `by` tests."""
     manifests = [read_manifest(Path(path)) for path in config.data.manifests]
     parts = {EVERYTHING: reference}
     for one in manifests if len(manifests) > 1 else ():
         ids = {study.id for study in one.studies}
         parts[one.name] = only(reference, (study for study in reference.studies if study.id in ids))
+    for fold in task.plan.tested if config.by else ():
+        parts[fold.name] = only(reference, (study for study in reference.studies if study.patient in fold.test))
     return {name: part for name, part in parts.items() if part.studies}
 
 
 def _scored(
     reference: Manifest, contenders: Mapping[str, Sequence[Findings]], config: CrossvalidateConfig
 ) -> list[Result]:
-    ids = {study.id for study in reference.studies}
-    findings = {
-        name: [each.model_copy(update={"studies": tuple(s for s in each.studies if s.id in ids)}) for each in several]
-        for name, several in contenders.items()
-    }
+    findings = {name: [findings_on(each, reference) for each in several] for name, several in contenders.items()}
     return score_contenders(reference, findings, config.criterion, config.bootstrap)
 
 

@@ -11,6 +11,7 @@ from spinedet.cli.console import console, show_notes
 from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.output_folder import output_folder, requeued
 from spinedet.cli.score_table import show_scores
+from spinedet.cli.sweep_jobs import job_number
 from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_json
 from spinedet.core.types import Findings, Manifest
@@ -184,6 +185,7 @@ def _record(
         init=initial,
         trained_on=model.trained_on,
         parameters=_parameters(model),
+        sweep_job=job_number(),
         participants=participants(splits.labelled),
     )
 

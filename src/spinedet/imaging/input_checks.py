@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from spinedet.imaging.dicom import Block, weighting_in, weighting_of, words_in
 from spinedet.imaging.planes import SPECS, orient
 from spinedet.imaging.resample import resample
 from spinedet.imaging.settings import EligibilityLimits
+from spinedet.imaging.suitability import InputCheck, Suitability, overall_suitability
 from spinedet.imaging.volume import Volume, Voxels
 
 _BRIGHT = 99.0  # percentile of an image that stands for its bright tissue
@@ -26,23 +26,6 @@ _COARSE_MM = (4.0, 3.0, 3.0)
 LOOKS_T2, LOOKS_T1, SURELY_T1 = 1.0, 0.0, -2.0
 # Log odds of fat-suppressed against plain T2.
 LOOKS_FAT_SUPPRESSED = 1.0
-
-
-class Suitability(str, Enum):
-    """The result of a check, best first."""
-
-    OK = "ok"
-    DOUBTFUL = "doubtful"
-    REJECTED = "rejected"
-
-
-@dataclass(frozen=True, slots=True)
-class InputCheck:
-    """The result for one question, and the reason."""
-
-    question: str
-    suitability: Suitability
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +63,6 @@ def check_input(
         _spacing(volume, plane, limits),
         _signal(volume, plane, limits),
     )
-
-
-def overall_suitability(checks: tuple[InputCheck, ...]) -> Suitability:
-    """The least favourable suitability."""
-    return max((one.suitability for one in checks), key=list(Suitability).index, default=Suitability.OK)
 
 
 def as_record(checks: tuple[InputCheck, ...]) -> dict[str, FiniteJson]:

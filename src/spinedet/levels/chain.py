@@ -114,7 +114,7 @@ def find_chain(candidates: Candidates, rules: ChainRules) -> tuple[int, ...]:
     first, gain = _best_chain(candidates, rules, range(len(candidates)))
     rest = [row for row in range(len(candidates)) if row not in first]
     second, other = _best_chain(candidates, rules, rest)
-    if other > _IN_FRONT_GAIN * gain and _in_front(candidates, second, first, rules):
+    if second and other > _IN_FRONT_GAIN * gain and _in_front(candidates, second, first, rules):
         return second
     return first
 

@@ -12,16 +12,11 @@ from spinedet.core.anatomy import Plane, Region
 from spinedet.core.errors import InputError
 from spinedet.core.types import Finding, FiniteJson
 from spinedet.detection.inference import WorkingSeries, detect_series, window
-from spinedet.imaging.input_checks import (
-    InputCheck,
-    Suitability,
-    check_input,
-    describe_concerns,
-    overall_suitability,
-)
+from spinedet.imaging.input_checks import check_input, describe_concerns
 from spinedet.imaging.planes import PlaneSpec, plane_of
 from spinedet.imaging.resample import prepare
 from spinedet.imaging.settings import EligibilityLimits
+from spinedet.imaging.suitability import InputCheck, Suitability, overall_suitability
 from spinedet.imaging.volume import Volume
 from spinedet.pipelines.image_sources import SeriesSource, StudySource
 from spinedet.pipelines.prediction import (

@@ -12,7 +12,8 @@ from spinedet.core.file_names import file_name
 from spinedet.core.geometry import Grid
 from spinedet.core.types import Finding, FiniteJson, Name, Record, StudyFindings
 from spinedet.detection.cross_plane_fusion import SeriesFindings, fuse
-from spinedet.imaging.input_checks import InputCheck, as_record
+from spinedet.imaging.input_checks import as_record
+from spinedet.imaging.suitability import InputCheck
 from spinedet.imaging.volume import Volume
 from spinedet.runs.provenance import ModelIdentity
 

@@ -46,8 +46,9 @@ def degradation_curves(
     with progress_bar("degrading") as progress:
         for done, (name, strength) in enumerate(steps, 1):
             degraded, skipped = _scored(model, reference, plain, (name, strength))
-            for plane in planes if degraded else ():
-                points[plane, name].append(_point(degraded, plane, strength, skipped))
+            if degraded is not None:
+                for plane in planes:
+                    points[plane, name].append(_point(degraded, plane, strength, skipped))
             progress(done, len(steps))
     return tuple(
         DegradationCurve(plane=plane, degradation=name, unit=DEGRADATIONS[name].unit, points=tuple(found))

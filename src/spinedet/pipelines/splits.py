@@ -17,7 +17,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import refuse_repeats
 from spinedet.core.leakage import refuse_leakage
 from spinedet.core.manifest import read_manifests
-from spinedet.core.types import Manifest, Origin, Split, Study, TrainedOn, kind_of_training
+from spinedet.core.types import Findings, Manifest, Origin, Split, Study, TrainedOn, kind_of_training
 from spinedet.pipelines.settings import DataConfig, DevelopmentConfig
 from spinedet.runs.run_folder import FinishedRun
 from spinedet.simulation.cohort import draw_cohort
@@ -248,6 +248,12 @@ def rename_categories(manifest: Manifest, names: Mapping[str, str]) -> Manifest:
 def only(manifest: Manifest, studies: Iterable[Study]) -> Manifest:
     """The manifest with just these studies."""
     return manifest.model_copy(update={"studies": tuple(studies)})
+
+
+def findings_on(findings: Findings, manifest: Manifest) -> Findings:
+    """The findings of a manifest's studies alone."""
+    ids = {study.id for study in manifest.studies}
+    return findings.model_copy(update={"studies": tuple(one for one in findings.studies if one.id in ids)})
 
 
 def data_hash(studies: Iterable[Study]) -> str:

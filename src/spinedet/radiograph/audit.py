@@ -16,10 +16,10 @@ from spinedet.core.files import check_header, read_json, repeated, sha256, valid
 from spinedet.core.leakage import leaks
 from spinedet.core.radiograph import Radiograph, RadiographManifest, RadiographStudy, Task
 from spinedet.core.radiograph.manifest import FORMAT, locate, study_faults, task_difference
-from spinedet.imaging.input_checks import InputCheck, Suitability, overall_suitability
 from spinedet.imaging.radiograph.checks import Expected, check_radiograph
 from spinedet.imaging.radiograph.read import Declared, read_radiograph
 from spinedet.imaging.radiograph.records import RadiographImage, Spacing
+from spinedet.imaging.suitability import InputCheck, Suitability, overall_suitability
 from spinedet.radiograph.cohort_settings import RadiographAuditLimits
 
 

@@ -11,19 +11,22 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from spinedet.cli.exit_status import Skipped
 from spinedet.core.errors import InputError
 from spinedet.core.radiograph import OTHER, Radiograph, RadiographStudy, Task
-from spinedet.imaging.input_checks import InputCheck, Suitability
 from spinedet.imaging.radiograph.checks import Expected, ViewClassifier, check_radiograph, view_of
 from spinedet.imaging.radiograph.metal import metal_crop
 from spinedet.imaging.radiograph.read import Declared, read_radiograph
-from spinedet.imaging.radiograph.records import Box, DeclaredView, RadiographImage
+from spinedet.imaging.radiograph.records import Box, DeclaredView, Pixels, RadiographImage
+from spinedet.imaging.suitability import InputCheck, Suitability
 from spinedet.radiograph.settings import InputConfig
 from spinedet.radiograph.square import square
 from spinedet.radiograph.view_router import overview
 from spinedet.scoring.classification.items import REJECTED
 
 _CHUNK = 4
+# The share of an image's sides that `focus=rim` leaves: collimation, markers, letters.
+_RIM = 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,8 +120,9 @@ def prepare_image(item: Item, how: Preparation) -> PreparedImage:
     view = view_of(declared, estimate, how.expected.sure)
     box, doubt = _focus(read, how.input)
     checks = (*checks, *doubt)
+    shown = _rim(read.pixels) if how.input.focus == "rim" else read.pixels
     unfit = [check for check in checks if check.suitability is Suitability.REJECTED]
-    cut = square(read.pixels, box, how.input.pixels)
+    cut = square(shown, box, how.input.pixels)
     return PreparedImage(
         **known,  # type: ignore[arg-type]
         view=view,
@@ -144,4 +148,20 @@ def _focus(image: RadiographImage, config: InputConfig) -> tuple[Box, tuple[Inpu
         if found is not None:
             return found, ()
         return image.field.box, (InputCheck("focus", Suitability.DOUBTFUL, "no metal to focus on; read as a whole"),)
+    if config.focus == "rim":
+        rows, columns = image.pixels.shape
+        return (0.0, 0.0, float(columns), float(rows)), ()
     return image.field.box, ()
+
+
+def _rim(pixels: Pixels) -> Pixels:
+    """The image with its inner part blanked."""
+    rows, columns = (round(_RIM * length) for length in pixels.shape)
+    blanked = pixels.copy()
+    blanked[rows:-rows, columns:-columns] = 0
+    return blanked
+
+
+def unfit(images: Sequence[PreparedImage]) -> Skipped:
+    """Images that were rejected before any network saw them."""
+    return Skipped({f"{one.study}/{one.image}": one.rejected for one in images if one.rejected is not None})

@@ -127,7 +127,7 @@ class LearningConfig:
     clip: float = 1.0
 
 
-FOCI = ("image", "metal")
+FOCI = ("image", "metal", "rim")
 
 
 @dataclass
@@ -135,7 +135,8 @@ class InputConfig:
     """What of an image a network is given.
 
     Attributes:
-        pixels: side of the square. focus: `image`, the exposed field; or `metal`, a square around the hardware.
+        pixels: side of the square. focus: `image`, the exposed field; `metal`, a square around the hardware; or `rim`,
+            a baseline that sees collimation and markers alone.
         metal: whether images must show hardware (true), must not (false), or may (null); others are rejected.
     """
 

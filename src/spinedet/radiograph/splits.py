@@ -1,7 +1,8 @@
-"""Which studies of a cohort of radiographs train, tune and test."""
+"""Which studies of a cohort of radiographs train, tune and test, and the cohort's digest."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,3 +64,12 @@ def _by_patient(studies: list[RadiographStudy], shares: tuple[float, float], see
         for place, row in enumerate(order.tolist())
     }
     return {study.id: part[study.patient] for study in studies}
+
+
+def cohort_digest(manifest: RadiographManifest) -> str:
+    """A digest of ids, splits, labels and images: the same data gives the same digest wherever it lies."""
+    digest = hashlib.sha256(manifest.task.model_dump_json().encode())
+    for study in sorted(manifest.studies, key=lambda one: one.id):
+        lean = study.model_copy(update={"images": tuple(i.model_copy(update={"path": ""}) for i in study.images)})
+        digest.update(lean.model_dump_json().encode())
+    return digest.hexdigest()

@@ -16,7 +16,7 @@ from spinedet.audit.images import SeriesFacts, StudyFacts
 from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_text
 from spinedet.core.types import Study
-from spinedet.imaging.input_checks import Suitability
+from spinedet.imaging.suitability import Suitability
 from spinedet.report.html import render
 from spinedet.report.number_format import DASH
 

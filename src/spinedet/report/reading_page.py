@@ -169,7 +169,7 @@ def naming_sentence(study: StudyFindings) -> str:
     if named.get("transitional"):
         counted += (
             f" The box of the lumbosacral disc measures {named['disc_ratio']:.2f} of the one above: a transitional "
-            "vertebra is possible, and the other names are in brackets."
+            "vertebra is possible; with six lumbar vertebrae the names in brackets hold."
         )
     return counted
 

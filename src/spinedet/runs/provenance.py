@@ -164,7 +164,7 @@ class RunRecord(Record):
         internal_centers: of the studies that the model was developed on. excluded: reason by study.
         trainings: length of each network's training. tuning_ap: average precision on the tuning split by plane, which
             no threshold enters. parameters: numbers in each network, by plane. participants: of all splits.
-        weights_sha256: of the weights that were made or tested.
+        weights_sha256: of the weights that were made or tested. sweep_job: number of this run in a multirun, from 0.
         commit: of the checkout, with `+` when files differ from it; None where there is none.
     """
 
@@ -182,6 +182,7 @@ class RunRecord(Record):
     parameters: dict[str, int] = Field(default_factory=dict)
     participants: tuple[Participants, ...] = Field(default=(), exclude_if=is_empty)
     weights_sha256: str | None = Field(default=None, exclude_if=is_none)
+    sweep_job: int | None = Field(default=None, exclude_if=is_none)
     operating_point_sha256: str | None = Field(default=None, exclude_if=is_none)
     trained_on: TrainedOn | None = Field(default=None, exclude_if=is_none)
     versions: dict[str, str] = Field(default_factory=dict)

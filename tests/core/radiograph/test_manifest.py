@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -241,3 +242,11 @@ def test_phantoms_are_called_phantoms() -> None:
     drawn = RadiographStudy(id="1", patient="1", center="A", images=(), phantom=True)
     assert phantom_note([drawn]) == (PHANTOM_NOTE,)
     assert phantom_note([drawn.model_copy(update={"phantom": False})]) == ()
+
+
+def test_the_manifest_that_the_documents_show_is_valid(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "radiographs.md").read_text(encoding="utf-8")
+    [block] = [one for one in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if "spinedet-radiographs" in one]
+    path = tmp_path / "shown.json"
+    path.write_text(block)
+    assert [study.id for study in read_radiographs(path).studies] == ["B-17"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinedet.imaging.input_checks import Suitability
 from spinedet.imaging.radiograph.records import RadiographImage
+from spinedet.imaging.suitability import Suitability
 
 from .films import Film, film
 

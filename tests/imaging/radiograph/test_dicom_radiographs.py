@@ -13,9 +13,9 @@ from pydicom.uid import RLELossless
 
 from spinedet.core.errors import InputError
 from spinedet.imaging.dicom.lookup_tables import voi_values
-from spinedet.imaging.input_checks import Suitability
 from spinedet.imaging.radiograph.read import Declared, read_radiograph
 from spinedet.imaging.radiograph.records import SpacingSource
+from spinedet.imaging.suitability import Suitability
 
 from .conftest import found, likeness
 from .films import Film, as_integers, dicom, film, in_rim, lookup_table

@@ -12,7 +12,6 @@ from PIL import Image
 from scipy import ndimage
 
 from spinedet.core.errors import InputError
-from spinedet.imaging.input_checks import Suitability
 from spinedet.imaging.radiograph.checks import Expected, ViewEstimate, check_radiograph, view_of
 from spinedet.imaging.radiograph.exposed_field import find_field
 from spinedet.imaging.radiograph.metal import metal_crop, metal_groups
@@ -25,6 +24,7 @@ from spinedet.imaging.radiograph.records import (
     SpacingSource,
     StoredRadiograph,
 )
+from spinedet.imaging.suitability import Suitability
 
 from .conftest import found, likeness
 from .films import Film, film, in_rim, save

@@ -111,6 +111,11 @@ def test_a_reader_without_scores_has_one_way_to_answer() -> None:
     assert list(ways_to_answer(items([0, 1], [0, 1]))) == [AS_ANSWERED]
 
 
+def test_a_forced_choice_that_changes_nothing_is_left_out() -> None:
+    same = items([0, 1], [0, 1], ("none", "fresh"), [[0.9, 0.1], [0.2, 0.8]])
+    assert list(ways_to_answer(same)) == [AS_ANSWERED]
+
+
 def test_a_threshold_decides_where_there_is_an_answer() -> None:
     scores = [[0.9, 0.1], [0.4, 0.6], [0.4, 0.6]]
     found = items([0, 1, 1], [0, 0, NONE], ("none", "fresh"), scores)
@@ -163,7 +168,7 @@ def test_a_finding_by_hand() -> None:
     assert one.sensitivity.low is not None
     assert one.sensitivity.low < 0.75
     assert group.answer(AS_ANSWERED).accuracy.value == pytest.approx(6 / 9)
-    assert group.auc.bootstrap.value is None
+    assert group.auc.bootstrap.reason == group.auc.delong.reason == "no scores"
     assert group.calibration is None
 
 

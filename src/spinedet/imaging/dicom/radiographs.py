@@ -19,9 +19,9 @@ from spinedet.imaging.dicom.headers import DAMAGE, read_with_pixels
 from spinedet.imaging.dicom.lookup_tables import modality_values, voi_values
 from spinedet.imaging.dicom.pixels import padding_mask
 from spinedet.imaging.dicom.radiograph_views import declared_orientation, declared_view
-from spinedet.imaging.input_checks import InputCheck, Suitability
 from spinedet.imaging.radiograph.raster import grey_of_colour
 from spinedet.imaging.radiograph.records import (
+    DeclaredView,
     ExposedField,
     Mask,
     Pixels,
@@ -32,6 +32,7 @@ from spinedet.imaging.radiograph.records import (
     StoredRadiograph,
 )
 from spinedet.imaging.size_limits import check_voxels
+from spinedet.imaging.suitability import InputCheck, Suitability
 
 # Nothing that names somebody is among them.
 _TAGS = [
@@ -86,11 +87,23 @@ def read_dicom_radiograph(path: Path) -> StoredRadiograph:
     return _described(header, values, stored, doubts, steps, padded)
 
 
+def read_declared_view(path: Path) -> DeclaredView:
+    """The view that the tags of a file declare; its pixels are not decoded.
+
+    Raises:
+        InputError: as `read_dicom_radiograph`, as far as the header shows it.
+    """
+    header = _parse(path)
+    return declared_view(header, declared_orientation(header))
+
+
 def _parse(path: Path) -> Dataset:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             header = read_with_pixels(path, _TAGS)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; check the path") from None
     except PermissionError:
         raise InputError(f"{path} cannot be read; check its permissions") from None
     except DAMAGE as error:

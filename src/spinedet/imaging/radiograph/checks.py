@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from spinedet.imaging.input_checks import InputCheck, Suitability
 from spinedet.imaging.radiograph.metal import metal_groups
 from spinedet.imaging.radiograph.records import DeclaredView, RadiographImage
+from spinedet.imaging.suitability import InputCheck, Suitability
 
 # Hardware covers at least this share of an image, and other metal (a clip, a marker) at most that.
 _HARDWARE, _LITTLE = 2e-3, 8e-3
@@ -102,9 +102,10 @@ def _metal(image: RadiographImage, expected: Expected) -> Iterator[InputCheck]:
     if expected.metal is None:
         return
     groups = metal_groups(image)
-    share = max((group.share for group in groups), default=0.0)
-    if expected.metal and share < _HARDWARE:
+    certain = max((group.certain for group in groups), default=0.0)
+    if expected.metal and certain < _HARDWARE:
         how = Suitability.DOUBTFUL if groups else Suitability.REJECTED
-        yield InputCheck("metal", how, "no hardware was found, and the model tells systems of hardware")
-    if not expected.metal and share >= _LITTLE:
+        found = "nothing that is surely hardware" if groups else "no hardware"
+        yield InputCheck("metal", how, f"{found} was found, and the model tells systems of hardware")
+    if not expected.metal and certain >= _LITTLE:
         yield InputCheck("metal", Suitability.DOUBTFUL, "there is metal, and the model has learnt images without")

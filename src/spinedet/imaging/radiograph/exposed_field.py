@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,13 @@ from spinedet.imaging.radiograph.records import ExposedField, Mask, Pixels, Poin
 
 # The image is searched at about this length.
 _LENGTH = 384
-# Of the range of grey values: how much a rim varies, and how much the mean of its neighbourhood does.
-_FLAT = 0.05
+# How far a rim's grey values may lie from each other, of the range: at least and at most; in between, so many of their
+# median absolute deviations. A narrow range keeps tissue of the same grey out of a rim that is quite flat.
+_FLAT, _DEVIATIONS = (0.012, 0.05), 6.0
 # A rim is the grey of at least this share of the image's border.
 _OF_BORDER = 0.4
 # Share of the image that a field covers, and share of its own rectangle that is filled.
-_SMALLEST, _LARGEST, _FILLED = 0.1, 0.97, 0.9
+_SMALLEST, _LARGEST, _FILLED = 0.1, 0.97, 0.7
 # A part of the image that is separated from the largest one by the rim is an exposure of its own from this share on.
 _SECOND = 0.12
 _ANGLES = np.arange(-5.0, 5.01, 0.5)  # degrees
@@ -50,13 +52,13 @@ def find_field(grey: Pixels) -> FieldSearch:
         return FieldSearch(whole)
     scaled = np.clip((small - low) / (high - low), 0, 1)
     strips = _strips(scaled)
-    rim = _rim_grey(scaled)
+    rim = _rim(scaled)
     inner = None if rim is None else _inside_rim(scaled, rim)
     if rim is None or inner is None:
         return FieldSearch(whole, 1 + strips)
     labels, count = ndimage.label(inner)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:] / labels.size
-    exposures = max(1 + strips, int((sizes >= _SECOND).sum()))
+    exposures = max(1 + strips, sum(_is_exposure(labels == number) for number in np.nonzero(sizes >= _SECOND)[0] + 1))
     largest = ndimage.binary_fill_holes(labels == 1 + int(np.argmax(sizes)))
     found = _rectangle(largest)
     if not _SMALLEST <= float(largest.mean()) <= _LARGEST or float(largest.sum()) < _FILLED * found.area:
@@ -89,24 +91,42 @@ def _reduced(grey: Pixels) -> tuple[Pixels, int]:
     return blocks.mean(axis=(1, 3)), factor
 
 
-def _rim_grey(scaled: Pixels) -> float | None:
+def _is_exposure(region: Mask) -> bool:
+    """Whether a part of the image fills a rectangle, as a second exposure does and a part of a body does not."""
+    return float(region.sum()) >= _FILLED * _rectangle(region).area
+
+
+@dataclass(frozen=True, slots=True)
+class _Rim:
+    """The grey of a rim, and how far its values lie from that, of the range of grey values."""
+
+    grey: float
+    spread: float
+
+    def near(self, values: NDArray[np.floating[Any]], spreads: float = 1.0) -> NDArray[np.bool_]:
+        """Where values lie within so many spreads of the rim's grey."""
+        return np.abs(values - self.grey) <= spreads * self.spread
+
+
+def _rim(scaled: Pixels) -> _Rim | None:
     """The grey of most of the image's border; None where it has no such grey."""
     ring = np.concatenate([scaled[0], scaled[-1], scaled[:, 0], scaled[:, -1]])
     counts, edges = np.histogram(ring, bins=40, range=(0, 1))
     peak = int(np.argmax(counts))
-    rim = float(np.median(ring[(ring >= edges[peak]) & (ring <= edges[peak + 1])]))
-    return rim if float((np.abs(ring - rim) <= _FLAT).mean()) >= _OF_BORDER else None
+    grey = float(np.median(ring[(ring >= edges[peak]) & (ring <= edges[peak + 1])]))
+    around = np.abs(ring[np.abs(ring - grey) <= _FLAT[1]] - grey)
+    rim = _Rim(grey, float(np.clip(_DEVIATIONS * np.median(around), *_FLAT)))
+    return rim if float(rim.near(ring).mean()) >= _OF_BORDER else None
 
 
-def _inside_rim(scaled: Pixels, rim: float) -> Mask | None:
+def _inside_rim(scaled: Pixels, rim: _Rim) -> Mask | None:
     """All but the flat region of the rim's grey that runs along the image's border; None when nothing is left."""
-    flat = np.abs(scaled - rim) <= _FLAT
-    flat &= np.abs(ndimage.uniform_filter(scaled, 5, mode="nearest") - rim) <= _FLAT
+    flat = rim.near(scaled) & rim.near(ndimage.uniform_filter(scaled, 5, mode="nearest"))
     labels, _ = ndimage.label(flat)
     touching = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
     outside = np.isin(labels, touching[touching > 0])
     # The mean over a neighbourhood makes the rim end two pixels early.
-    outside = ndimage.binary_dilation(outside, iterations=2) & (np.abs(scaled - rim) <= 2 * _FLAT)
+    outside = ndimage.binary_dilation(outside, iterations=2) & rim.near(scaled, 2)
     inner: Mask = ndimage.binary_opening(~outside, iterations=2)
     return inner if inner.any() else None
 
@@ -131,8 +151,11 @@ class _Rectangle:
         ends = [(self.left, self.top), (self.right, self.top), (self.right, self.bottom), (self.left, self.bottom)]
         return [(float(x), float(y)) for x, y in np.array(ends) @ _axes(self.angle)]
 
-    def with_sharp_sides(self, scaled: Pixels, rim: float) -> _Rectangle | None:
-        """Sides without a step of grey values moved beyond the image; None when there is none with one."""
+    def with_sharp_sides(self, scaled: Pixels, rim: _Rim) -> _Rectangle | None:
+        """Sides without a step of grey values moved beyond the image; None when there is none with one.
+
+        Two sides with a step are evidence enough for the others, along which tissue may be of the rim's grey.
+        """
         far = float(sum(scaled.shape))
         corners = self.corners
         sides = [(corners[0], corners[3]), (corners[1], corners[2]), (corners[0], corners[1]), (corners[3], corners[2])]
@@ -141,6 +164,8 @@ class _Rectangle:
             _is_step(scaled, rim, side, direction)
             for side, direction in zip(sides, (axes[0], -axes[0], axes[1], -axes[1]), strict=True)
         ]
+        if sum(sharp) >= 2:
+            return self
         ends = [self.left, self.right, self.top, self.bottom]
         moved = [
             end if kept else far * (1 if number % 2 else -1)
@@ -155,7 +180,7 @@ def _axes(angle: float) -> NDArray[np.float64]:
     return np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
 
 
-def _is_step(scaled: Pixels, rim: float, side: tuple[Point, Point], inwards: NDArray[np.float64]) -> bool:
+def _is_step(scaled: Pixels, rim: _Rim, side: tuple[Point, Point], inwards: NDArray[np.float64]) -> bool:
     """Whether most of a side separates the rim from something else; a side at the image's border has no rim outside."""
     part = np.linspace(0.05, 0.95, 64)[:, None]
     points = np.array(side[0]) * (1 - part) + np.array(side[1]) * part
@@ -163,7 +188,7 @@ def _is_step(scaled: Pixels, rim: float, side: tuple[Point, Point], inwards: NDA
     known = np.isfinite(inside) & np.isfinite(outside)
     if known.mean() < 0.5:
         return False
-    step = (np.abs(inside - outside) >= _STEP) & (np.abs(outside - rim) <= 2 * _FLAT)
+    step = (np.abs(inside - outside) >= _STEP) & rim.near(outside, 2)
     return float(step[known].mean()) >= _OF_SIDE
 
 

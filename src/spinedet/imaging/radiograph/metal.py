@@ -11,8 +11,9 @@ from spinedet.imaging.radiograph.records import Box, Mask, Pixels, RadiographIma
 
 # The image is searched at about this length.
 _LENGTH = 512
-# Metal is at least so bright, and so much brighter than what surrounds it, of the range of grey values.
-_BRIGHT, _ABOVE = 0.8, 0.12
+# Metal is at least so bright, likely and certainly, and so much brighter than what surrounds it, of the range of grey
+# values. What either finds on simulated radiographs: docs/radiographs.md, "Metal".
+_LIKELY, _CERTAIN, _ABOVE = 0.6, 0.8, 0.15
 # Metal ends within a pixel or two: from this step on, of the range, at half of its rim.
 _SHARP = 0.08
 # Pieces smaller than this share of the image are noise; a group that is smaller is a clip or a letter.
@@ -30,11 +31,13 @@ class MetalGroup:
     """Pieces of metal that lie together.
 
     Attributes:
-        box: around them, pixels. share: of the image that they cover. score: for the choice between groups.
+        box: around them, pixels. share: of the image that they cover; edges of dense bone count too where contrast is
+            high. certain: the share of what is as bright as metal alone. score: for the choice between groups.
     """
 
     box: Box
     share: float
+    certain: float
     score: float
 
 
@@ -42,9 +45,10 @@ def metal_groups(image: RadiographImage) -> tuple[MetalGroup, ...]:
     """Groups of metal, the likeliest hardware first; none where nothing bright has sharp rims."""
     factor = max(1, round(max(image.pixels.shape) / _LENGTH))
     small = image.pixels[::factor, ::factor]
-    pieces = _pieces(small)
+    pieces = _pieces(small, _LIKELY)
     if not pieces.any():
         return ()
+    certain = _pieces(small, _CERTAIN)
     reach = max(1, round(_TOGETHER * small.shape[1] / 2))
     groups, _ = ndimage.label(ndimage.binary_dilation(pieces, iterations=reach))
     found = []
@@ -56,7 +60,8 @@ def metal_groups(image: RadiographImage) -> tuple[MetalGroup, ...]:
         rows, columns = np.nonzero(inside)
         top, left = place[0].start, place[1].start
         box = _scaled((left + columns.min(), top + rows.min(), left + columns.max() + 1, top + rows.max() + 1), factor)
-        found.append(MetalGroup(box, share, share * _weight(box, image.field.box)))
+        sure = float((certain[place] & (groups[place] == number)).sum()) / small.size
+        found.append(MetalGroup(box, share, sure, share * _weight(box, image.field.box)))
     return tuple(sorted(found, key=lambda one: one.score, reverse=True))
 
 
@@ -74,10 +79,10 @@ def metal_crop(image: RadiographImage) -> Box | None:
     return left, top, left + length, top + length
 
 
-def _pieces(pixels: Pixels) -> Mask:
-    """Bright regions that stand out from their surroundings behind a sharp rim."""
+def _pieces(pixels: Pixels, least: float) -> Mask:
+    """Regions of at least this brightness that stand out from their surroundings behind a sharp rim."""
     around = ndimage.uniform_filter(pixels, max(3, min(pixels.shape) // 10))
-    bright = (pixels >= _BRIGHT) & (pixels - around >= _ABOVE)
+    bright = (pixels >= least) & (pixels - around >= _ABOVE)
     step = np.hypot(ndimage.sobel(pixels, 0), ndimage.sobel(pixels, 1)) / 8
     labels, count = ndimage.label(bright)
     if count == 0:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from spinedet.core.errors import InputError
-from spinedet.imaging.input_checks import InputCheck, Suitability
 from spinedet.imaging.radiograph.records import Pixels, Polarity, StoredRadiograph
 from spinedet.imaging.size_limits import check_voxels
+from spinedet.imaging.suitability import InputCheck, Suitability
 
 _FORMATS = ("PNG", "TIFF", "JPEG")
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")

@@ -10,7 +10,6 @@ import numpy as np
 from spinedet.core.errors import InputError
 from spinedet.imaging.dicom.radiograph_views import flips
 from spinedet.imaging.dicom.radiographs import read_dicom_radiograph
-from spinedet.imaging.input_checks import InputCheck, Suitability
 from spinedet.imaging.radiograph.exposed_field import find_field, mask_of
 from spinedet.imaging.radiograph.polarity import CERTAIN, body_contrast
 from spinedet.imaging.radiograph.raster import read_raster
@@ -24,6 +23,7 @@ from spinedet.imaging.radiograph.records import (
     StoredRadiograph,
     whole_field,
 )
+from spinedet.imaging.suitability import InputCheck, Suitability
 
 # How PNG, TIFF (either byte order, also with 64-bit offsets) and JPEG files begin.
 _RASTER = (b"\x89PNG", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+", b"\xff\xd8\xff")

@@ -9,7 +9,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from spinedet.imaging.input_checks import InputCheck, Suitability, overall_suitability
+from spinedet.imaging.suitability import InputCheck, Suitability, overall_suitability
 
 Pixels = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -21,7 +21,7 @@ from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
 from spinedet.core.files import write_json
 from spinedet.core.radiograph import Radiograph, RadiographStudy, Task, phantom_note
-from spinedet.imaging.input_checks import Suitability
+from spinedet.imaging.suitability import Suitability
 from spinedet.radiograph.audit import ImageFacts, audit_cohort, examine, read_leniently
 from spinedet.radiograph.check import RadiographCheckConfig
 from spinedet.radiograph.thumbnails import thumbnail

@@ -12,11 +12,11 @@ from spinedet.core.errors import InputError
 from spinedet.core.radiograph import RadiographManifest, read_radiograph_cohort
 from spinedet.core.radiograph.manifest import task_difference
 from spinedet.core.types import Split
-from spinedet.radiograph.commands.score import read_readers
-from spinedet.radiograph.commands.train import cohort_digest, unfit
 from spinedet.radiograph.evaluate import RadiographEvaluateConfig
 from spinedet.radiograph.finished import FinishedClassification, open_classification
-from spinedet.radiograph.images import Preparation, prepare_images
+from spinedet.radiograph.human_readers import read_readers
+from spinedet.radiograph.images import Preparation, prepare_images, unfit
+from spinedet.radiograph.splits import cohort_digest
 from spinedet.radiograph.testing import TestCase, report_test
 from spinedet.runs.provenance import RunData, RunRecord, Stopwatch, write_run_record
 

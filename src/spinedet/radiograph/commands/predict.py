@@ -16,9 +16,8 @@ from spinedet.core.radiograph import Radiograph, RadiographManifest, RadiographS
 from spinedet.core.radiograph.readings import Readings, write_readings
 from spinedet.formats.registry_csv import write_registry
 from spinedet.radiograph.answers import read_images
-from spinedet.radiograph.commands.train import unfit
 from spinedet.radiograph.finished import open_classification
-from spinedet.radiograph.images import Preparation, prepare_images
+from spinedet.radiograph.images import Preparation, prepare_images, unfit
 from spinedet.radiograph.pictures import draw, explain
 from spinedet.radiograph.predict import RadiographPredictConfig
 

@@ -11,9 +11,10 @@ from spinedet.cli.label_table import show_label_scores
 from spinedet.cli.output_folder import claim_output
 from spinedet.core.errors import InputError
 from spinedet.core.radiograph import read_radiograph_cohort
-from spinedet.core.radiograph.readings import Readings, read_readings
+from spinedet.core.radiograph.readings import read_readings
 from spinedet.formats.registry_csv import write_registry
 from spinedet.radiograph.headlines import headlines
+from spinedet.radiograph.human_readers import read_readers
 from spinedet.radiograph.published import PUBLISHED
 from spinedet.radiograph.score import RadiographScoreConfig
 from spinedet.report.label_page import Extras, write_label_page
@@ -52,19 +53,4 @@ def _contestants(config: RadiographScoreConfig) -> list[Contestant]:
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"two files of readings have the model name {name!r}; give each its own")
-    return found
-
-
-def read_readers(paths: list[str]) -> list[Contestant]:
-    """Readings of humans.
-
-    Raises:
-        InputError: the file says that a network answers.
-    """
-    found: list[Contestant] = []
-    for path in paths:
-        readings: Readings = read_readings(Path(path))
-        if not readings.by_reader:
-            raise InputError(f'{path}: readers= takes readings of humans, whose model says "kind": "reader"; see docs')
-        found.append(Contestant(readings, str(path)))
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spinedet.cli.console import console
-from spinedet.cli.exit_status import Skipped, Status
+from spinedet.cli.exit_status import Status
 from spinedet.cli.output_folder import output_folder, requeued
 from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
@@ -20,8 +19,8 @@ from spinedet.radiograph.answers import choose_label_operating_point
 from spinedet.radiograph.classifier import ImageClassifier, save_classifier
 from spinedet.radiograph.development import Developed, Development, develop
 from spinedet.radiograph.finished import FinishedClassification, identify_classifier
-from spinedet.radiograph.images import Preparation, PreparedImage, prepare_images
-from spinedet.radiograph.splits import Parted, part_studies
+from spinedet.radiograph.images import Preparation, PreparedImage, prepare_images, unfit
+from spinedet.radiograph.splits import Parted, cohort_digest, part_studies
 from spinedet.radiograph.testing import TestCase, report_test
 from spinedet.radiograph.train import RadiographTrainConfig
 from spinedet.radiograph.trainer import Recipe
@@ -75,11 +74,6 @@ def train(config: RadiographTrainConfig) -> Status:
     write_run_record(run.record, watch, _record(config, manifest, parted, developed))
     console.print(f"report: {run.report}")
     return unfit([one for each in images.values() for one in each]).report(run.root)
-
-
-def unfit(images: Sequence[PreparedImage]) -> Skipped:
-    """Images that were rejected before any network saw them."""
-    return Skipped({f"{one.study}/{one.image}": one.rejected for one in images if one.rejected is not None})
 
 
 def _refuse_several_devices(config: RadiographTrainConfig) -> None:
@@ -178,12 +172,3 @@ def _record(
         excluded={study.id: study.excluded for study in manifest.studies if study.excluded is not None},
         trainings=developed.lengths,
     )
-
-
-def cohort_digest(manifest: RadiographManifest) -> str:
-    """A digest of ids, splits, labels and images: the same data gives the same digest wherever it lies."""
-    digest = hashlib.sha256(manifest.task.model_dump_json().encode())
-    for study in sorted(manifest.studies, key=lambda one: one.id):
-        lean = study.model_copy(update={"images": tuple(i.model_copy(update={"path": ""}) for i in study.images)})
-        digest.update(lean.model_dump_json().encode())
-    return digest.hexdigest()

@@ -297,7 +297,7 @@ function drawTable() {
       const line = make("tr", { className: "finding" });
       if (number === 0) {
         const cell = make("td", { className: "level", rowSpan: group.rows.length, textContent: group.name });
-        if (data.if_six[group.name]) cell.append(make("small", { textContent: `(or ${data.if_six[group.name]}, if six lumbar vertebrae)` }));
+        if (data.if_six[group.name]) cell.append(make("small", { className: "other", title: "if six lumbar vertebrae", textContent: `(or ${data.if_six[group.name]})` }));
         if (fused.length) cell.append(make("small", { textContent: `fused ${Math.max(...fused).toFixed(2)}` }));
         line.append(cell);
       }

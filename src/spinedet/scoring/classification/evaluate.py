@@ -40,6 +40,7 @@ _REASONS = {
     "accuracy_of_answered": "no answer",
     "kappa": "chance alone would agree always",
 }
+_NO_SCORES = "no scores"
 _OVERALL = [name for name, field in Answers.model_fields.items() if field.annotation is Estimate]
 
 
@@ -102,10 +103,14 @@ def exact_share(hits: int, count: int, confidence: float, reason: str) -> Estima
 
 
 def ways_to_answer(items: Items) -> dict[str, Items]:
-    """The answers as they are, and what scores alone would say: the highest, and the highest if it is high enough."""
+    """The answers as they are, and what scores alone would say: the highest, and the highest if it is high enough.
+
+    The highest is left out where it is the same everywhere.
+    """
     ways = {AS_ANSWERED: items}
     if items.scored.any():
-        ways[FORCED] = items.forced()
+        if not np.array_equal(items.forced().called, items.called):
+            ways[FORCED] = items.forced()
         if len(items.labels) > 2:
             ways[f"confidence >= {CONFIDENT:g}"] = items.forced().confident(CONFIDENT)
     return ways
@@ -215,8 +220,11 @@ def _area(items: Items, numbers: Statistics, finding: str | None) -> Area:
     if finding is None:
         defined = sum(not np.isnan(numbers.values[of_label("auc", label)]) for label in items.labels)
         reason = "one curve for each label"
-        return Area(labels=defined, bootstrap=estimate(numbers, "macro_auc"), delong=Estimate(reason=reason))
+        mean = estimate(numbers, "macro_auc") if items.scored.any() else Estimate(reason=_NO_SCORES)
+        return Area(labels=defined, bootstrap=mean, delong=Estimate(reason=reason))
     kept = items.where(items.scored)
+    if not len(kept):
+        return Area(labels=1, bootstrap=Estimate(reason=_NO_SCORES), delong=Estimate(reason=_NO_SCORES))
     row = items.labels.index(finding)
     exact = delong(kept.score[:, row], kept.reference == row, numbers.settings.confidence)
     if len(np.unique(kept.patient)) < len(kept):
