@@ -58,6 +58,8 @@ def measure(image: Path, out: Path) -> dict[str, float]:
         from spinedet.pipelines.outputs.writer import OutputContext, load_outputs
         from spinedet.pipelines.predict_series import Predictor, predict_studies, read_study, record_of, with_levels
         from spinedet.runs.run_folder import open_run
+
+        outputs = load_outputs(["page"])
     with clock.stage("model"):
         run = open_run("shipped")
     with clock.stage("reading"):
@@ -73,7 +75,7 @@ def measure(image: Path, out: Path) -> dict[str, float]:
         study = with_levels(predictor.assign_levels, study)
     with clock.stage("outputs"):
         context = OutputContext(out, run.identity)
-        for output in load_outputs(["page"]):
+        for output in outputs:
             output.write_study(study, context)
             output.write_summary(lambda: iter([record_of(study)]), context)
     return clock.seconds

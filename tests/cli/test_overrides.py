@@ -22,17 +22,22 @@ from spinedet.scoring import CRITERIA
 from spinedet.training.settings import TRAINERS
 
 
-@pytest.fixture(autouse=True)
-def _registered() -> None:
+def known(command: str) -> str:
+    """The command, once its settings are known to Hydra, which knows those of one at a time."""
     groups: dict[str, Any] = {"model": CONFIGS, "data": DEVELOPMENT_COHORTS, "trainer": TRAINERS, "criterion": CRITERIA}
-    register(spinedet.train.TrainConfig, "train", groups)
-    register(spinedet.predict.PredictConfig, "predict")
-    register(spinedet.score.ScoreConfig, "score", {"criterion": CRITERIA})
+    match command:
+        case "train":
+            register(spinedet.train.TrainConfig, "train", groups)
+        case "predict":
+            register(spinedet.predict.PredictConfig, "predict")
+        case "score":
+            register(spinedet.score.ScoreConfig, "score", {"criterion": CRITERIA})
+    return command
 
 
 def value_of(command: str, key: str, *words: str) -> Any:
     """What a setting holds after the words were read."""
-    taken = [word for word in read_words(words, command, conf_folder()) if not word.startswith("-")]
+    taken = [word for word in read_words(words, known(command), conf_folder()) if not word.startswith("-")]
     with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
         return OmegaConf.select(compose(command, overrides=taken), key)
 
@@ -89,7 +94,7 @@ def test_an_experiment_with_and_without_plus(word: str) -> None:
 
 @pytest.mark.parametrize("word", ["~seed", "~seed=0", "~logger", "~logger=none"])
 def test_a_deletion_keeps_its_sign_and_deletes(word: str) -> None:
-    assert read_words([word], "train", conf_folder()) == [word]
+    assert read_words([word], known("train"), conf_folder()) == [word]
     assert value_of("train", word.strip("~").partition("=")[0], word) is None
 
 
@@ -99,7 +104,7 @@ def test_a_deletion_of_another_value_is_refused() -> None:
 
 
 def test_multirun_may_stand_anywhere() -> None:
-    words = read_words(["seed=1,2", "-m", "out=x"], "train", conf_folder())
+    words = read_words(["seed=1,2", "-m", "out=x"], known("train"), conf_folder())
     assert words[0] == "-m"
     assert set(words[1:]) == {"seed=1,2", "out=x"}
 
@@ -117,12 +122,12 @@ def test_multirun_may_stand_anywhere() -> None:
 )
 def test_an_unknown_setting_names_the_nearest(word: str, nearest: str) -> None:
     with pytest.raises(InputError, match=f"did you mean {nearest}"):
-        read_words([word], "predict", conf_folder())
+        read_words([word], known("predict"), conf_folder())
 
 
 def test_an_unknown_choice_names_the_choices() -> None:
     with pytest.raises(InputError, match="retinanet"):
-        read_words(["model=yolo"], "train", conf_folder())
+        read_words(["model=yolo"], known("train"), conf_folder())
 
 
 EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
