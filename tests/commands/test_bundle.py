@@ -154,10 +154,16 @@ def test_the_test_vectors_are_those_of_the_file(onnx_bundle: Path) -> None:
 def test_the_script_beside_it_reads_an_image(run: Run, onnx_bundle: Path, smoke_run: Path, tmp_path: Path) -> None:
     script = (onnx_bundle / "infer.py").read_text()
     assert "torch" not in [line.split()[1].split(".")[0] for line in script.splitlines() if line.startswith("import ")]
+    facts = json.loads((onnx_bundle / "onnx.json").read_text())
+    known = open_run("shipped").trained_on
+    assert known is not None
+    facts["trained_on"] = known.model_dump(mode="json")  # as of weights with results on patients
+    (onnx_bundle / "onnx.json").write_text(json.dumps(facts))
     words = [sys.executable, str(onnx_bundle / "infer.py"), str(sample_scan()), str(tmp_path / "f.json")]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (found,) = read_findings(tmp_path / "f.json").studies
+    assert read_findings(tmp_path / "f.json").trained_on == known
     (wanted,) = spinedet.load(smoke_run).predict(sample_scan()).studies
     assert_close(found.findings, wanted.findings)
     done = subprocess.run(

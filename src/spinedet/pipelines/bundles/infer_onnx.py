@@ -18,7 +18,7 @@ from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
 from spinedet.core.findings import write_findings
 from spinedet.core.geometry import EdgeBox
-from spinedet.core.types import Finding, Findings, StudyFindings
+from spinedet.core.types import Finding, Findings, StudyFindings, TrainedOn
 from spinedet.imaging.planes import SPECS, PlaneSpec, plane_of
 from spinedet.imaging.resample import prepare
 from spinedet.imaging.volume import Volume, read_volume
@@ -56,7 +56,9 @@ def infer(image: Path, folder: Path, min_score: float = 0.01) -> Findings:
         if one.score >= min_score
     )
     study = StudyFindings(id=name, findings=listed[: facts["most_findings"]])
-    return Findings(model=facts["model"], trained_on=facts["trained_on"], studies=(study,))
+    told = facts["trained_on"]
+    trained_on = None if told is None else TrainedOn.model_validate_json(json.dumps(told))
+    return Findings(model=facts["model"], trained_on=trained_on, studies=(study,))
 
 
 def _refuse_long(image: Path, working: Volume, spec: PlaneSpec, beyond: float) -> None:
