@@ -90,7 +90,7 @@ def curves(readings: Sequence[ReaderRow]) -> list[CurvePath]:
         found += [CurvePath(condition, color, _path(one[:, 0], one[:, 1]), mean=False) for one in drawn]
         if len(drawn) > 1:
             # At an abscissa that a curve climbs at, its upper end counts.
-            ordinates = [np.interp(_GRID, one[:, 0] + np.arange(len(one)) * 1e-9, one[:, 1]) for one in drawn]
+            ordinates = [np.interp(_GRID, one[:, 0] - np.arange(len(one))[::-1] * 1e-9, one[:, 1]) for one in drawn]
             found.append(CurvePath(condition, color, _path(_GRID, np.mean(ordinates, axis=0)), mean=True))
     return found
 
