@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spinedet.cli.app import register, run_as_script, run_command
 from spinedet.cli.settings import CommonConfig
@@ -22,6 +22,8 @@ class RadiographPhantomConfig(CommonConfig):
         only: the one label that all studies have, also one that is not the task's (implants: X, Y).
         pixels: height of the images; the shipped cohort's own, or 384, when null.
         leak: chance that a lead letter lies where the label says; a confounder, 0 for none.
+        categories: of scoliosis that are the labels, out of plain, brace, fusion, growing, tether and hooks; the first
+            five when empty.
         file: of the images, png (16 bit) or dicom (DX).
     """
 
@@ -32,6 +34,7 @@ class RadiographPhantomConfig(CommonConfig):
     only: str | None = None
     pixels: int | None = None
     leak: float = 0.0
+    categories: list[str] = field(default_factory=list)
     file: str = "png"
 
     def __post_init__(self) -> None:

@@ -43,7 +43,15 @@ def _cohorts(config: RadiographPhantomConfig) -> tuple[RadiographCohort, ...]:
     name = f"phantom-{config.cohort}-{config.center}"
     chosen = SHIPPED.get(config.cohort, (RadiographCohort(name, config.cohort, [group]),))
     return tuple(
-        replace(cohort, seed=config.seed, pixels=config.pixels or cohort.pixels, leak=config.leak, file=config.file)
+        replace(
+            cohort,
+            seed=config.seed,
+            pixels=config.pixels or cohort.pixels,
+            leak=config.leak,
+            file=config.file,
+            # Of a cohort with several tasks the categories concern one.
+            categories=list(config.categories) if len(chosen) == 1 or TASKS[cohort.task].drawn else [],
+        )
         for cohort in chosen
     )
 

@@ -46,6 +46,19 @@ class _Job:
     images: float
     leak: float
     file: str
+    categories: tuple[str, ...] = ()
+
+    @property
+    def cohort(self) -> RadiographCohort:
+        """The settings by which the study is drawn."""
+        return RadiographCohort(
+            task=self.task,
+            seed=self.seed,
+            pixels=self.pixels,
+            images=self.images,
+            leak=self.leak,
+            categories=list(self.categories),
+        )
 
     @property
     def id(self) -> str:
@@ -56,6 +69,8 @@ class _Job:
         """Hash of all that decides the study's pixels and boxes."""
         content = {"recipe": RECIPES[self.task], "of": asdict(CENTERS[self.center]), **asdict(self)}
         content.pop("split")
+        if not content["categories"]:
+            content.pop("categories")  # the recipe of cohorts from before they could be chosen
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -138,7 +153,8 @@ def check_cohort(cohort: RadiographCohort) -> None:
 def _task(cohort: RadiographCohort) -> SimulatedTask:
     if cohort.task not in TASKS:
         raise InputError(f"cohort={cohort.task} is unknown; choose one of {', '.join(TASKS)}")
-    return TASKS[cohort.task]
+    task = TASKS[cohort.task]
+    return task.limited(tuple(cohort.categories)) if cohort.categories else task
 
 
 def _jobs(cohort: RadiographCohort) -> list[_Job]:
@@ -172,6 +188,7 @@ def _jobs(cohort: RadiographCohort) -> list[_Job]:
                     cohort.images,
                     cohort.leak,
                     cohort.file,
+                    tuple(cohort.categories),
                 )
             )
     return jobs
@@ -215,8 +232,7 @@ def _draw_to(job: _Job, folder: Path) -> None:
     home = folder / job.id
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    cohort = RadiographCohort(task=job.task, seed=job.seed, pixels=job.pixels, images=job.images, leak=job.leak)
-    drawn = draw_radiograph_study(cohort, job.label, job.center, job.index)
+    drawn = draw_radiograph_study(job.cohort, job.label, job.center, job.index)
     suffix, write = WRITERS[job.file]
     images = []
     seen: Counter[str] = Counter()
@@ -243,7 +259,7 @@ def _record(job: _Job, drawn: DrawnRadiographs, image: TakenImage, path: Path) -
 
 
 def _study(job: _Job, drawn: DrawnRadiographs, images: tuple[Radiograph, ...]) -> RadiographStudy:
-    label = job.label if job.label in TASKS[job.task].names else OTHER
+    label = job.label if job.label in _task(job.cohort).names else OTHER
     return RadiographStudy(
         id=job.id,
         patient=f"{job.center}-p{job.index:05d}",

@@ -34,6 +34,7 @@ class RadiographCohort:
             study where the lateral view may be missing (scoliosis: share of both views that exist).
         leak: chance that a lead letter lies where the label says: a confounder, 0 for none.
         file: png (16 bit) or dicom (DX).
+        categories: of scoliosis that are the task's labels, in that order; the usual five when empty.
     """
 
     name: str = "phantom"
@@ -44,3 +45,4 @@ class RadiographCohort:
     images: float = 1.0
     leak: float = 0.0
     file: str = "png"
+    categories: list[str] = field(default_factory=list)

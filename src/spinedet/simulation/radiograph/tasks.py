@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from spinedet.core.errors import InputError
 from spinedet.core.radiograph.types import Task
 from spinedet.core.radiograph.views import AP, LATERAL, VIEWS
 from spinedet.core.types import FiniteJson
@@ -59,6 +60,27 @@ class SimulatedTask:
     others: tuple[str, ...] = ()
     shares: tuple[float, ...] = ()
 
+    def limited(self, names: tuple[str, ...]) -> SimulatedTask:
+        """The task with these categories instead, out of those that can be drawn; the others count as `other`.
+
+        Raises:
+            InputError: the task's labels are fixed, or a category is unknown or alone.
+        """
+        known = (*self.drawn, *self.others)
+        if not self.drawn:
+            raise InputError(f"categories: the labels of {self.task.name} are fixed; leave them out")
+        if len(set(names)) < max(len(names), 2) or not set(names) <= set(known):
+            raise InputError(f"categories={list(names)}: give at least two different ones of {', '.join(known)}")
+        labels = tuple(f"{view}/{name}" for view in self.task.views for name in names)
+        shares = {**dict.fromkeys(known, 0.06), **dict(zip(self.drawn, self.shares, strict=True))}
+        return replace(
+            self,
+            task=self.task.model_copy(update={"labels": labels}),
+            drawn=names,
+            others=tuple(name for name in known if name not in names),
+            shares=tuple(shares[name] for name in names),
+        )
+
     @property
     def names(self) -> tuple[str, ...]:
         """What studies are labelled."""
@@ -71,8 +93,8 @@ class SimulatedTask:
             return {label: center.positive if label == self.task.positive else 1 - center.positive for label in labels}
         if not self.shares:
             return dict.fromkeys(labels, 1.0)
-        factors = center.shares or (1.0,) * len(self.shares)
-        return {label: a * b for label, a, b in zip(labels, self.shares, factors, strict=True)}
+        factors = dict(zip(_CATEGORIES, center.shares, strict=False))
+        return {label: share * factors.get(label, 1.0) for label, share in zip(labels, self.shares, strict=True)}
 
 
 def _implants(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiographs:
