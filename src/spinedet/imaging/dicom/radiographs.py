@@ -67,6 +67,15 @@ def read_dicom_radiograph(path: Path) -> StoredRadiograph:
         InputError: no image, several frames, damaged, too large, or a table that cannot be used.
     """
     header = _parse(path)
+    try:
+        return _read(path, header)
+    except InputError:
+        raise
+    except (*DAMAGE, RuntimeError) as error:  # tags are parsed when they are asked for
+        raise _damaged(path, error) from None
+
+
+def _read(path: Path, header: Dataset) -> StoredRadiograph:
     stored = _stored_values(path, header)
     photometric = str(header.get("PhotometricInterpretation", "")).strip().upper()
     form = f"DICOM {_modality(header) or 'without modality'}, {stored.shape[1]} x {stored.shape[0]}, {photometric}"
@@ -94,7 +103,10 @@ def read_declared_view(path: Path) -> DeclaredView:
         InputError: as `read_dicom_radiograph`, as far as the header shows it.
     """
     header = _parse(path)
-    return declared_view(header, declared_orientation(header))
+    try:
+        return declared_view(header, declared_orientation(header))
+    except (*DAMAGE, RuntimeError) as error:
+        raise _damaged(path, error) from None
 
 
 def _parse(path: Path) -> Dataset:
@@ -102,19 +114,26 @@ def _parse(path: Path) -> Dataset:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             header = read_with_pixels(path, _TAGS)
+        _refuse_other_content(path, header)
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; check the path") from None
     except PermissionError:
         raise InputError(f"{path} cannot be read; check its permissions") from None
     except DAMAGE as error:
         raise _damaged(path, error) from None
+    return header
+
+
+def _refuse_other_content(path: Path, header: Dataset) -> None:
+    """Refuse what is no single image of a size that fits into memory."""
     frames = int(header.get("NumberOfFrames") or 1)
     if frames > 1:
         raise InputError(f"{path} holds {frames} frames; a radiograph has one, export it as a single image")
     if "PixelData" not in header or not header.get("Rows") or not header.get("Columns"):
         raise InputError(f"{path} holds no image (a report or presentation state, or cut short); give the radiograph")
     check_voxels((int(header.Rows), int(header.Columns)), str(path))
-    return header
 
 
 def _damaged(path: Path, error: BaseException) -> InputError:

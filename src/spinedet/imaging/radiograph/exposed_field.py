@@ -85,7 +85,7 @@ def mask_of(field: ExposedField, shape: tuple[int, ...]) -> Mask:
 
 def _reduced(grey: Pixels) -> tuple[Pixels, int]:
     """Means of square blocks, so that noise does not hide a rim, and the blocks' edge in pixels."""
-    factor = max(1, round(max(grey.shape) / _LENGTH))
+    factor = max(1, min(round(max(grey.shape) / _LENGTH), *grey.shape))
     rows, columns = (length // factor for length in grey.shape)
     blocks = grey[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor)
     return blocks.mean(axis=(1, 3)), factor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,14 +20,10 @@ from spinedet.imaging.suitability import InputCheck, Suitability
 
 _FORMATS = ("PNG", "TIFF", "JPEG")
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+# What Pillow raises on damaged files.
 _FAULTS = (
-    UnidentifiedImageError,
-    Image.DecompressionBombError,
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    MemoryError,
+    *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, SyntaxError),
+    *(MemoryError, RuntimeError, struct.error, Image.DecompressionBombError),
 )
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # of TIFF
 # A pixel whose channels differ by more, of 255, is coloured: JPEG colours grey by less.
