@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spinedet.core.errors import InputError
 from spinedet.core.radiograph import AP, LATERAL, Radiograph, RadiographStudy
 from spinedet.radiograph.images import Preparation, prepare_image, prepare_images, unfit
 from spinedet.radiograph.settings import InputConfig
@@ -88,3 +89,17 @@ def test_the_order_is_kept(tmp_path: Path) -> None:
     assert [one.study for one in found] == list(PLATES.labels)
     assert seen == [(1, 2), (2, 2)]
     assert all(one.known and one.label == 1 for one in found)
+
+
+def test_a_square_of_so_many_mm_around_the_hardware(tmp_path: Path) -> None:
+    made = film()
+    made[100:104, 120:170] = made[140:144, 120:170] = 1.0
+    made[100:144, 120:124] = made[100:144, 166:170] = 1.0
+    path = save(tmp_path / "metal.png", made)
+    box = (120.0, 100.0, 170.0, 144.0)
+    how = Preparation(PLATES, InputConfig(64, focus="metal", mm=64))
+    image = prepare_image(item(path, mm=0.5, truth=(box,)), how)
+    # 64 mm are 128 pixels of .5 mm: half a pixel of the square for each.
+    assert image.truth[0] == pytest.approx((19.5, 21, 44.5, 43), abs=1)
+    with pytest.raises(InputError, match=r"input\.mm=64"):
+        InputConfig(64, mm=64)

@@ -15,7 +15,7 @@ from spinedet.cli.exit_status import Skipped
 from spinedet.core.errors import InputError
 from spinedet.core.radiograph import OTHER, Radiograph, RadiographStudy, Task
 from spinedet.imaging.radiograph.checks import Expected, ViewClassifier, check_radiograph, view_of
-from spinedet.imaging.radiograph.metal import metal_crop
+from spinedet.imaging.radiograph.metal import metal_crop, metal_groups
 from spinedet.imaging.radiograph.read import Declared, read_radiograph
 from spinedet.imaging.radiograph.records import Box, DeclaredView, Pixels, RadiographImage
 from spinedet.imaging.suitability import InputCheck, Suitability
@@ -146,12 +146,21 @@ def _focus(image: RadiographImage, config: InputConfig) -> tuple[Box, tuple[Inpu
     if config.focus == "metal":
         found = metal_crop(image)
         if found is not None:
-            return found, ()
+            return _narrowed(image, found, config.mm), ()
         return image.field.box, (InputCheck("focus", Suitability.DOUBTFUL, "no metal to focus on; read as a whole"),)
     if config.focus == "rim":
         rows, columns = image.pixels.shape
         return (0.0, 0.0, float(columns), float(rows)), ()
     return image.field.box, ()
+
+
+def _narrowed(image: RadiographImage, crop: Box, mm: float | None) -> Box:
+    """The square of so many mm around the same hardware; the crop itself where no length is wanted or known."""
+    if mm is None or image.spacing is None:
+        return crop
+    x0, y0, x1, y1 = metal_groups(image)[0].box
+    across, down, half = (x0 + x1) / 2, (y0 + y1) / 2, mm / image.spacing.mm / 2
+    return across - half, down - half, across + half, down + half
 
 
 def _rim(pixels: Pixels) -> Pixels:

@@ -137,16 +137,20 @@ class InputConfig:
     Attributes:
         pixels: side of the square. focus: `image`, the exposed field; `metal`, a square around the hardware; or `rim`,
             a baseline that sees collimation and markers alone.
+        mm: side of the square around the hardware, where the pixel size is known; wide enough for most when null.
         metal: whether images must show hardware (true), must not (false), or may (null); others are rejected.
     """
 
     pixels: int = 224
     focus: str = "image"
+    mm: float | None = None
     metal: bool | None = None
 
     def __post_init__(self) -> None:
         if self.pixels < 32:
             raise InputError(f"input.pixels={self.pixels}: use at least 32, better a multiple of 32")
+        if self.mm is not None and (self.mm <= 0 or self.focus != "metal"):
+            raise InputError(f"input.mm={self.mm}: a length in mm above 0, with input.focus=metal")
         if self.focus not in FOCI:
             raise InputError(f"input.focus={self.focus}: use one of {', '.join(FOCI)}")
 
