@@ -59,7 +59,7 @@ class FrozenConfig:
 
     table: str = "efficientnet_lite0"
     weights: str | None = None
-    penalty: float = 1e-3
+    penalty: float = 1.0
 
     def __post_init__(self) -> None:
         InvertedConfig(table=self.table)
@@ -74,7 +74,7 @@ class LinearConfig:
     """
 
     side: int = 32
-    penalty: float = 1e-1
+    penalty: float = 1.0
 
 
 NetworkConfig: TypeAlias = EfficientNetConfig | InvertedConfig | FrozenConfig | LinearConfig
