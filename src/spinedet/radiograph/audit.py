@@ -21,6 +21,7 @@ from spinedet.imaging.radiograph.read import Declared, read_radiograph
 from spinedet.imaging.radiograph.records import RadiographImage, Spacing
 from spinedet.imaging.suitability import InputCheck, Suitability, overall_suitability
 from spinedet.radiograph.cohort_settings import RadiographAuditLimits
+from spinedet.report.number_format import counted
 
 
 @dataclass(frozen=True)
@@ -254,5 +255,6 @@ def _labels(studies: dict[str, RadiographStudy], task: Task, limits: RadiographA
         for label in task.labels:
             count = len(patients[split, label])
             if count < limits.few_patients:
-                message = f"{count} patients with label {label!r} in split {split}; nothing can be told of so few"
+                who = counted(count, "patient")
+                message = f"{who} with label {label!r} in split {split}; nothing can be told of so few"
                 yield Fault("few_patients", Severity.WARNING, (split, label), message)

@@ -66,7 +66,8 @@ def find_field(grey: Pixels) -> FieldSearch:
     sharp = found.with_sharp_sides(scaled, rim)
     if sharp is None:
         return FieldSearch(whole, exposures)
-    corners = clip_polygon([(x * factor, y * factor) for x, y in sharp.corners], *map(float, grey.shape))
+    inner_corners = sharp.inset(_PENUMBRA / 2).corners  # so that no line of the rim is left
+    corners = clip_polygon([(x * factor, y * factor) for x, y in inner_corners], *map(float, grey.shape))
     return FieldSearch(ExposedField(corners, "pixels", sharp.angle), exposures)
 
 
@@ -150,6 +151,11 @@ class _Rectangle:
         """(x, y), clockwise from the upper left one."""
         ends = [(self.left, self.top), (self.right, self.top), (self.right, self.bottom), (self.left, self.bottom)]
         return [(float(x), float(y)) for x, y in np.array(ends) @ _axes(self.angle)]
+
+    def inset(self, width: float) -> _Rectangle:
+        """The rectangle without an edge of this width."""
+        left, right, top, bottom = self.left + width, self.right - width, self.top + width, self.bottom - width
+        return _Rectangle(self.angle, left, right, top, bottom)
 
     def with_sharp_sides(self, scaled: Pixels, rim: _Rim) -> _Rectangle | None:
         """Sides without a step of grey values moved beyond the image; None when there is none with one.
