@@ -187,6 +187,15 @@ def test_a_shipped_task_is_settings_alone() -> None:
         }
 
 
+@pytest.mark.parametrize("experiment", ["implants", "scoliosis", "fractures"])
+def test_every_experiment_composes(capsys: pytest.CaptureFixture[str], experiment: str) -> None:
+    words = (f"+experiment={experiment}", "network=efficientnet_b6", "--cfg", "job")
+    assert run_command("radiograph.train", *words) == 0
+    printed = capsys.readouterr().out
+    assert f"name: {experiment}" in printed
+    assert "variant: b6" in printed
+
+
 def test_patients_are_parted_where_the_manifest_has_no_splits(tmp_path: Path) -> None:
     manifest = cohort(tmp_path / "A", FRACTURES, {"train": 20})
     content = json.loads(manifest.read_text())
