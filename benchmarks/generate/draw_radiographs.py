@@ -1,11 +1,11 @@
 """Draw the pictures of simulated radiographs in docs/images.
 
-python -m benchmarks.generate.draw_radiographs docs/images
+    python -m benchmarks.generate.draw_radiographs docs/images
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +62,9 @@ def sheet(task: str, rows: int, lines: tuple[tuple[Shown, ...], ...]) -> Image.I
 
 def main() -> None:
     """Write every sheet."""
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder: Path = parser.parse_args().folder
     for name, (task, rows, lines) in SHEETS.items():
         sheet(task, rows, lines).save(folder / name, optimize=True)
         print(folder / name)
