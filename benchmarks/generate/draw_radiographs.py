@@ -1,6 +1,6 @@
 """Draw the pictures of simulated radiographs in docs/images.
 
-    python -m benchmarks.generate.draw_radiographs docs/images
+python -m benchmarks.generate.draw_radiographs docs/images
 """
 
 from __future__ import annotations
