@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from spinedet.cli.console import plain_table, show_table
-from spinedet.report.number_format import shown
+from spinedet.report.number_format import two_lines
 from spinedet.scoring.classification.evaluate import AS_ANSWERED
 from spinedet.scoring.classification.records import LabelGroup, LabelScores
-from spinedet.scoring.records import Estimate
 
 
 def show_label_scores(scores: LabelScores) -> None:
@@ -38,9 +37,4 @@ def _cells(group: LabelGroup) -> Iterator[str]:
     yield str(group.patients)
     yield str(group.items)
     for estimate in (answers.accuracy, answers.macro_f1, group.auc.bootstrap, answers.answered):
-        yield _with_interval(estimate)
-
-
-def _with_interval(estimate: Estimate) -> str:
-    cell = shown(estimate)
-    return f"{cell.value}\n{cell.interval}" if cell.interval else cell.value
+        yield two_lines(estimate)

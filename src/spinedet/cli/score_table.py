@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from spinedet.cli.console import results
-from spinedet.report.number_format import DASH, MARKS, percent, shown
+from spinedet.report.number_format import DASH, MARKS, percent, shown, two_lines
 from spinedet.report.sentences import thresholds_of
-from spinedet.scoring import Estimate, Group, Scores
+from spinedet.scoring import Group, Scores
 
 WIDTH = 100
 _LEFT = ("scans", "lesions", "TP", "FP", "FN", "prec.", "recall")
@@ -58,15 +58,10 @@ def _cells(group: Group) -> Iterator[str]:
     yield from (f"{number}" for number in (group.n.series, group.n.lesions, group.tp, group.fp, group.fn))
     yield shown(group.precision).value
     yield shown(group.recall).value
-    yield _with_interval(group.f1)
+    yield two_lines(group.f1)
     yield shown(group.fp_per_scan, 2).value
     yield shown(group.ap).value
     yield shown(group.cpm).value
-
-
-def _with_interval(estimate: Estimate) -> str:
-    cell = shown(estimate)
-    return f"{cell.value}\n{cell.interval or cell.remark}"
 
 
 def _caption(scores: Scores) -> str:

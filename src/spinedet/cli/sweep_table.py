@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from spinedet.cli.console import plain_table
-from spinedet.report.number_format import shown
+from spinedet.report.number_format import two_lines
 from spinedet.report.sweep_page import SweepLine
-from spinedet.scoring import Estimate
 
 
 def sweep_table(lines: Sequence[SweepLine]) -> Table:
@@ -20,12 +19,7 @@ def sweep_table(lines: Sequence[SweepLine]) -> Table:
         column.justify, column.no_wrap = "right", True
     for line in lines:
         group = line.group
-        numbers = (_with_interval(one) for one in (group.precision, group.recall, group.f1, group.ap))
+        numbers = (two_lines(one) for one in (group.precision, group.recall, group.f1, group.ap))
         where, counts = f"{line.run}\n{line.center}, {line.plane}", f"{group.n.series}\n{group.n.lesions}"
         table.add_row(where, counts, *numbers)
     return table
-
-
-def _with_interval(estimate: Estimate) -> str:
-    cell = shown(estimate)
-    return f"{cell.value}\n{cell.interval or cell.remark}"

@@ -38,6 +38,12 @@ def shown(estimate: Estimate, digits: int = 3) -> Shown:
     return Shown(value, f"{plain(estimate.low, digits)}{between}{plain(estimate.high, digits)}{marks}")
 
 
+def two_lines(estimate: Estimate) -> str:
+    """An estimate for a terminal's cell: its value, and below it the interval or what to know."""
+    cell = shown(estimate)
+    return f"{cell.value}\n{cell.interval or cell.remark}"
+
+
 def plain(value: float, digits: int = 3) -> str:
     """A number with a true minus sign."""
     text = f"{value:.{digits}f}"
