@@ -6,12 +6,11 @@ import gzip
 import hashlib
 import io
 import json
-import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from spinedet.simulation.scanner.acquisition import PROFILES
 from spinedet.simulation.scanner.protocol import Sampling
 from spinedet.simulation.settings import CohortConfig
 from spinedet.simulation.study import DrawnStudy, draw_study
+from spinedet.simulation.study_pool import draw_each
 
 # Raised whenever the same seed gives other pictures or records: finished studies of an older recipe are drawn again.
 RECIPE = 17
@@ -105,7 +105,9 @@ def draw_cohort(
     if missing:
         check_writable(folder, len(missing) * int(_BYTES_PER_STUDY / config.coarseness**2))
     write_json(folder / "cohort.json", describe_cohort(config))
-    for done, _ in enumerate(_drawn(missing, folder, workers), start=1 + len(tasks) - len(missing)):
+    for done, _ in enumerate(
+        draw_each(partial(_draw_to, folder=folder), missing, workers), start=1 + len(tasks) - len(missing)
+    ):
         if progress:
             progress(done, len(tasks))
     path = folder / "manifest.json"
@@ -166,21 +168,6 @@ def _tasks(config: CohortConfig, centers: Mapping[str, CenterConfig]) -> list[_T
                 )
             )
     return tasks
-
-
-def _drawn(tasks: list[_Task], folder: Path, workers: int) -> Iterator[None]:
-    """Yields once per finished study."""
-    if workers <= 1 or len(tasks) <= 1:
-        for task in tasks:
-            _draw_to(task, folder)
-            yield
-        return
-    # A fresh interpreter per worker: forking a process that runs torch's threads can hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
-        for future in as_completed([pool.submit(_draw_to, task, folder) for task in tasks]):
-            future.result()
-            yield
 
 
 def _draw_to(task: _Task, folder: Path) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from spinedet.simulation.radiograph.image_files import WRITERS
 from spinedet.simulation.radiograph.room import Room, TakenImage
 from spinedet.simulation.radiograph.settings import RadiographCohort, RadiographGroup
 from spinedet.simulation.radiograph.tasks import TASKS, DrawnRadiographs, SimulatedTask
+from spinedet.simulation.study_pool import draw_each
 
 # Raised whenever the same seed gives other pictures of a task: finished studies of an older recipe are drawn again.
 RECIPES = {"implants": 2, "scoliosis": 2, "fractures": 3}
@@ -110,7 +110,9 @@ def draw_radiographs(
     if missing:
         check_writable(folder, len(missing) * len(simulated.task.views) * 2 * cohort.pixels * cohort.pixels)
     write_json(folder / "cohort.json", describe_radiographs(cohort))
-    for done, _ in enumerate(_drawn(missing, folder, workers), start=1 + len(jobs) - len(missing)):
+    for done, _ in enumerate(
+        draw_each(partial(_draw_to, folder=folder), missing, workers), start=1 + len(jobs) - len(missing)
+    ):
         if progress:
             progress(done, len(jobs))
     path = folder / "manifest.json"
@@ -210,21 +212,6 @@ def _labels(cohort: RadiographCohort, group: RadiographGroup, first: int) -> lis
         passed += share / total
         labels += [label] * (round(passed * group.studies) - len(labels))
     return [labels[i] for i in rng.permutation(len(labels))]
-
-
-def _drawn(jobs: list[_Job], folder: Path, workers: int) -> Iterator[None]:
-    """Yields once per finished study."""
-    if workers <= 1 or len(jobs) <= 1:
-        for job in jobs:
-            _draw_to(job, folder)
-            yield
-        return
-    # A fresh interpreter per worker: forking a process that runs torch's threads can hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
-        for future in as_completed([pool.submit(_draw_to, job, folder) for job in jobs]):
-            future.result()
-            yield
 
 
 def _draw_to(job: _Job, folder: Path) -> None:
