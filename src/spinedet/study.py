@@ -24,6 +24,11 @@ class StudyConfig(CommonConfig):
     size: SizeConfig = MISSING
     seeds: int = 1
 
+    @property
+    def steps_at_once(self) -> int:
+        """Trainings with one thread each share the cores; others have all of them, or the GPU, to themselves."""
+        return self.processes if "trainer.deterministic=true" in self.size.source else 1
+
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise InputError(f"seeds={self.seeds}: at least one training of everything is needed")

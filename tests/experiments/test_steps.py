@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
-from spinedet.experiments.steps import Step, _last_words, take_steps
+import pytest
+
+from spinedet.experiments.steps import Outcome, Step, _last_words, take_steps
 from spinedet.experiments.transfer.plan import Sources, plan_study
 from spinedet.experiments.transfer.sizes import SIZES
 
@@ -25,6 +29,31 @@ def test_a_broken_step_is_reported_and_leaves_the_others_whole(tmp_path: Path) -
     assert "exit status 2" in outcomes["broken"].reason
     assert "it needs broken" in outcomes["depends"].reason
     assert not outcomes["depends"].good
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_steps_run_side_by_side_and_after_those_that_they_need(
+    at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, most, ended, lock = set[str](), [0], list[str](), threading.Lock()
+
+    def taken(step: Step, folder: Path) -> Outcome:
+        with lock:
+            assert set(step.needs) <= set(ended)
+            running.add(step.name)
+            most.append(len(running))
+        time.sleep(0.05)
+        with lock:
+            running.remove(step.name)
+            ended.append(step.name)
+        return Outcome(step, "done")
+
+    monkeypatch.setattr("spinedet.experiments.steps._taken", taken)
+    needs: dict[str, tuple[str, ...]] = {"a": (), "b": ("a",), "c": ("a",), "d": (), "e": ("b", "c", "d")}
+    outcomes = take_steps([Step(name, "train", (), of) for name, of in needs.items()], tmp_path, at_once)
+    assert [one.step.name for one in outcomes] == list(needs)
+    assert min(at_once, 2) <= max(most) <= at_once
+    assert sorted(ended) == sorted(needs)
 
 
 def test_a_step_is_shown_as_it_is_typed() -> None:

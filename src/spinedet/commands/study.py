@@ -34,7 +34,7 @@ def study(config: StudyConfig) -> Status:
     watch.lap("cohorts")
     sources = Sources(run.root / "steps", lumbar, cervical)
     plan = plan_study(config.size, sources, _common(config), range(config.seed, config.seed + config.seeds))
-    outcomes = take_steps(plan.steps, sources.steps)
+    outcomes = take_steps(plan.steps, sources.steps, config.steps_at_once)
     watch.lap("steps")
     results = collect(config.size.name, sources, plan, outcomes)
     page = write_study(run.root, results)
@@ -54,7 +54,8 @@ def _common(config: StudyConfig) -> tuple[str, ...]:
     """The options of every step but the seed: the processes, and to log as the study does, in one group."""
     settings: dict[str, Any] = asdict(config.logger)
     words = [f"logger={settings.pop('name')}"]
-    words += [] if config.workers is None else [f"workers={config.workers}"]
+    workers = 1 if config.steps_at_once > 1 else config.workers
+    words += [] if workers is None else [f"workers={workers}"]
     if "group" in settings:
         settings["group"] = settings["group"] or f"study-{config.size.name}-{config.seed}"
     return (*words, *(f"logger.{key}={value}" for key, value in settings.items() if value is not None))

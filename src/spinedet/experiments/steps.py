@@ -1,4 +1,4 @@
-"""Commands run one after another as steps of a study: finished ones are kept, a broken one leaves the others whole."""
+"""Commands run as steps of a study: finished ones are kept, a broken one leaves the others whole."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from importlib import import_module
-from multiprocessing.connection import wait
+from multiprocessing import connection
 from pathlib import Path
 
 from spinedet.cli.console import console
@@ -56,25 +57,54 @@ class Outcome:
         return self.state in (KEPT, DONE)
 
 
-def take_steps(steps: Sequence[Step], folder: Path) -> list[Outcome]:
-    """Run every step that is not finished yet in a process of its own, in order."""
+def take_steps(steps: Sequence[Step], folder: Path, at_once: int = 1) -> list[Outcome]:
+    """Run every step that is not finished yet in a process of its own.
+
+    Args:
+        steps: each stands behind those that it needs. folder: of their results.
+        at_once: so many run side by side; of those whose needs are met, the first ones.
+    """
     outcomes: dict[str, Outcome] = {}
-    for number, step in enumerate(steps, 1):
-        missing = [name for name in step.needs if name not in outcomes or not outcomes[name].good]
-        where = f"step {number} of {len(steps)}, {step.name}"
-        if missing:
-            outcomes[step.name] = Outcome(step, LEFT_OUT, reason=f"it needs {', '.join(missing)}")
-            console.print(f"{where}: left out, because it needs {', '.join(missing)}")
-            continue
-        if finished(folder / step.name):
-            outcomes[step.name] = Outcome(step, KEPT)
-            console.print(f"{where}: finished before")
-            continue
-        console.print(f"{where}: {step.command} ...")
-        outcomes[step.name] = outcome = _taken(step, folder)
-        ended = f"{outcome.state} in {outcome.seconds:.0f} s"
-        console.print(f"{where}: {ended}{f': {outcome.reason}' if outcome.reason else ''}")
-    return list(outcomes.values())
+    waiting, running = list(enumerate(steps, 1)), dict[Future[Outcome], int]()
+    with ThreadPoolExecutor(at_once) as threads:
+        while waiting or running:
+            for number, step in [one for one in waiting if outcomes.keys() >= set(one[1].needs)]:
+                if (outcome := _without_running(step, outcomes, folder)) is not None:
+                    outcomes[step.name] = outcome
+                    _report(number, steps, _ended(outcome))
+                elif len(running) < at_once:
+                    _report(number, steps, f"{step.command} ...")
+                    running[threads.submit(_taken, step, folder)] = number
+                else:
+                    continue
+                waiting.remove((number, step))
+            for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+                outcome, number = future.result(), running.pop(future)
+                outcomes[outcome.step.name] = outcome
+                _report(number, steps, _ended(outcome))
+    return [outcomes[step.name] for step in steps]
+
+
+def _without_running(step: Step, outcomes: Mapping[str, Outcome], folder: Path) -> Outcome | None:
+    """The outcome of a step that need not run (finished before) or cannot (what it needs failed)."""
+    missing = [name for name in step.needs if not outcomes[name].good]
+    if missing:
+        return Outcome(step, LEFT_OUT, reason=f"it needs {', '.join(missing)}")
+    return Outcome(step, KEPT) if finished(folder / step.name) else None
+
+
+def _report(number: int, steps: Sequence[Step], what: str) -> None:
+    console.print(f"step {number} of {len(steps)}, {steps[number - 1].name}: {what}")
+
+
+def _ended(outcome: Outcome) -> str:
+    match outcome.state:
+        case "left out":
+            return f"left out, because {outcome.reason}"
+        case "kept":
+            return "finished before"
+        case state:
+            return f"{state} in {outcome.seconds:.0f} s{f': {outcome.reason}' if outcome.reason else ''}"
 
 
 def finished(folder: Path) -> bool:
@@ -129,5 +159,5 @@ def _run(command: str, words: Sequence[str], log: Path) -> None:
 
 def _end_with(sentinel: int) -> None:
     # A killed study must not leave a training behind that writes into the folder while another one resumes there.
-    wait([sentinel])
+    connection.wait([sentinel])
     os._exit(1)
