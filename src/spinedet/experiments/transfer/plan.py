@@ -66,7 +66,7 @@ class Plan:
 
 
 def plan_study(size: SizeConfig, sources: Sources, common: tuple[str, ...], seeds: Sequence[int]) -> Plan:
-    """Every step in the order in which they are taken: seed by seed, the headline first.
+    """Every step in the order in which they are taken: what is compared, seed by seed, then other numbers of patients.
 
     Args:
         size: of the study. sources: where its cohorts and results lie. common: words for every step but the seed.
@@ -78,23 +78,24 @@ def plan_study(size: SizeConfig, sources: Sources, common: tuple[str, ...], seed
         for name, one in trainings.items()
         if one.steps == size.equal_steps and one.patients == size.compared and one.recipe in (FULL, "mixed")
     }
-    steps: list[Step] = []
+    compared: list[Step] = []
+    more: list[Step] = []
     for seed in seeds:
         named = partial(_seeded, seed=seed) if seed != seeds[0] else str
         words = (f"seed={seed}", *common)
         lumbar, neck = (f"data.manifests=[{manifest}]" for manifest in (sources.lumbar, sources.cervical))
         source = Step(named(SOURCE), "train", (f"name={named(SOURCE)}", lumbar, *size.source, *words))
         # Zero-shot shows what a threshold is worth that follows from the scores alone, beside the frozen one.
-        tests = [_test(named(ZERO_SHOT), source.name, sources, (neck, "test.adapt=true", *size.testing, *words))]
-        learned = [
-            _train(named(name), one, source.name, sources, (*size.target, *words)) for name, one in trainings.items()
-        ]
-        tests += [
+        zero_shot = _test(named(ZERO_SHOT), source.name, sources, (neck, "test.adapt=true", *size.testing, *words))
+        compared += [source, zero_shot]
+        for name, one in trainings.items():
+            group = compared if one.patients == size.compared else more
+            group.append(_train(named(name), one, source.name, sources, (*size.target, *words)))
+        compared += [
             _test(named(test), named(run), sources, (lumbar, *size.testing, *words)) for run, test in kept.items()
         ]
-        steps += [source, tests[0], *learned, *tests[1:]]
     return Plan(
-        steps=tuple(steps),
+        steps=(*compared, *more),
         seeds=tuple(seeds),
         compared=size.compared,
         steps_compared=tuple(size.steps),
