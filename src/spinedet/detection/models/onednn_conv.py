@@ -27,13 +27,13 @@ class _Conv3d(nn.Conv3d):
         if x.shape[2] == _BROKEN_DEPTH and x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
             with torch.autocast("cpu", enabled=False):
                 return super().forward(x.float())
-        if not _is_inference(x):
+        if not is_inference(x):
             return super().forward(x)
         padding: tuple[int, ...] = self.padding  # type: ignore[assignment]  # `use_onednn` leaves those in words alone
         return torch.mkldnn_convolution(x, self.weight, self.bias, padding, self.stride, self.dilation, self.groups)
 
 
-def _is_inference(x: Tensor) -> bool:
+def is_inference(x: Tensor) -> bool:
     """Whether this is fp32 inference on a CPU that oneDNN knows."""
     return (
         not torch.is_grad_enabled()

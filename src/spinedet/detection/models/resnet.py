@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from spinedet.detection.models.onednn_conv import is_inference
 
 # Of the stem, so that thick slices are not mixed too widely.
 _STEM = (3, 7, 7)
@@ -30,6 +33,40 @@ class Block(nn.Module):
         return F.relu(self.bn2(self.conv2(inside)).add_(around), inplace=True)
 
 
+class Pooling(nn.MaxPool3d):
+    """Maxima over windows of 3, or of 1 along slices that stay, of maps that nowhere lie below 0.
+
+    PyTorch's own walks through all 27 voxels of a window one by one, a tenth of the time that a network takes on a CPU.
+    One axis after the other gives the same maxima in a fifth of the time; training keeps PyTorch's for its gradients.
+
+    Args:
+        stride: along slices, rows and columns, 1 or 2 each. A stride of 1 along slices means a window of 1.
+    """
+
+    def __init__(self, stride: tuple[int, int, int]) -> None:
+        self.reaches = (1 if stride[0] == 2 else 0, 1, 1)
+        super().__init__(tuple(1 + 2 * reach for reach in self.reaches), stride, self.reaches)
+        self.strides = stride
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(b, channels, d, h, w), not negative -> (b, channels, d, h, w) / stride."""
+        if not is_inference(maps):
+            return super().forward(maps)
+        for axis, (reach, stride) in enumerate(zip(self.reaches, self.strides, strict=True), 2):
+            if reach:
+                maps = _maxima_of_three(maps, axis, stride)
+        return maps
+
+
+def _maxima_of_three(maps: Tensor, axis: int, stride: int) -> Tensor:
+    """The larger of each `stride`-th voxel and its two neighbours along an axis; zeros lie beyond the border."""
+    inner_axes = maps.dim() - 1 - axis
+    padded = F.pad(maps, [*([0, 0] * inner_axes), 1, 1])
+    every = (*[slice(None)] * axis, slice(None, None, stride))
+    before, here, after = (padded.narrow(axis, k, maps.shape[axis])[every] for k in range(3))
+    return torch.maximum(torch.maximum(before, here), after)
+
+
 class ResNet18(nn.Module):
     """Stem and three stages under the names of MedicalNet's weights, which MONAI's ResNet has too.
 
@@ -44,8 +81,7 @@ class ResNet18(nn.Module):
         stem, pool, second, third = strides
         self.conv1 = nn.Conv3d(1, width, _STEM, stem, padding=(1, 3, 3), bias=False)
         self.bn1 = nn.BatchNorm3d(width)
-        reach = 1 if pool[0] == 2 else 0
-        self.maxpool = nn.MaxPool3d((1 + 2 * reach, 3, 3), pool, (reach, 1, 1))
+        self.maxpool = Pooling(pool)
         self.layer1 = _stage(width, width, (1, 1, 1))
         self.layer2 = _stage(width, 2 * width, second)
         self.layer3 = _stage(2 * width, 4 * width, third)
