@@ -32,12 +32,14 @@ class StudyConfig(CommonConfig):
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise InputError(f"seeds={self.seeds}: at least one training of everything is needed")
-        steps = self.size.steps
+        steps, longer = self.size.steps, self.size.control_steps
         if steps != sorted(set(steps)) or self.size.equal_steps not in steps or steps[0] < 1:
             raise InputError(
                 f"size.steps={steps} must be rising numbers of at least 1, and "
                 f"size.equal_steps={self.size.equal_steps} one of them"
             )
+        if steps + longer != sorted(set(steps + longer)):
+            raise InputError(f"size.control_steps={longer} must be rising numbers above those of size.steps={steps}")
         if self.size.compared not in self.size.patients:
             raise InputError(f"size.compared={self.size.compared} must be one of size.patients={self.size.patients}")
 

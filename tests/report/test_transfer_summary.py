@@ -22,6 +22,8 @@ def row(recipe: str, patients: int, budget: int, ap: float, **more: Any) -> Pool
         ap=estimate,
         f1_change=apart,
         ap_change=apart,
+        ap_over_longest=apart,
+        control_budget=200,
         **words | more,
     )
 
@@ -55,6 +57,13 @@ def test_what_is_ahead_behind_or_neither_follows_from_the_interval() -> None:
         text = said(*SCRATCH, row("full", 20, 200, 0.75, change=change))
         assert f"fine-tuning {verdict} in average precision" in text
         assert f"fine-tuning {verdict} in F1" in text
+        assert "of 200 steps" not in text
+
+
+def test_a_control_with_more_steps_is_compared_too() -> None:
+    change = {"value": -0.05, "low": -0.1, "high": -0.01}
+    text = said(*SCRATCH, row("full", 20, 100, 0.65, change=change))
+    assert "against a training from scratch of 200 steps, fine-tuning with 100 is behind" in text
 
 
 def test_time_and_patients_saved_are_claims_of_their_own() -> None:

@@ -23,6 +23,8 @@ class Pooled:
     Attributes:
         budget: optimisation steps planned. steps: taken by each seed. tuning_ap: mean on the tuning splits.
         f1_change, ap_change: minus the training from scratch of the same patients and steps, paired; None for that.
+        ap_over_longest: the same against the training from scratch of as many patients that takes the most steps,
+            which is `control_budget`.
         seeds: how many came to their end.
     """
 
@@ -39,6 +41,8 @@ class Pooled:
     ap: Estimate
     f1_change: Estimate | None
     ap_change: Estimate | None
+    ap_over_longest: Estimate | None
+    control_budget: int
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,12 @@ def _more(trainings: Trainings) -> Iterator[str]:
                     f"{row.patients} patients, fine-tuning {_verdict(change)} in {name}: {_shown(change)}, fine-tuned "
                     "minus from scratch."
                 )
+        if row.ap_over_longest is not None and row.control_budget > row.budget:
+            yield (
+                f"{trainings.plane.capitalize()}, against a training from scratch of {row.control_budget} steps, "
+                f"fine-tuning with {row.budget} {_verdict(row.ap_over_longest)} in average precision: "
+                f"{_shown(row.ap_over_longest)}."
+            )
 
 
 def _sooner(trainings: Trainings) -> Iterator[str]:

@@ -37,13 +37,16 @@ def pool(plan: Plan, neck: Manifest, tested: dict[str, Tested]) -> Iterator[Pool
     """
     repeated = {name: _repeated(plan, neck, tested, name) for name in plan.trainings}
     for name, training in plan.trainings.items():
-        control = plan.name_of(SCRATCH, training.patients, training.steps)
-        ours, theirs = repeated[name], repeated[control]
+        ours = repeated[name]
         for plane in next(iter(ours.numbers.values()), {}):
-            mine = [each[plane] for each in ours.numbers.values()]
-            both = [seed for seed in ours.numbers if seed in theirs.numbers and name != control]
-            apart = [difference(theirs.numbers[s][plane], ours.numbers[s][plane], MEASURED) for s in both]
-            mean, minus = over_seeds(mine, MEASURED), over_seeds(apart, MEASURED) if apart else None
+            mean = over_seeds([each[plane] for each in ours.numbers.values()], MEASURED)
+            controls = (
+                plan.name_of(SCRATCH, training.patients, training.steps),
+                plan.longest_control(training.patients),
+            )
+            minus, minus_longest = (
+                _minus(ours, repeated[control], plane) if training.recipe != SCRATCH else None for control in controls
+            )
             yield Pooled(
                 plane=plane,
                 recipe=training.recipe,
@@ -57,8 +60,17 @@ def pool(plan: Plan, neck: Manifest, tested: dict[str, Tested]) -> Iterator[Pool
                 f1_change=minus.estimate("f1") if minus else None,
                 ap_change=minus.estimate("ap") if minus else None,
                 budget=training.steps,
-                seeds=len(mine),
+                ap_over_longest=minus_longest.estimate("ap") if minus_longest else None,
+                control_budget=plan.trainings[controls[1]].steps,
+                seeds=len(ours.numbers),
             )
+
+
+def _minus(ours: Repeated, control: Repeated, plane: str) -> Statistics | None:
+    """The paired differences from the control in the seeds that both have; None where there are none."""
+    both = [seed for seed in ours.numbers if seed in control.numbers]
+    apart = [difference(control.numbers[seed][plane], ours.numbers[seed][plane], MEASURED) for seed in both]
+    return over_seeds(apart, MEASURED) if apart else None
 
 
 def _repeated(plan: Plan, neck: Manifest, tested: dict[str, Tested], name: str) -> Repeated:

@@ -38,14 +38,13 @@ class Plan:
     Attributes:
         seeds: of the trainings. The names below are those of the first one; `of_seed` gives the others'.
         compared: number of target patients at which all recipes are compared.
-        steps_compared: every budget, at that number of patients. equal_steps: that of all other trainings.
+        equal_steps: of all trainings but those that differ in their steps.
         trainings: all of them by name. kept: name of the lumbar test by name of the run that is tested for forgetting.
     """
 
     steps: tuple[Step, ...]
     seeds: tuple[int, ...]
     compared: int
-    steps_compared: tuple[int, ...]
     equal_steps: int
     trainings: dict[str, Training]
     kept: dict[str, str]
@@ -54,6 +53,11 @@ class Plan:
         """The name of a training; with the equal steps where none are named."""
         wanted = Training(recipe, patients, steps or self.equal_steps)
         return next(name for name, training in self.trainings.items() if training == wanted)
+
+    def longest_control(self, patients: int) -> str:
+        """The name of the training from scratch on so many patients that takes the most steps."""
+        controls = [one for one in self.trainings.values() if (one.recipe, one.patients) == (SCRATCH, patients)]
+        return self.name_of(SCRATCH, patients, max(one.steps for one in controls))
 
     def of_seed(self, name: str, seed: int) -> str:
         """The same step of another seed."""
@@ -98,7 +102,6 @@ def plan_study(size: SizeConfig, sources: Sources, common: tuple[str, ...], seed
         steps=(*compared, *more),
         seeds=tuple(seeds),
         compared=size.compared,
-        steps_compared=tuple(size.steps),
         equal_steps=size.equal_steps,
         trainings=trainings,
         kept=kept,
@@ -108,6 +111,7 @@ def plan_study(size: SizeConfig, sources: Sources, common: tuple[str, ...], seed
 def _trainings(size: SizeConfig) -> Iterable[Training]:
     """Those of one seed: over steps, by recipe, over patients; without repeats."""
     found = [Training(recipe, size.compared, steps) for steps in size.steps for recipe in (SCRATCH, FULL)]
+    found += [Training(SCRATCH, size.compared, steps) for steps in size.control_steps]
     found += [Training(recipe, size.compared, size.equal_steps) for recipe in size.recipes]
     found += [Training(recipe, n, size.equal_steps) for n in size.patients for recipe in (SCRATCH, FULL)]
     return dict.fromkeys(found)

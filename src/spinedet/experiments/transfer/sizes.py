@@ -23,7 +23,8 @@ class SizeConfig:
         compared: the number at which all recipes are compared.
         steps: optimisation steps of trainings on the neck, each budget a training of its own with a whole schedule;
             the training from scratch and full fine-tuning take each of them on `compared` patients.
-        equal_steps: the one of them that every other training takes.
+        control_steps: longer budgets that the training from scratch takes alone, to see whether it has converged.
+        equal_steps: the one of `steps` that every other training takes.
         recipes: besides full fine-tuning.
     """
 
@@ -36,6 +37,7 @@ class SizeConfig:
     patients: list[int] = field(default_factory=list)
     compared: int = 20
     steps: list[int] = field(default_factory=list)
+    control_steps: list[int] = field(default_factory=list)
     equal_steps: int = 280
     recipes: list[str] = field(default_factory=lambda: [*RECIPES])
 
@@ -70,6 +72,7 @@ DEMO = SizeConfig(
     target=["data.tune_fraction=0.4", "trainer.max_time=00:01:00:00", *_REPEATABLE, _UNWATCHED],
     patients=[5, 10, 20, 40],
     steps=[70, 140, 280, 560],
+    control_steps=[1120],
     equal_steps=280,
 )
 
@@ -81,6 +84,7 @@ YI2023 = SizeConfig(
     target=[_UNWATCHED],
     patients=[5, 10, 20, 40, 80, 120],
     steps=[600, 1200, 2400, 4800],
+    control_steps=[9600],
     equal_steps=2400,
 )
 
@@ -120,6 +124,7 @@ TINY = SizeConfig(
     patients=[3, 4],
     compared=3,
     steps=[1, 2],
+    control_steps=[3],
     equal_steps=2,
     recipes=["mixed"],
 )
