@@ -23,10 +23,11 @@ def test_every_step_is_done_and_none_twice(run: Run, smoke_study: Path) -> None:
         "full-3-1steps",
         "scratch-3",
         "full-3",
+        "scratch-3-3steps",
         "lumbar-by-full-3",
     ]
     stamps = {file: file.stat().st_mtime_ns for file in smoke_study.glob("steps/*/run.json")}
-    assert len(stamps) == 7
+    assert len(stamps) == 8
     assert run("study", *LEAN_STUDY, f"out={smoke_study}") == 0
     assert {file: file.stat().st_mtime_ns for file in stamps} == stamps
     assert {one["state"] for one in json.loads((smoke_study / "steps.json").read_text())} == {"kept"}

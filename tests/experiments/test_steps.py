@@ -56,6 +56,22 @@ def test_steps_run_side_by_side_and_after_those_that_they_need(
     assert sorted(ended) == sorted(needs)
 
 
+def test_a_step_starts_as_soon_as_what_it_needs_was_finished_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/run.json").write_text("{}")
+    both = threading.Barrier(2, timeout=20)
+
+    def taken(step: Step, folder: Path) -> Outcome:
+        both.wait()
+        return Outcome(step, "done")
+
+    monkeypatch.setattr("spinedet.experiments.steps._taken", taken)
+    steps = [Step("alone", "train", ()), Step("kept", "train", ()), Step("after", "train", (), ("kept",))]
+    assert [one.state for one in take_steps(steps, tmp_path, 2)] == ["done", "kept", "done"]
+
+
 def test_a_step_is_shown_as_it_is_typed() -> None:
     assert Step("a", "train", ("seed=1", "planes=[axial]")).shown == "python -m spinedet.train seed=1 'planes=[axial]'"
 

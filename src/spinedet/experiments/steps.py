@@ -68,7 +68,9 @@ def take_steps(steps: Sequence[Step], folder: Path, at_once: int = 1) -> list[Ou
     waiting, running = list(enumerate(steps, 1)), dict[Future[Outcome], int]()
     with ThreadPoolExecutor(at_once) as threads:
         while waiting or running:
-            for number, step in [one for one in waiting if outcomes.keys() >= set(one[1].needs)]:
+            for number, step in list(waiting):
+                if not outcomes.keys() >= set(step.needs):
+                    continue
                 if (outcome := _without_running(step, outcomes, folder)) is not None:
                     outcomes[step.name] = outcome
                     _report(number, steps, _ended(outcome))
