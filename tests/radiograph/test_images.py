@@ -9,9 +9,9 @@ import pytest
 
 from spinedet.core.errors import InputError
 from spinedet.core.radiograph import AP, LATERAL, Radiograph, RadiographStudy
+from spinedet.imaging.radiograph.square import square
 from spinedet.radiograph.images import Preparation, prepare_image, prepare_images, unfit
 from spinedet.radiograph.settings import InputConfig
-from spinedet.radiograph.square import square
 from tests.imaging.radiograph.films import film, save
 from tests.radiograph.cohorts import PLATES, plated
 

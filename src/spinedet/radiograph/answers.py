@@ -15,6 +15,7 @@ from spinedet.core.types import FiniteJson
 from spinedet.radiograph.classifier import ImageClassifier, Outputs, Part
 from spinedet.radiograph.images import PreparedImage
 from spinedet.radiograph.settings import RejectionConfig
+from spinedet.radiograph.single_vertebrae import read_part
 from spinedet.scoring.classification.combine import combine
 from spinedet.scoring.classification.items import REJECTED
 from spinedet.scoring.classification.operating_point import LabelOperatingPoint, PartPoint
@@ -46,13 +47,8 @@ def _read(classifier: ImageClassifier, images: Sequence[PreparedImage]) -> list[
     found = []
     for part in classifier.parts:
         own = tuple(one for one in images if one.rejected is None and classifier.part_for(one.view) is part)
-        found.append(_Said(part, own, part.outputs(_stacked(own, classifier.input.pixels), classifier.neighbours)))
+        found.append(_Said(part, own, read_part(classifier, part, own)))
     return found
-
-
-def _stacked(images: Sequence[PreparedImage], side: int) -> NDArray[np.float16]:
-    kept = [one.pixels for one in images if one.pixels is not None]
-    return np.stack(kept) if kept else np.empty((0, side, side), np.float16)
 
 
 def choose_label_operating_point(

@@ -17,6 +17,7 @@ from spinedet.core.leakage import leaks
 from spinedet.core.radiograph import Radiograph, RadiographManifest, RadiographStudy, Task
 from spinedet.core.radiograph.manifest import FORMAT, locate, study_faults, task_difference
 from spinedet.imaging.radiograph.checks import Expected, check_radiograph
+from spinedet.imaging.radiograph.content import foreign_content
 from spinedet.imaging.radiograph.read import Declared, read_radiograph
 from spinedet.imaging.radiograph.records import RadiographImage, Spacing
 from spinedet.imaging.suitability import InputCheck, Suitability, overall_suitability
@@ -93,7 +94,7 @@ def examine(
         read = read_radiograph(image.path, Declared(image.mm))
     except InputError as error:
         return None, None, (Fault("unreadable", Severity.UNREADABLE, where, str(error)),)
-    checks = check_radiograph(read, Expected(task.views), written=image.view)
+    checks = check_radiograph(read, Expected(task.views), foreign_content(read), image.view)
     rows, columns = read.pixels.shape
     digest = hashlib.sha256(f"{rows} {columns}".encode())
     digest.update((read.pixels * 255).astype(np.uint8).tobytes())

@@ -18,6 +18,7 @@ from spinedet.radiograph.images import PreparedImage
 from spinedet.radiograph.models.frozen import LogisticHead, fit_logistic
 from spinedet.radiograph.models.weights import Start
 from spinedet.radiograph.settings import InputConfig
+from spinedet.radiograph.single_vertebrae import examples
 from spinedet.radiograph.trainer import PartPlan, Recipe, train_part
 from spinedet.radiograph.view_router import SIDE, ViewRouter
 from spinedet.training.callbacks import TrainingProgress
@@ -87,6 +88,7 @@ def _develop(
     job: Development, name: str, views: tuple[str, ...], train: Sequence[PreparedImage]
 ) -> tuple[Part, TrainingLength, Start | None]:
     own = [one for one in train if one.known and one.view in views and one.rejected is None and one.pixels is not None]
+    own = examples(own, job.task)
     if not own:
         raise InputError(f"no training image with a label is of the view {', '.join(views)}; add some, or leave it out")
     labels = tuple(dict.fromkeys(label for view in views for label in job.task.labels_of(view)))

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from spinedet.cli.exit_status import Skipped
 from spinedet.core.errors import InputError
 from spinedet.core.radiograph import OTHER, Radiograph, RadiographStudy, Task
-from spinedet.imaging.radiograph.checks import Expected, ViewClassifier, check_radiograph, view_of
+from spinedet.imaging.radiograph.checks import Expected, ViewClassifier, ViewEstimate, check_radiograph, view_of
+from spinedet.imaging.radiograph.content import foreign_content
 from spinedet.imaging.radiograph.metal import metal_crop, metal_groups
 from spinedet.imaging.radiograph.read import Declared, read_radiograph
 from spinedet.imaging.radiograph.records import Box, DeclaredView, Pixels, RadiographImage
+from spinedet.imaging.radiograph.square import square
 from spinedet.imaging.suitability import InputCheck, Suitability
+from spinedet.radiograph.crops import Crop, vertebra_crops
 from spinedet.radiograph.settings import InputConfig
-from spinedet.radiograph.square import square
 from spinedet.radiograph.view_router import overview
 from spinedet.scoring.classification.items import REJECTED
 
@@ -37,6 +39,7 @@ class PreparedImage:
         view: as written, as the file declares, or as the router sees it. label: row of the task's labels, `REJECTED`
             for none of them, None for not known.
         pixels: (side, side) in [0, 1], bone white. overview: the whole field as a small square.
+        crops: single vertebrae, which are read instead of `pixels`; none where the focus is another.
         truth: boxes of the evidence in pixels of `pixels`. rejected: why it is not read.
         eligibility: what is doubtful or unfit about it.
     """
@@ -50,6 +53,7 @@ class PreparedImage:
     pixels: NDArray[np.float16] | None = None
     overview: NDArray[np.float16] | None = None
     truth: tuple[Box, ...] = ()
+    crops: tuple[Crop, ...] = ()
     rejected: str | None = None
     eligibility: dict[str, str] = field(default_factory=dict)
 
@@ -70,7 +74,12 @@ class Preparation:
     @property
     def expected(self) -> Expected:
         """What the networks read."""
-        return Expected(self.task.views, self.input.metal)
+        foreign = Suitability.REJECTED if self.input.foreign == "reject" else Suitability.DOUBTFUL
+        return Expected(self.task.views, self.input.metal, foreign=foreign)
+
+    def estimate(self, image: RadiographImage) -> ViewEstimate | None:
+        """What an image shows: none of the views by the network that ships, else the view by the task's own router."""
+        return foreign_content(image) or (self.router(image) if self.router else None)
 
 
 Item = tuple[RadiographStudy, Radiograph]
@@ -114,11 +123,16 @@ def prepare_image(item: Item, how: Preparation) -> PreparedImage:
         # The message names the file; a reading travels, so it says only what is wrong.
         reason = str(error).replace(f"{image.path}", "the file")
         return PreparedImage(**known, view=image.view, rejected=reason)  # type: ignore[arg-type]
-    estimate = how.router(read) if how.router else None
+    estimate = how.estimate(read)
     checks = check_radiograph(read, how.expected, estimate, image.view)
     declared = DeclaredView(image.view, "manifest") if image.view else read.view
     view = view_of(declared, estimate, how.expected.sure)
     box, doubt = _focus(read, how.input)
+    truth = [read.flip_box(each) for each in image.truth]
+    crops: tuple[Crop, ...] = ()
+    if how.input.focus == "vertebra":
+        crops = vertebra_crops(read, how.input.mm, how.input.pixels, truth)
+        doubt = () if crops else (InputCheck("focus", Suitability.DOUBTFUL, "no vertebra was found; read as a whole"),)
     checks = (*checks, *doubt)
     shown = _rim(read.pixels) if how.input.focus == "rim" else read.pixels
     unfit = [check for check in checks if check.suitability is Suitability.REJECTED]
@@ -128,7 +142,8 @@ def prepare_image(item: Item, how: Preparation) -> PreparedImage:
         view=view,
         pixels=cut.pixels,
         overview=overview(read),
-        truth=tuple(cut.place(read.flip_box(each)) for each in image.truth),
+        truth=tuple(cut.place(box) for box in truth),
+        crops=crops,
         rejected="; ".join(f"{check.question}: {check.reason}" for check in unfit) or None,
         eligibility={check.question: f"{check.suitability.value}: {check.reason}" for check in checks},
     )

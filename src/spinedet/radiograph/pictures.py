@@ -16,6 +16,7 @@ from spinedet.core.radiograph.readings import ImageReading, Readings
 from spinedet.radiograph.classifier import ImageClassifier
 from spinedet.radiograph.heat_maps import Hit, heat_map, hit
 from spinedet.radiograph.images import PreparedImage
+from spinedet.radiograph.single_vertebrae import decisive
 from spinedet.report.html import png_uri
 from spinedet.report.label_page import Picture
 from spinedet.scoring.statistics.exact import exact_interval
@@ -50,8 +51,9 @@ def explain(
             return
         most -= 1
         label = part.labels.index(max(reading.scores, key=lambda name: reading.scores[name]))
-        pixels = torch.from_numpy(image.pixels.astype(np.float32))[None, None]
-        yield Explained(image, reading, heat_map(part.network, pixels, label))
+        shown = decisive(classifier, part, image)
+        pixels = torch.from_numpy(np.asarray(shown.pixels, np.float32))[None, None]
+        yield Explained(shown, reading, heat_map(part.network, pixels, label))
 
 
 def draw(explained: Explained) -> bytes:

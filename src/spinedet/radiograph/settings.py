@@ -128,6 +128,7 @@ class LearningConfig:
 
 
 FOCI = ("image", "metal", "rim")
+FOREIGN = ("reject", "mark")
 
 
 @dataclass
@@ -135,22 +136,28 @@ class InputConfig:
     """What of an image a network is given.
 
     Attributes:
-        pixels: side of the square. focus: `image`, the exposed field; `metal`, a square around the hardware; or `rim`,
-            a baseline that sees collimation and markers alone.
-        mm: side of the square around the hardware, where the pixel size is known; wide enough for most when null.
+        pixels: side of the square. focus: `image`, the exposed field; `metal`, a square around the hardware;
+            `vertebra`, every vertebra by itself, the image scored by the highest; or `rim`, a baseline that sees
+            collimation and markers alone.
+        mm: side of the square around the hardware or a vertebra, where the pixel size is known; wide enough for most,
+            or 2.4 heights of the vertebral bodies, when null.
         metal: whether images must show hardware (true), must not (false), or may (null); others are rejected.
+        foreign: `reject` images whose pixels look like no radiograph of a spine, or only `mark` them as doubtful.
     """
 
     pixels: int = 224
     focus: str = "image"
     mm: float | None = None
     metal: bool | None = None
+    foreign: str = "reject"
 
     def __post_init__(self) -> None:
         if self.pixels < 32:
             raise InputError(f"input.pixels={self.pixels}: use at least 32, better a multiple of 32")
-        if self.mm is not None and (self.mm <= 0 or self.focus != "metal"):
-            raise InputError(f"input.mm={self.mm}: a length in mm above 0, with input.focus=metal")
+        if self.mm is not None and (self.mm <= 0 or self.focus not in ("metal", "vertebra")):
+            raise InputError(f"input.mm={self.mm}: a length in mm above 0, with input.focus=metal or vertebra")
+        if self.foreign not in FOREIGN:
+            raise InputError(f"input.foreign={self.foreign}: use one of {', '.join(FOREIGN)}")
         if self.focus not in FOCI:
             raise InputError(f"input.focus={self.focus}: use one of {', '.join(FOCI)}")
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spinedet.imaging.radiograph.checks import ViewEstimate
 from spinedet.imaging.radiograph.records import RadiographImage
-from spinedet.radiograph.square import square
+from spinedet.imaging.radiograph.square import square
 
 SIDE = 32
 

@@ -270,8 +270,8 @@ BOTH = Expected(("ap", "lateral"))
         (DeclaredView("ap", "tag"), None, None, Expected(("lateral",)), {"view": REJECTED}),
         (DeclaredView(None, "tag", "oblique"), None, None, BOTH, {"view": REJECTED}),
         # A hand, a photograph or an MRI slice without tags: the classifier sees none of the views.
-        (DeclaredView("ap", "tag"), None, ViewEstimate(None, 0.97, "a hand"), BOTH, {"view": REJECTED}),
-        (DeclaredView(), None, ViewEstimate(None, 0.97), BOTH, {"view": REJECTED}),
+        (DeclaredView("ap", "tag"), None, ViewEstimate(None, 0.97, "a hand"), BOTH, {"content": REJECTED}),
+        (DeclaredView(), None, ViewEstimate(None, 0.97), BOTH, {"content": REJECTED}),
     ],
 )
 def test_the_view_is_checked_against_everything_that_is_known(

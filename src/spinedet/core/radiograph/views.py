@@ -14,6 +14,7 @@ class ViewSpec:
         beam: patient direction in which the X-rays travel, RAS; the reverse counts as the same view.
         columns, rows: patient directions in which columns and rows increase as the image is usually displayed, RAS.
         mirror: whether an image mirrored left to right is as usual as the image itself.
+        vertebrae: whether single vertebrae can be located.
     """
 
     name: str
@@ -22,11 +23,14 @@ class ViewSpec:
     columns: tuple[int, int, int]
     rows: tuple[int, int, int]
     mirror: bool
+    vertebrae: bool = False
 
 
 # Displayed as if facing the patient: the patient's right at the left of the picture. Mirrored, the heart would change
 # sides and a right curve become a left one.
 AP = ViewSpec("ap", "frontal (AP or PA)", beam=(0, -1, 0), columns=(-1, 0, 0), rows=(0, 0, -1), mirror=False)
 # Patients stand facing either way.
-LATERAL = ViewSpec("lateral", "from the side", beam=(-1, 0, 0), columns=(0, -1, 0), rows=(0, 0, -1), mirror=True)
+LATERAL = ViewSpec(
+    "lateral", "from the side", beam=(-1, 0, 0), columns=(0, -1, 0), rows=(0, 0, -1), mirror=True, vertebrae=True
+)
 VIEWS: dict[str, ViewSpec] = {spec.name: spec for spec in (AP, LATERAL)}

@@ -43,11 +43,13 @@ class Expected:
     Attributes:
         views: names. metal: whether images need hardware (True), must have none (False), or either (None).
         sure: probability from which the classifier's answer counts.
+        foreign: what becomes of an image that it takes for none of the views.
     """
 
     views: tuple[str, ...]
     metal: bool | None = None
     sure: float = 0.8
+    foreign: Suitability = Suitability.REJECTED
 
 
 def check_radiograph(
@@ -86,14 +88,15 @@ def _view(declared: DeclaredView, estimate: ViewEstimate | None, expected: Expec
     sure = estimate is not None and estimate.probability >= expected.sure
     if estimate is not None and sure and estimate.name is None:
         shown = f" ({estimate.shown})" if estimate.shown else ""
-        yield InputCheck("view", Suitability.REJECTED, f"the pixels show none of the views{shown}")
-        return
+        yield InputCheck("content", expected.foreign, f"the pixels show none of the views{shown}")
+        if expected.foreign is Suitability.REJECTED:
+            return
     view = view_of(declared, estimate, expected.sure)
     if view is None:
         yield InputCheck("view", Suitability.DOUBTFUL, "neither the file nor its pixels say which view it is")
     elif view not in expected.views:
         yield InputCheck("view", Suitability.REJECTED, f"a {view} view, where {' or '.join(expected.views)} is read")
-    elif estimate is not None and sure and estimate.name != view:
+    elif estimate is not None and sure and estimate.name not in (None, view):
         reason = f"{declared.source} says {view}, the pixels look {estimate.name}"
         yield InputCheck("view", Suitability.DOUBTFUL, reason)
 

@@ -20,6 +20,7 @@ from spinedet.radiograph.classifier import ImageClassifier, save_classifier
 from spinedet.radiograph.development import Developed, Development, develop
 from spinedet.radiograph.finished import FinishedClassification, identify_classifier
 from spinedet.radiograph.images import Preparation, PreparedImage, prepare_images, unfit
+from spinedet.radiograph.single_vertebrae import refuse_focus
 from spinedet.radiograph.splits import Parted, cohort_digest, part_studies
 from spinedet.radiograph.testing import TestCase, report_test
 from spinedet.radiograph.train import RadiographTrainConfig
@@ -42,6 +43,7 @@ def train(config: RadiographTrainConfig) -> Status:
     refuse_other_config(run, config)
     write_config(run, config)
     manifest = _cohort(config, run.root)
+    refuse_focus(manifest.task, config.input)
     parted = part_studies(manifest, (config.data.tune, config.data.test), config.seed)
     write_json(run.splits, parted.record)
     how = Preparation(manifest.task, config.input)
