@@ -73,7 +73,7 @@ def train_here(folder: Path, manifest: Path, batch: int, epochs: int) -> None:
         scans = prepare_scans(studies, SAGITTAL, folder / f"cache-{rank()}", 1).scans
         extra = [ReversedScans()] if folder.name == "reversed" else []
         plan = PlanePlan(
-            SAGITTAL, ("degeneration",), scans, scans[:2], lambda _: 0.0, folder, callbacks=(*extra, steps)
+            SAGITTAL, ("degeneration",), scans, scans[:2], lambda _: 0.0, folder=folder, callbacks=(*extra, steps)
         )
         trainer = TrainerConfig(max_epochs=epochs, accelerator="cpu", precision="32-true")
         # Without denoising, whose noise each process draws for its own scans.

@@ -27,7 +27,7 @@ def plan(folder: Path, **more: Any) -> PartPlan:
     pixels[reference == 1, 8:16] += 0.7
     folder.mkdir(exist_ok=True)
     names = tuple(f"s{row}" for row in range(12))
-    return PartPlan(("a", "b"), pixels, reference, names, folder, **more)
+    return PartPlan(("a", "b"), pixels, reference, names, folder=folder, **more)
 
 
 def recipe(steps: int = 6) -> Recipe:

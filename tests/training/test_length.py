@@ -11,8 +11,8 @@ import pytorch_lightning as pl
 import torch
 
 from spinedet.core.errors import InputError
-from spinedet.detection.trainer import read_length, train_plane
-from spinedet.training.length import TrainingLength
+from spinedet.detection.trainer import train_plane
+from spinedet.training.length import TrainingLength, read_length
 from spinedet.training.settings import TrainerConfig
 from tests.detection.conftest import MakeStudy, make_study
 from tests.detection.tiny import plan, same, settings

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -16,16 +13,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from pytorch_lightning.callbacks import Callback
-from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 from torch.utils.data import DataLoader
 
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_json, validate, write_json
+from spinedet.core.files import write_json
 from spinedet.core.grades import SCALES
 from spinedet.detection.batch import Detections, Targets
 from spinedet.detection.batch_loader import TrainingBatches, batch_maker, workers_for
@@ -45,33 +40,26 @@ from spinedet.training.callbacks import (
     ProgressReports,
     RampedEma,
     StepSeed,
-    TrainingProgress,
 )
-from spinedet.training.checkpoints import AtomicCheckpointIO, Saved
-from spinedet.training.determinism import one_thread
+from spinedet.training.checkpoints import AtomicCheckpointIO
 from spinedet.training.distributed import processes_here, rank, share_batch_norm, world_size
-from spinedet.training.length import TrainingLength
-from spinedet.training.precision import precision_for
-from spinedet.training.preemption import StopSignal
+from spinedet.training.length import write_length
+from spinedet.training.lightning_trainer import TrainingJob, silence_advice, threads_for, trainer_for
 from spinedet.training.samplers import PlaneTurns, Pool, Position, Share
-from spinedet.training.schedule import seconds, training_length
+from spinedet.training.schedule import training_length
 from spinedet.training.settings import TrainerConfig
 
-# The file beside a training's checkpoints that records its length.
-LENGTH = "length.json"
 # Sizes that stand for those of all lesions; more of them hardly fit better (benchmarks/experiments/detector.py).
 TYPICAL = 4
 
 
 @dataclass(frozen=True)
-class PlanePlan:
+class PlanePlan(TrainingJob):
     """All that one plane's training needs.
 
     Attributes:
         train, tune: prepared scans. score: F1 of the detections in the tuning scans, in their order.
-        folder: for checkpoints. start: the checkpoint to resume from. stop: whether the process was signalled to stop.
-        initial: the detector whose weights are the start.
-        on_progress: called about twice a second. callbacks: of Lightning, after the training's own.
+        initial: the detector whose weights are the start. callbacks: of Lightning, after the training's own.
         weights: how often an epoch draws a scan on average, by study id; once where there is none.
     """
 
@@ -80,13 +68,7 @@ class PlanePlan:
     train: Sequence[Scan]
     tune: Sequence[Scan]
     score: Callable[[list[Detections]], float]
-    folder: Path
-    seed: int = 0
-    start: Saved | None = None
-    stop: StopSignal = field(default_factory=StopSignal)
-    loggers: Sequence[Logger] = ()
     initial: PlaneDetector | None = None
-    on_progress: Callable[[TrainingProgress], None] = lambda progress: None
     callbacks: Sequence[Callback] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
 
@@ -128,7 +110,8 @@ def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneD
         Preempted: the process was signalled to stop, and wrote a checkpoint.
         BrokenProcessPool: a process that made batches was killed.
     """
-    _silence_advice()
+    # Norms need no syncing, strides of 1 x 1 x 1 weights are as good, and the score is gathered.
+    silence_advice("forward_sync_buffers", "Grad strides", "self.log\\('tuning_f1'")
     plan = plans[0]
     _refuse_other_grades([scan for each in plans for scan in each.train], settings.model)
     pl.seed_everything(plan.seed, verbose=False)
@@ -148,23 +131,14 @@ def train_network(plans: Sequence[PlanePlan], settings: Settings) -> list[PlaneD
     scans = SeveralPlanes([_training_scans(each, settings) for each in plans])
     with batch_maker(workers_for(settings.trainer.loader_workers, on_gpu), plan.stop) as made:
         batches = TrainingBatches(scans, sampler, made, pinned=on_gpu)
-        with one_thread() if settings.trainer.deterministic and not on_gpu else nullcontext():
+        with threads_for(trainer, settings.trainer):
             trainer.fit(module, batches, _tuning_loader(plans), ckpt_path=path, weights_only=True)
     if rank() == 0:
-        write_json(plan.folder / LENGTH, training_length(trainer).model_dump(mode="json"))
+        write_length(plan.folder, training_length(trainer))
     networks = [build(settings.model, card) for card in cards]
     _combined(networks, plans).load_state_dict(average.averaged())
     finished = zip(cards, networks, strict=True)
     return [PlaneDetector(settings.model, card, network.eval()) for card, network in finished]
-
-
-def read_length(folder: Path) -> TrainingLength:
-    """How long the training was whose checkpoints lie in `folder`.
-
-    Raises:
-        InputError: it has not come to its end.
-    """
-    return validate(folder / LENGTH, TrainingLength, read_json(folder / LENGTH))
 
 
 def _refuse_other_grades(scans: Sequence[Scan], model: ModelConfig) -> None:
@@ -323,37 +297,12 @@ def _mean_score(plans: Sequence[PlanePlan], detections: list[Detections]) -> flo
 
 def _trainer(plan: PlanePlan, settings: Settings, callbacks: list[Callback]) -> pl.Trainer:
     config, several = settings.trainer, world_size() > 1
-    return pl.Trainer(
-        max_epochs=config.epochs,
-        max_steps=config.max_steps or -1,
-        max_time=seconds(config.max_time),
-        accelerator=config.accelerator,
-        devices=processes_here() if several else 1,
-        num_nodes=world_size() // processes_here() if several else 1,
+    distributed: dict[str, Any] = {
+        "devices": processes_here(),
+        "num_nodes": world_size() // processes_here(),
         # Norms see all processes' scans, so their statistics are equal without being sent around.
-        strategy=DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True) if several else "auto",
-        plugins=[TorchElasticEnvironment() if several else LightningEnvironment(), AtomicCheckpointIO()],
-        precision=precision_for(config),
-        gradient_clip_val=settings.recipe.clip,
-        check_val_every_n_epoch=config.validate_every,
-        deterministic=config.deterministic,
-        callbacks=callbacks,
-        enable_progress_bar=False,
-        logger=list(plan.loggers) or False,
-        enable_checkpointing=True,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        log_every_n_steps=10,
-        default_root_dir=plan.folder,
-    )
-
-
-def _silence_advice() -> None:
-    """Hide Lightning's advice on cores and loggers; our own warnings stay."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    advice = ["does not have many workers", "number of training batches", "LeafSpec", "log_every_n"]
-    # The sampler resumes, norms need no syncing, strides of 1 x 1 x 1 weights are as good, and the score is gathered.
-    advice += ["dataloader is not resumable", "forward_sync_buffers", "Grad strides", "self.log\\('tuning_f1'", "srun"]
-    for text in advice:
-        warnings.filterwarnings("ignore", f"(?s).*{text}.*")
+        "strategy": DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True),
+        "plugins": [TorchElasticEnvironment(), AtomicCheckpointIO()],
+    }
+    more = {"check_val_every_n_epoch": config.validate_every, **(distributed if several else {})}
+    return trainer_for(plan, config, settings.recipe.clip, callbacks, **more)

@@ -33,7 +33,7 @@ from spinedet.detection.batch import Detections
 from spinedet.detection.dataset import Prepared, Scan, prepare_scans
 from spinedet.detection.model_files import Model, PlaneDetector, load_model, save_model
 from spinedet.detection.postprocess import findings
-from spinedet.detection.trainer import PlanePlan, Settings, read_length, train_network
+from spinedet.detection.trainer import PlanePlan, Settings, train_network
 from spinedet.imaging.planes import SPECS
 from spinedet.pipelines.launch import call_helpers
 from spinedet.pipelines.splits import Splits, only
@@ -42,7 +42,7 @@ from spinedet.scoring import Criterion, max_f1
 from spinedet.training.callbacks import TrainingProgress
 from spinedet.training.checkpoints import Saved, newest_checkpoint
 from spinedet.training.distributed import end_with_parent, world_size
-from spinedet.training.length import TrainingLength
+from spinedet.training.length import TrainingLength, read_length
 from spinedet.training.preemption import StopSignal, listening_for_signals
 from spinedet.training.settings import TrainerConfig
 

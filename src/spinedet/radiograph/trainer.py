@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from numpy.typing import NDArray
-from pytorch_lightning.loggers import Logger
 from torch import Tensor, nn
 
 from spinedet.core.errors import InputError
-from spinedet.core.files import write_json
 from spinedet.radiograph.batches import ImageBatch, TrainingBatches, TrainingImages
 from spinedet.radiograph.models import begin, build, fits_without_gradients
 from spinedet.radiograph.models.frozen import fit_logistic
@@ -38,41 +32,29 @@ from spinedet.training.callbacks import (
     ProgressReports,
     RampedEma,
     StepSeed,
-    TrainingProgress,
 )
-from spinedet.training.checkpoints import AtomicCheckpointIO, Saved
 from spinedet.training.determinism import one_thread
-from spinedet.training.length import TrainingLength
-from spinedet.training.precision import precision_for
-from spinedet.training.preemption import StopSignal
+from spinedet.training.length import TrainingLength, write_length
+from spinedet.training.lightning_trainer import TrainingJob, silence_advice, threads_for, trainer_for
 from spinedet.training.samplers import EpochSampler, Position, Share
-from spinedet.training.schedule import budget_used, rate, seconds, training_length
+from spinedet.training.schedule import budget_used, rate, training_length
 from spinedet.training.settings import TrainerConfig
 
-# The file beside a training's checkpoints that says how long it was.
-LENGTH = "length.json"
 _FEATURE_BATCH = 32
 
 
 @dataclass(frozen=True, eq=False)
-class PartPlan:
+class PartPlan(TrainingJob):
     """All that one network's training needs.
 
     Attributes:
         labels: names. pixels: (n, side, side). reference: (n,) rows of labels. names: of the images, for messages.
-        folder: for checkpoints. start: the checkpoint to resume from. stop: whether the process was asked to stop.
     """
 
     labels: tuple[str, ...]
     pixels: NDArray[np.float16]
     reference: NDArray[np.int64]
     names: tuple[str, ...]
-    folder: Path
-    seed: int = 0
-    start: Saved | None = None
-    stop: StopSignal = field(default_factory=StopSignal)
-    loggers: Sequence[Logger] = ()
-    on_progress: Callable[[TrainingProgress], None] = lambda progress: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +152,7 @@ def _fit(network: nn.Module, plan: PartPlan, recipe: Recipe) -> nn.Module:
 
 
 def _learn(network: nn.Module, plan: PartPlan, recipe: Recipe, start: Start | None) -> TrainedNetwork:
-    _silence_advice()
+    silence_advice()
     learning = recipe.learning
     weight = label_weights(plan.reference, plan.labels, learning.balance)
     module = ClassifierModule(network, learning, weight)
@@ -184,62 +166,27 @@ def _learn(network: nn.Module, plan: PartPlan, recipe: Recipe, start: Start | No
     average = RampedEma(learning.ema, "network")
     trainer = _trainer(plan, recipe, average, sampler)
     path = plan.start.path if plan.start else None
-    on_gpu = trainer.strategy.root_device.type == "cuda"
-    with one_thread() if recipe.trainer.deterministic and not on_gpu else nullcontext():
+    with threads_for(trainer, recipe.trainer):
         trainer.fit(module, batches, ckpt_path=path, weights_only=True)
     length = training_length(trainer)
-    write_json(plan.folder / LENGTH, length.model_dump(mode="json"))
+    write_length(plan.folder, length)
     trained = build(recipe.network, len(plan.labels))
     trained.load_state_dict(average.averaged())
     return TrainedNetwork(trained.eval(), length, start)
 
 
 def _trainer(plan: PartPlan, recipe: Recipe, average: RampedEma, sampler: EpochSampler) -> pl.Trainer:
-    config = recipe.trainer
-
     def names(at: Position) -> list[str]:
         return [plan.names[draw.index] for draw in sampler.step(at)]
 
-    return pl.Trainer(
-        max_epochs=config.epochs,
-        max_steps=config.max_steps or -1,
-        max_time=seconds(config.max_time),
-        accelerator=config.accelerator,
-        devices=1,
-        plugins=[LightningEnvironment(), AtomicCheckpointIO()],
-        precision=precision_for(config),
-        gradient_clip_val=recipe.learning.clip,
-        deterministic=config.deterministic,
-        callbacks=[
-            average,
-            StepSeed(plan.seed),
-            FiniteLoss(names),
-            LastCheckpoint(plan.folder, plan.stop, config.checkpoint_minutes),
-            ProgressReports(plan.on_progress),
-        ],
-        enable_progress_bar=False,
-        logger=list(plan.loggers) or False,
-        enable_checkpointing=True,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        log_every_n_steps=10,
-        default_root_dir=plan.folder,
-    )
-
-
-def _silence_advice() -> None:
-    """Hide Lightning's advice on cores and loggers; our own warnings stay."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for text in (
-        "does not have many workers",
-        "number of training batches",
-        "LeafSpec",
-        "log_every_n",
-        "resumable",
-        "srun",
-    ):
-        warnings.filterwarnings("ignore", f"(?s).*{text}.*")
+    callbacks = [
+        average,
+        StepSeed(plan.seed),
+        FiniteLoss(names),
+        LastCheckpoint(plan.folder, plan.stop, recipe.trainer.checkpoint_minutes),
+        ProgressReports(plan.on_progress),
+    ]
+    return trainer_for(plan, recipe.trainer, recipe.learning.clip, callbacks)
 
 
 def embed(network: nn.Module, pixels: NDArray[np.float16]) -> Tensor:

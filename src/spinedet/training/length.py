@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from spinedet.core.files import read_json, validate, write_json
 from spinedet.core.types import Record
+
+# The file beside a training's checkpoints that records its length.
+_FILE = "length.json"
 
 
 class TrainingLength(Record):
@@ -25,3 +31,17 @@ class TrainingLength(Record):
             f"The training {name} was stopped by trainer.max_time after {self.steps} of {self.planned} steps, so its "
             "results depend on the speed of the machine.",
         )
+
+
+def write_length(folder: Path, length: TrainingLength) -> None:
+    """Record it beside the checkpoints of `folder`."""
+    write_json(folder / _FILE, length.model_dump(mode="json"))
+
+
+def read_length(folder: Path) -> TrainingLength:
+    """How long the training was whose checkpoints lie in `folder`.
+
+    Raises:
+        InputError: it has not come to its end.
+    """
+    return validate(folder / _FILE, TrainingLength, read_json(folder / _FILE))
