@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from spinedet.report.number_format import DASH, Shown, counted, in_words, listed, percent, plain, shown, signed
+from spinedet.report.number_format import DASH, Shown, counted, in_words, listed, p_value, percent, plain, shown, signed
 from spinedet.scoring import Estimate
 
 
@@ -37,6 +37,10 @@ def test_differences_have_a_sign_and_no_dash_between_their_limits() -> None:
 def test_a_number_has_a_true_minus_and_no_negative_zero() -> None:
     assert plain(-1.25, 1) == "−1.2"
     assert plain(-0.0004) == "0.000"
+
+
+def test_a_small_p_value_is_a_bound_and_no_zero() -> None:
+    assert [p_value(p) for p in (0.0, 0.0004, 0.0005, 0.04, 1.0)] == ["< 0.001", "< 0.001", "0.001", "0.040", "1.000"]
 
 
 def test_in_words() -> None:

@@ -64,6 +64,7 @@ def test_a_control_with_more_steps_is_compared_too() -> None:
     change = {"value": -0.05, "low": -0.1, "high": -0.01}
     text = said(*SCRATCH, row("full", 20, 100, 0.65, change=change))
     assert "against a training from scratch of 200 steps, fine-tuning with 100 is behind" in text
+    assert "is behind with 100 steps each and with 100 steps is behind against one from scratch of 200." in text
 
 
 def test_time_and_patients_saved_are_claims_of_their_own() -> None:
@@ -71,6 +72,8 @@ def test_time_and_patients_saved_are_claims_of_their_own() -> None:
     text = said(*SCRATCH, *tuned, row("scratch", 5, 100, 0.30))
     assert "reaches AP 0.700 after 200 steps; fine-tuning has it after 100" in text
     assert "the AP of 20 patients from scratch (0.600) is reached by fine-tuning with 20" in text
+    early = row("full", 20, 100, 0.72, change={"value": 0.12, "low": 0.05, "high": 0.2})
+    assert "with only 100 steps each fine-tuning is ahead in average precision: +0.120" in said(*SCRATCH, early)
     slow = said(*SCRATCH, row("full", 20, 100, 0.50), row("full", 20, 200, 0.55))
     assert "fine-tuning does not have it after 200" in slow
     assert "reached by fine-tuning with none of up to 20" in slow

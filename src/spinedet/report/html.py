@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from spinedet.report.curves import rate_text
-from spinedet.report.number_format import counted, listed, percent, plain, shown, signed
+from spinedet.report.number_format import counted, listed, p_value, percent, plain, shown, signed
 from spinedet.report.sentences import case_in_words, centers_in_words
 from spinedet.scoring import Estimate
 
@@ -38,6 +38,7 @@ _WORDS = (
     in_text,
     listed,
     percent,
+    p_value,
     plain,
     png_uri,
     rate_text,

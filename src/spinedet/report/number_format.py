@@ -50,6 +50,11 @@ def plain(value: float, digits: int = 3) -> str:
     return text.replace("-", MINUS) if float(text) else text.lstrip("-")
 
 
+def p_value(value: float) -> str:
+    """A p value, below its last digit as a bound."""
+    return plain(value) if value >= 0.0005 else "< 0.001"
+
+
 def signed(estimate: Estimate, digits: int = 3) -> Shown:
     """A difference, with its sign in front."""
     cell = shown(estimate, digits)

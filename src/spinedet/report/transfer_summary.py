@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from spinedet.report.number_format import plain, signed
+from spinedet.report.number_format import listed, plain, signed
 from spinedet.scoring import Estimate
 from spinedet.scoring.records import AdaptedThreshold
 
@@ -70,7 +70,8 @@ class Trainings:
 
 
 def summary(trainings: Trainings, adapted: Sequence[AdaptedThreshold]) -> Iterator[str]:
-    """One plane's conclusions: convergence, more or sooner, fewer patients, and the threshold without labels."""
+    """One plane's conclusions: in short, convergence, more or sooner, fewer patients, the threshold without labels."""
+    yield from _in_short(trainings)
     yield from _convergence(trainings)
     yield from _more(trainings)
     yield from _sooner(trainings)
@@ -78,6 +79,21 @@ def summary(trainings: Trainings, adapted: Sequence[AdaptedThreshold]) -> Iterat
     for one in adapted:
         if one.plane == trainings.plane:
             yield _threshold(one)
+
+
+def _in_short(trainings: Trainings) -> Iterator[str]:
+    tuned = [row for row in trainings.over_steps(FULL) if row.ap_change is not None]
+    if not tuned:
+        return
+    last = tuned[-1]
+    parts = [f"{_verdict(row.ap_change)} with {row.budget} steps each" for row in tuned if row.ap_change is not None]
+    if last.ap_over_longest is not None and last.control_budget > last.budget:
+        verdict = _verdict(last.ap_over_longest)
+        parts.append(f"with {last.budget} steps {verdict} against one from scratch of {last.control_budget}")
+    yield (
+        f"{trainings.plane.capitalize()} in short: in average precision, fine-tuning on {last.patients} patients "
+        f"{listed(parts)}."
+    )
 
 
 def _convergence(trainings: Trainings) -> Iterator[str]:
@@ -133,6 +149,12 @@ def _sooner(trainings: Trainings) -> Iterator[str]:
         f"{trainings.plane.capitalize()}, does transfer save time? The training from scratch reaches AP "
         f"{plain(goal.ap.value or 0.0)} after {goal.budget} steps; {reached}."
     )
+    shortest = tuned[0]
+    if shortest.ap_change is not None:
+        yield (
+            f"{trainings.plane.capitalize()}, with only {shortest.budget} steps each fine-tuning "
+            f"{_verdict(shortest.ap_change)} in average precision: {_shown(shortest.ap_change)}."
+        )
 
 
 def _fewer_patients(trainings: Trainings) -> Iterator[str]:
