@@ -17,6 +17,7 @@ from spinedet.imaging.radiograph.vertebrae import LocatedVertebra, shipped_verte
 _HEIGHTS = 2.4
 # Evidence belongs to the body whose middle lies nearest to its own, if nearer than this share of the body's height.
 _NEAR = 0.6
+_ROW = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +36,7 @@ class Crop:
 
 
 def vertebra_crops(image: RadiographImage, mm: float | None, side: int, truth: Sequence[Box] = ()) -> tuple[Crop, ...]:
-    """Every vertebra that is found, from the head down.
+    """Every vertebra that is found, from the head down; none where they are fewer than two, which is no row.
 
     Args:
         mm: side of each crop, where the pixel size is known; relative to the bodies' height when None.
@@ -43,7 +44,7 @@ def vertebra_crops(image: RadiographImage, mm: float | None, side: int, truth: S
         truth: boxes of the evidence, pixels of the image.
     """
     found = shipped_vertebra_locator()(image)
-    if not found:
+    if len(found) < _ROW:
         return ()
     length = _HEIGHTS * median(one.height for one in found)
     if mm is not None and image.spacing is not None:

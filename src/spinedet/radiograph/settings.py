@@ -127,7 +127,7 @@ class LearningConfig:
     clip: float = 1.0
 
 
-FOCI = ("image", "metal", "rim")
+FOCI = ("image", "metal", "vertebra", "rim")
 FOREIGN = ("reject", "mark")
 
 
