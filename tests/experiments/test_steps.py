@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from spinedet.experiments.steps import Outcome, Step, _last_words, take_steps
 from spinedet.experiments.transfer.plan import Sources, plan_study
 from spinedet.experiments.transfer.sizes import SIZES
+from spinedet.runs.steps import Outcome, Step, _last_words, take_steps
 
 
 def test_a_broken_step_is_reported_and_leaves_the_others_whole(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_steps_run_side_by_side_and_after_those_that_they_need(
             ended.append(step.name)
         return Outcome(step, "done")
 
-    monkeypatch.setattr("spinedet.experiments.steps._taken", taken)
+    monkeypatch.setattr("spinedet.runs.steps._taken", taken)
     needs: dict[str, tuple[str, ...]] = {"a": (), "b": ("a",), "c": ("a",), "d": (), "e": ("b", "c", "d")}
     outcomes = take_steps([Step(name, "train", (), of) for name, of in needs.items()], tmp_path, at_once)
     assert [one.step.name for one in outcomes] == list(needs)
@@ -67,7 +67,7 @@ def test_a_step_starts_as_soon_as_what_it_needs_was_finished_before(
         both.wait()
         return Outcome(step, "done")
 
-    monkeypatch.setattr("spinedet.experiments.steps._taken", taken)
+    monkeypatch.setattr("spinedet.runs.steps._taken", taken)
     steps = [Step("alone", "train", ()), Step("kept", "train", ()), Step("after", "train", (), ("kept",))]
     assert [one.state for one in take_steps(steps, tmp_path, 2)] == ["done", "kept", "done"]
 

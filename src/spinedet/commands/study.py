@@ -11,12 +11,12 @@ from spinedet.cli.exit_status import Status
 from spinedet.cli.output_folder import output_folder
 from spinedet.cli.progress import progress_bar
 from spinedet.core.files import write_json
-from spinedet.experiments.steps import take_steps
 from spinedet.experiments.transfer.plan import Sources, plan_study
 from spinedet.experiments.transfer.results import collect
 from spinedet.report.transfer_page import write_study
 from spinedet.runs.claimed_folder import began_with, claim_run, refuse_other_config, write_config
 from spinedet.runs.provenance import RunRecord, Stopwatch, write_run_record
+from spinedet.runs.steps import take_steps
 from spinedet.simulation.cohort import draw_cohort
 from spinedet.simulation.settings import CohortConfig
 from spinedet.study import StudyConfig

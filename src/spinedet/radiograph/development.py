@@ -17,9 +17,10 @@ from spinedet.radiograph.classifier import ImageClassifier, Part, unit_features
 from spinedet.radiograph.images import PreparedImage
 from spinedet.radiograph.models.frozen import LogisticHead, fit_logistic
 from spinedet.radiograph.models.weights import Start
-from spinedet.radiograph.settings import InputConfig
+from spinedet.radiograph.recipe_search import Found, search_recipe
+from spinedet.radiograph.settings import InputConfig, SearchConfig
 from spinedet.radiograph.single_vertebrae import examples
-from spinedet.radiograph.trainer import PartPlan, Recipe, train_part
+from spinedet.radiograph.trainer import PartPlan, Recipe, TrainedNetwork, train_part
 from spinedet.radiograph.view_router import SIDE, ViewRouter
 from spinedet.training.callbacks import TrainingProgress
 from spinedet.training.checkpoints import newest_checkpoint
@@ -35,7 +36,8 @@ class Development:
     """What the trainings of a classifier have in common.
 
     Attributes:
-        per_view: a network for each view, else one for all. neighbours: for novelty.
+        search: for a recipe, within the budget of each network. per_view: a network for each view, else one for all.
+        neighbours: for novelty.
         checkpoints: the folder of all trainings.
     """
 
@@ -43,6 +45,7 @@ class Development:
     task: Task
     input: InputConfig
     recipe: Recipe
+    search: SearchConfig
     per_view: bool
     neighbours: int
     checkpoints: Path
@@ -61,11 +64,12 @@ class Development:
 
 @dataclass(frozen=True)
 class Developed:
-    """A classifier, how long its trainings were, and where their weights began."""
+    """A classifier, how long its trainings were, where their weights began, and what a search for a recipe found."""
 
     classifier: ImageClassifier
     lengths: dict[str, TrainingLength]
     starts: dict[str, Start | None]
+    searches: dict[str, Found]
 
 
 def develop(job: Development, train: Sequence[PreparedImage]) -> Developed:
@@ -75,18 +79,22 @@ def develop(job: Development, train: Sequence[PreparedImage]) -> Developed:
         InputError: a view or a label has no training image.
         Preempted: the process was asked to stop, and wrote a checkpoint.
     """
-    parts, lengths, starts = [], {}, {}
+    parts, lengths, starts, searches = [], {}, {}, {}
     for name, views in job.parts.items():
-        part, lengths[name], starts[name] = _develop(job, name, views, train)
+        part, trained, found = _develop(job, name, views, train)
         parts.append(part)
+        lengths[name], starts[name] = trained.length, trained.start
+        if found is not None:
+            searches[name] = found
+            lengths[f"{name}, search"] = TrainingLength(steps=found.steps, planned=found.steps)
     router = fit_router(job.task.views, train)
-    found = ImageClassifier(job.name, job.task, job.input, tuple(parts), router, job.neighbours)
-    return Developed(found, lengths, starts)
+    classifier = ImageClassifier(job.name, job.task, job.input, tuple(parts), router, job.neighbours)
+    return Developed(classifier, lengths, starts, searches)
 
 
 def _develop(
     job: Development, name: str, views: tuple[str, ...], train: Sequence[PreparedImage]
-) -> tuple[Part, TrainingLength, Start | None]:
+) -> tuple[Part, TrainedNetwork, Found | None]:
     own = [one for one in train if one.known and one.view in views and one.rejected is None and one.pixels is not None]
     own = examples(own, job.task)
     if not own:
@@ -110,10 +118,14 @@ def _develop(
             loggers=loggers,
             on_progress=lambda progress: job.on_progress(name, progress),
         )
-        trained = train_part(plan, job.recipe)
+        found, recipe = None, job.recipe
+        if job.search.trials:
+            found = search_recipe(plan, [one.patient for one in own], recipe, job.search)
+            recipe = found.recipe
+        trained = train_part(plan, recipe)
     neighbours = unit_features(trained.network, pixels).half().float()
-    part = Part(name, labels, views, job.recipe.network, trained.network, neighbours)
-    return part, trained.length, trained.start
+    part = Part(name, labels, views, recipe.network, trained.network, neighbours)
+    return part, trained, found
 
 
 def fit_router(views: Sequence[str], train: Sequence[PreparedImage]) -> ViewRouter | None:

@@ -180,3 +180,26 @@ class RejectionConfig:
             raise InputError(f"rejection.keep={self.keep}: use a share such as 0.95")
         if self.neighbours < 1:
             raise InputError(f"rejection.neighbours={self.neighbours}: use at least 1")
+
+
+@dataclass
+class SearchConfig:
+    """A search for the recipe of a training with Optuna, inside the budget of optimisation steps of that training.
+
+    Attributes:
+        trials: recipes that are tried; 0 for no search.
+        share: of the training's optimisation steps that all trials take together; the rest of them trains the best
+            recipe on all training patients.
+        held_out: share of the training patients that the trials are compared on; the tuning split is not looked at.
+    """
+
+    trials: int = 0
+    share: float = 0.5
+    held_out: float = 0.25
+
+    def __post_init__(self) -> None:
+        if self.trials < 0:
+            raise InputError(f"search.trials={self.trials}: use 0 for no search, or such as 6")
+        for name, value in (("share", self.share), ("held_out", self.held_out)):
+            if not 0 < value < 1:
+                raise InputError(f"search.{name}={value}: use a share such as 0.5")

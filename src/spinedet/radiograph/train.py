@@ -10,7 +10,14 @@ from omegaconf import MISSING
 from spinedet.cli.app import register, run_as_script, run_command
 from spinedet.cli.settings import CommonConfig
 from spinedet.core.errors import InputError
-from spinedet.radiograph.settings import NETWORKS, InputConfig, LearningConfig, RejectionConfig, VariationConfig
+from spinedet.radiograph.settings import (
+    NETWORKS,
+    InputConfig,
+    LearningConfig,
+    RejectionConfig,
+    SearchConfig,
+    VariationConfig,
+)
 from spinedet.scoring import BootstrapSettings
 from spinedet.scoring.classification.thresholds import LabelRule
 from spinedet.training.settings import TRAINERS
@@ -56,7 +63,8 @@ class RadiographTrainConfig(CommonConfig):
         name: of the model, as reports print it. data: the radiographs.
         network: efficientnet, efficientnet_b6, mobilenet, mnasnet, lite0, frozen or linear.
         input: what of an image a network is given. augment: how training images are varied. learning: how it learns.
-        trainer: where and how long. per_view: a network for each view, else one for all.
+        trainer: where and how long. search: for a recipe, within the trainer's budget of steps.
+        per_view: a network for each view, else one for all.
         rule: how the threshold of a finding is chosen on the tuning split. rejection: when no label is given.
         test: how the test is scored. resume: go on with the unfinished run in `out`.
     """
@@ -68,6 +76,7 @@ class RadiographTrainConfig(CommonConfig):
     augment: VariationConfig = field(default_factory=VariationConfig)
     learning: LearningConfig = field(default_factory=LearningConfig)
     trainer: Any = MISSING
+    search: SearchConfig = field(default_factory=SearchConfig)
     per_view: bool = True
     rule: str = "plateau_youden"
     rejection: RejectionConfig = field(default_factory=RejectionConfig)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from spinedet import __version__
 from spinedet.core.files import write_text
@@ -53,21 +54,25 @@ def write_label_page(path: Path, scores: LabelScores, extras: Extras) -> None:
 
 def label_page(scores: LabelScores, extras: Extras) -> str:
     """The page as HTML."""
+    return render("labels.html", **view_of(scores, extras))
+
+
+def view_of(scores: LabelScores, extras: Extras) -> dict[str, Any]:
+    """What the template shows."""
     everyone = (scores, *scores.others)
-    return render(
-        "labels.html",
-        title=f"{scores.task['name']}: {scores.model_name} on {scores.name}",
-        notes=scores.notes,
-        scores=scores,
-        everyone=everyone,
-        whole=[group for group in scores.groups if "center" not in group.by],
-        figures=[(title, draw) for title, draw in (_curves(by, everyone) for by in _units(scores)) if draw.traces],
-        extras=extras,
-        keys=[(style_of(row), one.model_name) for row, one in enumerate(everyone)],
-        marks=MARKS,
-        as_answered=AS_ANSWERED,
-        version=__version__,
-    )
+    return {
+        "title": f"{scores.task['name']}: {scores.model_name} on {scores.name}",
+        "notes": scores.notes,
+        "scores": scores,
+        "everyone": everyone,
+        "whole": [group for group in scores.groups if "center" not in group.by],
+        "figures": [(title, draw) for title, draw in (_curves(by, everyone) for by in _units(scores)) if draw.traces],
+        "extras": extras,
+        "keys": [(style_of(row), one.model_name) for row, one in enumerate(everyone)],
+        "marks": MARKS,
+        "as_answered": AS_ANSWERED,
+        "version": __version__,
+    }
 
 
 def _units(scores: LabelScores) -> list[dict[str, str]]:

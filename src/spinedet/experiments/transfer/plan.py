@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from spinedet.experiments.steps import Step
 from spinedet.experiments.transfer.sizes import SizeConfig
+from spinedet.runs.steps import Step
 
 SOURCE, SCRATCH, ZERO_SHOT, FULL = "lumbar", "scratch", "zero-shot", "full"
 

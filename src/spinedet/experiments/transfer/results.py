@@ -9,13 +9,13 @@ from spinedet.core.files import sha256
 from spinedet.core.findings import read_findings, read_findings_table
 from spinedet.core.manifest import phantom_note, read_manifest
 from spinedet.core.types import Manifest
-from spinedet.experiments.steps import Outcome
 from spinedet.experiments.transfer.over_seeds import pool
 from spinedet.experiments.transfer.plan import FULL, SCRATCH, SOURCE, ZERO_SHOT, Plan, Sources
 from spinedet.pipelines.splits import only
 from spinedet.report.transfer_page import Kept, StepLine, StudyResults, Tested, Transferred
 from spinedet.runs.claimed_folder import RunFolder
 from spinedet.runs.provenance import read_run_record
+from spinedet.runs.steps import Outcome
 from spinedet.scoring import (
     BootstrapSettings,
     Comparison,

@@ -20,6 +20,7 @@ from spinedet.radiograph.classifier import ImageClassifier, save_classifier
 from spinedet.radiograph.development import Developed, Development, develop
 from spinedet.radiograph.finished import FinishedClassification, identify_classifier
 from spinedet.radiograph.images import Preparation, PreparedImage, prepare_images, unfit
+from spinedet.radiograph.recipe_search import check_search
 from spinedet.radiograph.single_vertebrae import refuse_focus
 from spinedet.radiograph.splits import Parted, cohort_digest, part_studies
 from spinedet.radiograph.testing import TestCase, report_test
@@ -36,6 +37,8 @@ def train(config: RadiographTrainConfig) -> Status:
     """The main job, from manifests to a report."""
     watch = Stopwatch()
     _refuse_several_devices(config)
+    recipe = Recipe(config.network, config.augment, config.learning, config.trainer)
+    check_search(config.search, recipe)
     run = claim_run(output_folder(config, "radiograph.train"), config.resume or requeued())
     if run.finished:
         console.print(f"the run in {run.root} is finished; there is nothing to resume")
@@ -50,7 +53,7 @@ def train(config: RadiographTrainConfig) -> Status:
     images = {name: _prepared(getattr(parted, name), how, config.processes, name) for name in ("train", "tune", "test")}
     watch.lap("images")
 
-    developed = _develop(config, manifest, run, images["train"])
+    developed = _develop(config, recipe, manifest, run, images["train"])
     classifier = developed.classifier
     save_classifier(run.model, classifier)
     watch.lap("training")
@@ -107,14 +110,19 @@ def _prepared(studies: Sequence[RadiographStudy], how: Preparation, processes: i
 
 
 def _develop(
-    config: RadiographTrainConfig, manifest: RadiographManifest, run: RunFolder, train: Sequence[PreparedImage]
+    config: RadiographTrainConfig,
+    recipe: Recipe,
+    manifest: RadiographManifest,
+    run: RunFolder,
+    train: Sequence[PreparedImage],
 ) -> Developed:
     with listening_for_signals() as stop, _training_bar() as report:
         job = Development(
             name=config.name,
             task=manifest.task,
             input=config.input,
-            recipe=Recipe(config.network, config.augment, config.learning, config.trainer),
+            recipe=recipe,
+            search=config.search,
             per_view=config.per_view,
             neighbours=config.rejection.neighbours,
             checkpoints=run.checkpoints,
@@ -160,6 +168,8 @@ def _facts(
         began = f"weights {start.sha256[:12]}, matched {start.how}" if start else "no pretrained weights"
         numbers = sum(parameter.numel() for parameter in part.network.parameters())
         yield f"Part {part.name}", f"{numbers:,} parameters, {began}, {length.steps} steps"
+        if part.name in developed.searches:
+            yield f"Search for {part.name}", developed.searches[part.name].description
 
 
 def _record(

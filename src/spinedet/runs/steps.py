@@ -20,6 +20,8 @@ from spinedet.cli.exit_status import Status
 from spinedet.runs.claimed_folder import RunFolder
 
 KEPT, DONE, FAILED, LEFT_OUT = "kept", "done", "failed", "left out"
+# Commands that go on with an unfinished run by `resume=true`.
+RESUMED = ("train", "radiograph.train")
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def _taken(step: Step, folder: Path) -> Outcome:
 
 def _going_on(step: Step, run: RunFolder) -> tuple[str, ...]:
     """The folder of an interrupted attempt: resumed by a training, removed by any other command."""
-    if step.command == "train" and run.config.is_file():
+    if step.command in RESUMED and run.config.is_file():
         return ("resume=true",)
     shutil.rmtree(run.root, ignore_errors=True)
     return ()

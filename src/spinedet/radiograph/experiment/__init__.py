@@ -1,0 +1,1 @@
+"""The study of the radiograph tasks: sizes, steps, baselines, results."""
