@@ -74,7 +74,6 @@ class StudyStep:
     state: str
     seconds: float
     reason: str
-    command: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def study(config: RadiographStudyConfig) -> Status:
     watch.lap("steps")
     where = Collection(run.root, {one.step.name: one for one in outcomes}, seeds, config.bootstrap)
     results = [collect(task, manifests[task.cohort.task], where) for task in tasks]
-    lines = [StudyStep(one.step.name, one.state, one.seconds, one.reason, one.step.shown) for one in outcomes]
+    lines = [StudyStep(one.step.name, one.state, one.seconds, one.reason) for one in outcomes]
     page = write_radiograph_study(run.root, config.size, results, lines)
     watch.lap("pages")
     write_json(run.root / "steps.json", [{**asdict(one), "command": one.step.shown} for one in outcomes])
