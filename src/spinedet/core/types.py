@@ -79,7 +79,7 @@ Level: TypeAlias = Annotated[str | None, AfterValidator(_known_level)]
 class Record(BaseModel):
     """Base of every value: immutable, finite, strict about types; keys it does not know are kept and ignored."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="allow", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow", allow_inf_nan=False, defer_build=True)
     __pydantic_extra__: dict[str, FiniteJson]
 
 

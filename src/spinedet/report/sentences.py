@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from spinedet.core.types import Finding, Lesion
-from spinedet.report.example_cases import Case, Hit, Miss
 from spinedet.report.number_format import counted, in_words, listed, percent, plain, signed
 from spinedet.scoring import Group, Scores
 from spinedet.scoring.records import CenterGap
 from spinedet.scoring.thresholds import FrozenThresholds, GivenThreshold, NoThreshold
+
+if TYPE_CHECKING:
+    from spinedet.report.example_cases import (
+        Case,
+        Hit,
+        Miss,
+    )  # needs what draws pictures; a page without cases does not
 
 
 def cohort_in_words(scores: Scores, skipped: int) -> str:
