@@ -1,8 +1,9 @@
-"""Where a training step and a look at one scan spend their time, and what share of the matrix peak they reach.
+"""Where a training step and a prediction for one scan spend their time, and what share of the matrix peak they reach.
 
     python -m benchmarks.performance.speed                                  # our detector, both planes, one CPU thread
     python -m benchmarks.performance.speed --models set,retinanet,dense --planes sagittal --repeats 20
-    python -m benchmarks.performance.speed --device cuda --batch 16         # wall time on a GPU, in bf16
+    python -m benchmarks.performance.speed --models set_large --device cuda --batch 16     # wall time on a GPU, bf16
+    python -m benchmarks.performance.speed --models set_large --shrink 4    # crops of a quarter in each direction
 
 Input is noise of each plane's training crop with five lesions: time does not depend on what the picture shows. On the
 CPU it is CPU time of one thread, so that other programs change it little; the peak is that of a large matrix product
@@ -17,7 +18,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,8 +30,8 @@ from spinedet.core.anatomy import Plane
 from spinedet.core.files import write_json, write_text
 from spinedet.detection.batch import Batch, Targets
 from spinedet.detection.dataset import Augmented, collate
-from spinedet.detection.models import CONFIGS, Detector, ModelCard, build
-from spinedet.detection.settings import RecipeConfig
+from spinedet.detection.models import Detector, ModelCard, build
+from spinedet.detection.settings import MODELS, RecipeConfig
 from spinedet.imaging.planes import SPECS, PlaneSpec
 from spinedet.imaging.settings import AugmentConfig
 from spinedet.training.precision import precision_for
@@ -72,6 +73,12 @@ def example(spec: PlaneSpec) -> tuple[torch.Tensor, Targets]:
     places = [[extent[0] / 2, extent[1] * (row + 1) / 6, extent[2] / 2, *LESION] for row in range(5)]
     targets = Targets(torch.tensor(places), torch.zeros(5, dtype=torch.long), torch.zeros(5, dtype=torch.bool))
     return torch.randn(1, *spec.crop_shape), targets
+
+
+def smaller(spec: PlaneSpec, times: int) -> PlaneSpec:
+    """With a training crop so many times smaller within the slices."""
+    across, down, along = spec.field_of_view
+    return replace(spec, field_of_view=(across, down / times, along / times))
 
 
 def peak(clock: Clock, half: bool, repeats: int) -> float:
@@ -120,15 +127,16 @@ class Subject:
 def subject(model: str, spec: PlaneSpec, arguments: argparse.Namespace) -> Subject:
     """A new detector."""
     clock = Clock(torch.device(arguments.device))
-    detector = build(CONFIGS[model](), ModelCard(("degeneration",), spec.spacing, LESION, (LESION,)))
+    detector = build(MODELS[model], ModelCard(("degeneration",), spec.spacing, LESION, (LESION,)))
     detector = detector.to(clock.device)
     accelerator = "gpu" if clock.device.type == "cuda" else "cpu"
     half = "bf16" in str(precision_for(TrainerConfig(accelerator=accelerator)))
-    return Subject(detector, torch.optim.AdamW(detector.parameters()), clock, spec, arguments.batch, half)
+    optimiser = torch.optim.AdamW(detector.parameters(), fused=clock.device.type == "cuda")
+    return Subject(detector, optimiser, clock, spec, arguments.batch, half)
 
 
 def measure(model: str, spec: PlaneSpec, arguments: argparse.Namespace) -> dict[str, object]:
-    """Seconds of each part of a training step, of a look, and the share of the peak that a step reaches."""
+    """Seconds of each part of a training step and of a prediction, and the share of the peak that a step reaches."""
     one = subject(model, spec, arguments)
     steps = [one.step(number) for number in range(arguments.repeats + 2)][2:]
     seconds = {stage: statistics.median(times) for stage, times in zip(STAGES, zip(*steps, strict=True), strict=True)}
@@ -137,23 +145,31 @@ def measure(model: str, spec: PlaneSpec, arguments: argparse.Namespace) -> dict[
     image = example(spec)[0][None].to(one.clock.device, memory_format=torch.channels_last_3d)
     one.detector.eval()
     with torch.inference_mode():
-        looked = one.clock.median(lambda: one.detector.detect(image), arguments.repeats)
-    reached = counter.get_total_flops() / sum(seconds[stage] for stage in STAGES[1:])
+        prediction = one.clock.median(lambda: one.detector.detect(image), arguments.repeats)
+    step = sum(seconds[stage] for stage in STAGES[1:])
     about = {"model": model, "plane": spec.plane.value, "precision": "bf16" if one.half else "fp32", "batch": one.size}
-    share = {"share_of_peak": reached / peak(one.clock, one.half, arguments.repeats)}
-    return {**about, "seconds": seconds, "gflop": counter.get_total_flops() / 1e9, **share, "look_seconds": looked}
+    return {
+        **about,
+        "parameters": sum(part.numel() for part in one.detector.parameters()),
+        "seconds": seconds,
+        "scans_per_second": one.size / step,
+        "gflop": counter.get_total_flops() / 1e9,
+        "share_of_peak": counter.get_total_flops() / step / peak(one.clock, one.half, arguments.repeats),
+        "prediction_seconds": prediction,
+    }
 
 
 def markdown(rows: list[dict[str, object]]) -> str:
     """A table."""
-    heads = ["plane", "model", "precision", "batch", *(f"{stage}, s" for stage in STAGES)]
-    heads += ["GFLOP a step", "share of peak", "a look, s"]
+    heads = ["plane", "model", "parameters", "precision", "batch", *(f"{stage}, s" for stage in STAGES)]
+    heads += ["scans a second", "GFLOP a step", "share of peak", "prediction, s"]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for row in rows:
         seconds: dict[str, float] = row["seconds"]  # type: ignore[assignment]  # it is one
-        cells = [row["plane"], row["model"], row["precision"], row["batch"]]
+        cells = [row["plane"], row["model"], f"{row['parameters']:,}", row["precision"], row["batch"]]
         cells += [f"{seconds[stage]:.3f}" for stage in STAGES]
-        cells += [f"{row['gflop']:.1f}", f"{row['share_of_peak']:.0%}", f"{row['look_seconds']:.3f}"]
+        cells += [f"{row['scans_per_second']:.1f}", f"{row['gflop']:.1f}", f"{row['share_of_peak']:.0%}"]
+        cells += [f"{row['prediction_seconds']:.3f}"]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines) + "\n"
 
@@ -166,12 +182,13 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--batch", type=int, default=RecipeConfig().scans_a_step(processes=1))
     parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--shrink", type=int, default=1, help="crops so many times smaller within the slices")
     parser.add_argument("--out", default="runs/speed")
     arguments = parser.parse_args()
     if arguments.device == "cpu":
         torch.set_num_threads(1)
     torch.manual_seed(0)
-    planes = [SPECS[Plane(name)] for name in arguments.planes.split(",")]
+    planes = [smaller(SPECS[Plane(name)], arguments.shrink) for name in arguments.planes.split(",")]
     rows = [measure(model, spec, arguments) for spec in planes for model in arguments.models.split(",")]
     about = {"device": arguments.device, "cores": os.cpu_count(), "torch": torch.__version__}
     write_json(Path(arguments.out) / "speed.json", {**about, "rows": rows})

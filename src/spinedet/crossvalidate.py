@@ -8,7 +8,7 @@ from spinedet.cli.app import register, run_as_script, run_command
 from spinedet.cli.settings import InferenceConfig
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
-from spinedet.detection.settings import CONFIGS
+from spinedet.detection.settings import MODELS
 from spinedet.pipelines.settings import KEEP, MixConfig, TrainingConfig
 from spinedet.scoring import CRITERIA, BootstrapSettings
 from spinedet.training.settings import TRAINERS
@@ -71,7 +71,7 @@ class CrossvalidateConfig(TrainingConfig, InferenceConfig):
 
 def main() -> None:
     """Entry point."""
-    register(CrossvalidateConfig, "crossvalidate", {"model": CONFIGS, "trainer": TRAINERS, "criterion": CRITERIA})
+    register(CrossvalidateConfig, "crossvalidate", {"model": MODELS, "trainer": TRAINERS, "criterion": CRITERIA})
     run_command("crossvalidate", "spinedet.commands.crossvalidate:crossvalidate")
 
 

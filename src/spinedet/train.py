@@ -9,7 +9,7 @@ from typing import Any
 from spinedet.cli.app import register, run_as_script, run_command
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
-from spinedet.detection.settings import CONFIGS
+from spinedet.detection.settings import MODELS
 from spinedet.pipelines.settings import DEVELOPMENT_COHORTS, KEEP, DevelopmentConfig, TestConfig, TrainingConfig
 from spinedet.scoring import CRITERIA
 from spinedet.training.settings import TRAINERS
@@ -50,7 +50,7 @@ class TrainConfig(TrainingConfig):
 def main() -> None:
     """Entry point."""
     groups: dict[str, Mapping[str, Any]] = {
-        "model": CONFIGS,
+        "model": MODELS,
         "data": DEVELOPMENT_COHORTS,
         "trainer": TRAINERS,
         "criterion": CRITERIA,

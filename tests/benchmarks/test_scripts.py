@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import sys
 from pathlib import Path
 from runpy import run_module
@@ -63,3 +64,15 @@ def test_a_script_leaves_tests_and_the_package_alone(script: Path) -> None:
 def test_overwriting_is_seen() -> None:
     code = "from spinedet.simulation.centers import CENTERS\nimport x\nCENTERS['A'] = 1\nx.y = 2\nz = {}\nz['a'] = 3"
     assert overwritten(ast.parse(code)) == ["CENTERS['A']", "x.y"]
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")
+def test_the_speed_of_the_large_network_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    words = ["--models", "set_large", "--planes", "sagittal", "--shrink", "4", "--batch", "1", "--repeats", "1"]
+    monkeypatch.setattr(sys, "argv", ["speed", *words, "--out", str(tmp_path)])
+    monkeypatch.setattr("torch.set_num_threads", lambda count: None)  # others' tests share this process
+    run_module("benchmarks.performance.speed", run_name="__main__")
+    (row,) = json.loads((tmp_path / "speed.json").read_text())["rows"]
+    assert row["parameters"] == 12_402_268
+    assert row["scans_per_second"] > 0
+    assert 0 < row["share_of_peak"] < 1.5

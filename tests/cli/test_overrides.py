@@ -16,7 +16,7 @@ import spinedet.train
 from spinedet.cli.app import conf_folder, register
 from spinedet.cli.overrides import read_words
 from spinedet.core.errors import InputError
-from spinedet.detection.settings import CONFIGS
+from spinedet.detection.settings import CONFIGS, MODELS
 from spinedet.pipelines.settings import DEVELOPMENT_COHORTS
 from spinedet.scoring import CRITERIA
 from spinedet.training.settings import TRAINERS
@@ -24,7 +24,7 @@ from spinedet.training.settings import TRAINERS
 
 def known(command: str) -> str:
     """The command, once its settings are known to Hydra, which knows those of one at a time."""
-    groups: dict[str, Any] = {"model": CONFIGS, "data": DEVELOPMENT_COHORTS, "trainer": TRAINERS, "criterion": CRITERIA}
+    groups: dict[str, Any] = {"model": MODELS, "data": DEVELOPMENT_COHORTS, "trainer": TRAINERS, "criterion": CRITERIA}
     match command:
         case "train":
             register(spinedet.train.TrainConfig, "train", groups)
@@ -137,3 +137,11 @@ EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("
 @pytest.mark.parametrize("model", sorted(CONFIGS))
 def test_every_experiment_goes_with_every_model(experiment: str, model: str, tmp_path: Path) -> None:
     assert value_of("train", "model.name", f"experiment={experiment}", f"model={model}") == model
+
+
+def test_the_large_network_is_the_same_kind_with_the_full_backbone() -> None:
+    chosen = {key: value_of("train", f"model.{key}", "model=set_large", "model.heads=4") for key in ("name", "width")}
+    assert chosen == {"name": "set", "width": 64}
+    assert value_of("train", "model.heads", "model=set_large", "model.heads=4") == 4
+    assert value_of("train", "model.width", "+experiment=yi2023") == 64
+    assert value_of("train", "recipe.batch", "+experiment=yi2023") == 16

@@ -13,7 +13,7 @@ from spinedet.core.errors import InputError
 from spinedet.detection.lightning_module import DetectionModule, parameter_groups
 from spinedet.detection.models import Detector, ModelCard, build
 from spinedet.detection.models.backbone import Backbone
-from spinedet.detection.settings import RecipeConfig, TwoStageDetrConfig
+from spinedet.detection.settings import MODELS, RecipeConfig, TwoStageDetrConfig
 from spinedet.detection.trainer import copy_matching_weights
 from spinedet.training.callbacks import _ramped
 from spinedet.training.schedule import budget_used, rate, seconds
@@ -108,3 +108,24 @@ def test_what_fits_is_taken_over_and_the_rest_starts_anew() -> None:
     assert reuse.fresh == ("1.weight", "1.bias")
     assert reuse.share == pytest.approx(9 / 13)  # 6 + 3 of 6 + 3 + 3 + 1 numbers
     assert torch.equal(target[0].weight, source.weight)
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "fused"),
+    [("cpu", "bf16-mixed", False), ("cuda", "bf16-mixed", True), ("cuda", "16-mixed", False)],
+)
+def test_a_gpu_steps_with_one_kernel_unless_gradients_are_scaled(
+    monkeypatch: pytest.MonkeyPatch, device: str, precision: str, fused: bool
+) -> None:
+    module = DetectionModule(detector(), RecipeConfig())
+    steps = SimpleNamespace(precision=precision, estimated_stepping_batches=10, global_step=0, callbacks=[])
+    monkeypatch.setattr(DetectionModule, "trainer", steps)
+    monkeypatch.setattr(DetectionModule, "device", torch.device(device))
+    assert module.configure_optimizers()["optimizer"].defaults["fused"] is fused
+
+
+def test_the_large_network_has_its_stated_size() -> None:
+    card = ModelCard(("d",), (4.0, 1.6, 1.6), (44.0, 14.0, 40.0), ((44.0, 14.0, 40.0),))
+    network = build(MODELS["set_large"], card)
+    assert sum(part.numel() for part in network.parameters()) == 12_402_268  # docs/detector.md
+    assert len(network.detect(torch.zeros(1, 1, 4, 32, 32))) == 1

@@ -103,6 +103,7 @@ def run_command(name: str, function: str, collect: str | None = None) -> None:
     statuses, jobs, sweep = _run_jobs(name, function)
     if jobs and collect:
         resolve_name(collect)(sweep, jobs)
+    gc.freeze()  # the end of the process need not be searched for what it could free
     sys.exit(worst(statuses))
 
 

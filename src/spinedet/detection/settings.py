@@ -176,13 +176,19 @@ class RetinaNetConfig:
 ModelConfig: TypeAlias = GradedConfig | TwoStageDetrConfig | DenseConfig | DetrConfig | RetinaNetConfig
 
 
-# The choices of `model=`.
+# By the name that is stored with the weights.
 CONFIGS: dict[str, type[ModelConfig]] = {
     "graded": GradedConfig,
     "set": TwoStageDetrConfig,
     "dense": DenseConfig,
     "detr": DetrConfig,
     "retinanet": RetinaNetConfig,
+}
+
+# The choices of `model=`: the networks, and `set` with the full ResNet18 and DETR's own transformer width, for GPUs.
+MODELS: dict[str, ModelConfig] = {
+    **{name: config() for name, config in CONFIGS.items()},
+    "set_large": TwoStageDetrConfig(width=64, channels=256, heads=8),
 }
 
 

@@ -170,9 +170,11 @@ def _best_path(gain: Array) -> NDArray[np.int_]:
     """The column in each row of the path from top to bottom with the greatest gain, at most one column a row aside."""
     rows = len(gain)
     total, back = gain[0], np.zeros(gain.shape, dtype=int)
+    choices = np.full((3, gain.shape[1]), -np.inf)
     for row in range(1, rows):
-        aside = np.pad(total, 1, constant_values=-np.inf) - _STEP_COST
-        choices = np.stack([aside[:-2], total, aside[2:]])
+        choices[0, 1:] = total[:-1] - _STEP_COST
+        choices[1] = total
+        choices[2, :-1] = total[1:] - _STEP_COST
         back[row] = choices.argmax(axis=0) - 1
         total = gain[row] + choices.max(axis=0)
     path = np.empty(rows, dtype=int)

@@ -138,8 +138,9 @@ def eight_bits(array: Voxels) -> NDArray[np.uint8]:
     """The series' own window on 0 to 255."""
     flat = array.reshape(-1)
     black, white = np.percentile(flat[:: max(1, flat.size // _SAMPLED)], WINDOW)
-    scaled = (array - np.float32(black)) * np.float32(255 / max(white - black, 1e-6))
-    return np.clip(scaled, 0, 255).astype(np.uint8)
+    scaled = array - np.float32(black)
+    scaled *= np.float32(255 / max(white - black, 1e-6))
+    return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)
 
 
 def _webp(picture: NDArray[np.uint8]) -> str:
