@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from spinedet.core.anatomy import Region
 from spinedet.core.types import Effect, Study
@@ -21,15 +21,27 @@ class Unused:
     effect: Effect = Effect.EXCLUDED
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One study as the manifest will hold it, series paths absolute, and its annotations that could not be used.
+@dataclass(frozen=True)
+class ReadStudy(Generic[_T]):
+    """One study as the manifest will hold it, paths absolute, and its annotations that could not be used.
 
     `study.excluded` is the reason why a study that was read is not used; a study that cannot be read raises instead.
     """
 
-    study: Study
+    study: _T
     unused: tuple[Unused, ...] = ()
+
+
+@dataclass(frozen=True)
+class UnreadStudy(Generic[_T]):
+    """A study that is still on disk; `read` raises InputError when it cannot be used."""
+
+    id: str
+    read: Callable[[], ReadStudy[_T]]
+
+
+Reading: TypeAlias = ReadStudy[Study]
+Case: TypeAlias = UnreadStudy[Study]
 
 
 def reading_of(study: Study, unused: Iterable[Unused]) -> Reading:
@@ -44,14 +56,6 @@ def reading_of(study: Study, unused: Iterable[Unused]) -> Reading:
     more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
     reason = f"an annotation cannot be used: {lost[0].where}: {lost[0].reason}{more}"
     return Reading(study.model_copy(update={"excluded": reason}), listed)
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A study that is still on disk; `read` raises InputError when it cannot be used."""
-
-    id: str
-    read: Callable[[], Reading]
 
 
 @dataclass(frozen=True)

@@ -44,32 +44,32 @@ def _rows(manifest: RadiographManifest, readings: Readings) -> Iterator[tuple[st
     read = {(study.id, image.id): image for study in readings.studies for image in study.images}
     digests = tuple(str(readings.model.get(key) or "") for key in ("weights_sha256", "operating_point_sha256"))
     for study, image in manifest.images():
-        answer = read.get((study.id, image.id))
-        if answer is not None:
+        reading = read.get((study.id, image.id))
+        if reading is not None:
             yield (
                 study.id,
                 image.id,
                 _pseudonym(study.center, study.patient),
                 study.center,
                 image.view or "",
-                answer.view or "",
-                *_answer(answer),
+                reading.view or "",
+                *_columns(reading),
                 *digests,
             )
 
 
-def _answer(answer: ImageReading) -> tuple[str, ...]:
-    ranked = sorted(answer.scores.items(), key=lambda item: -item[1])
-    label = answer.label or ""
+def _columns(reading: ImageReading) -> tuple[str, ...]:
+    ranked = sorted(reading.scores.items(), key=lambda item: -item[1])
+    label = reading.label or ""
     second = next((name for name, _ in ranked if name != label), "") if label else ""
     return (
         label,
-        _number(answer.scores.get(label)),
+        _number(reading.scores.get(label)),
         second,
-        _number(answer.scores.get(second)),
-        answer.rejected or "",
-        _number(answer.novelty),
-        "; ".join(f"{key}: {value}" for key, value in answer.eligibility.items()),
+        _number(reading.scores.get(second)),
+        reading.rejected or "",
+        _number(reading.novelty),
+        "; ".join(f"{key}: {value}" for key, value in reading.eligibility.items()),
     )
 
 

@@ -1,1 +1,1 @@
-"""Classification of spine radiographs: its own commands, networks, training and answers."""
+"""Classification of spine radiographs: its own commands, networks, training and readings."""

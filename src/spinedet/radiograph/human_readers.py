@@ -14,7 +14,7 @@ def read_readers(paths: Sequence[str]) -> list[Contestant]:
     """Readings of humans.
 
     Raises:
-        InputError: the file says that a network answers.
+        InputError: the file is of a network.
     """
     found: list[Contestant] = []
     for path in paths:

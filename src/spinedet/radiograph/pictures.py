@@ -30,7 +30,7 @@ _COMPARED = 40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explained:
-    """An image that was answered, with its answer and the heat map of its highest score; None without one."""
+    """An image with its predicted label and the heat map of its highest score; None without one."""
 
     image: PreparedImage
     reading: ImageReading
@@ -41,10 +41,10 @@ def explain(
     classifier: ImageClassifier, images: Sequence[PreparedImage], readings: Readings, most: int
 ) -> Iterator[Explained]:
     """The first `most` images that were scored."""
-    answers = {(study.id, image.id): image for study in readings.studies for image in study.images}
+    known = {(study.id, image.id): image for study in readings.studies for image in study.images}
     for image in images:
         part = classifier.part_for(image.view)
-        reading = answers.get((image.study, image.image))
+        reading = known.get((image.study, image.image))
         if reading is None or not reading.scores or part is None or image.pixels is None:
             continue
         if most <= 0:
@@ -77,11 +77,11 @@ def draw(explained: Explained) -> bytes:
 def page_pictures(
     classifier: ImageClassifier, images: Sequence[PreparedImage], readings: Readings, most: int
 ) -> tuple[Picture, ...]:
-    """Images for a page: wrong answers and right ones in turn, of every view."""
-    answers = {(study.id, image.id): image for study in readings.studies for image in study.images}
+    """Images for a page: wrong predictions and right ones in turn, of every view."""
+    known = {(study.id, image.id): image for study in readings.studies for image in study.images}
 
     def wrong(image: PreparedImage) -> bool:
-        reading = answers.get((image.study, image.image))
+        reading = known.get((image.study, image.image))
         told = reading.label if reading else None
         return image.known and told is not None and told != classifier.task.labels[image.label or 0]
 
@@ -103,9 +103,9 @@ def _padded(rows: list[list[PreparedImage]]) -> list[list[PreparedImage | None]]
 def _caption(classifier: ImageClassifier, one: Explained) -> str:
     reading = one.reading
     reference = classifier.task.labels[one.image.label or 0]
-    answer = reading.label or f"no answer ({reading.rejected})"
+    predicted = reading.label or f"no label ({reading.rejected})"
     score = max(reading.scores.values())
-    return f"{one.image.view}, centre {one.image.center}: {reference}, answered {answer}; highest score {score:.2f}"
+    return f"{one.image.view}, centre {one.image.center}: {reference}, predicted {predicted}; highest score {score:.2f}"
 
 
 def evidence_fact(

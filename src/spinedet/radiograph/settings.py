@@ -164,7 +164,7 @@ class InputConfig:
 
 @dataclass
 class RejectionConfig:
-    """When an image is answered with "none of the labels".
+    """When an image is given none of the labels.
 
     Attributes:
         keep: share of known tuning images that stay. neighbours: training images whose distance counts.

@@ -12,9 +12,9 @@ from spinedet.cli.label_table import show_label_scores
 from spinedet.core.radiograph import RadiographManifest
 from spinedet.core.radiograph.readings import write_readings
 from spinedet.formats.registry_csv import write_registry
-from spinedet.radiograph.answers import read_images
 from spinedet.radiograph.finished import FinishedClassification
 from spinedet.radiograph.headlines import headlines
+from spinedet.radiograph.image_readings import read_images
 from spinedet.radiograph.images import PreparedImage
 from spinedet.radiograph.pictures import evidence_fact, page_pictures
 from spinedet.radiograph.published import PUBLISHED

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-Content = dict[str, Any]
-Write = Callable[[Content], Path]
+from tests.core.conftest import Content, Write
+
+__all__ = ["Content", "Write"]
 
 
 def study(name: str, patient: str, split: str | None = "train", center: str = "A") -> Content:
@@ -38,17 +34,3 @@ def reference() -> Content:
         "task": {"name": "implants", "labels": ["A", "B", "C"], "views": ["ap", "lateral"], "positive": None},
         "studies": [study("A-1", "p1"), study("A-2", "p2", split="test")],
     }
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Write content (NaN and all) to a numbered file of the test's own folder."""
-    written: list[Path] = []
-
-    def to_file(content: Content) -> Path:
-        path = tmp_path / f"file{len(written)}.json"
-        path.write_text(json.dumps(content), encoding="utf-8")
-        written.append(path)
-        return path
-
-    return to_file

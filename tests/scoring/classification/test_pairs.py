@@ -11,8 +11,8 @@ from spinedet.scoring import BootstrapSettings
 from spinedet.scoring.classification.evaluate import Resampling
 from spinedet.scoring.classification.items import REJECTED, Items
 from spinedet.scoring.classification.pairs import (
-    Answered,
-    compare_answers,
+    Predicted,
+    compare_predictions,
     contrast_centers,
     corrected,
     discordance,
@@ -66,8 +66,8 @@ def test_a_network_and_a_reader() -> None:
     reference = [1, 1, 1, 1, 0, 0, 0, 0]
     network = items(reference, [1, 1, 1, 0, 0, 0, 0, 1], [0.9, 0.8, 0.7, 0.4, 0.1, 0.2, 0.3, 0.6])
     reader = items(reference, [1, 1, 0, 0, 0, 0, 1, 1])
-    pair = compare_answers(
-        Answered("senior", reader, reader=True), Answered("network", network), {}, sampling(network), "fresh"
+    pair = compare_predictions(
+        Predicted("senior", reader, reader=True), Predicted("network", network), {}, sampling(network), "fresh"
     )
     assert pair.kind == "a network and a reader"
     assert pair.auc is None
@@ -82,7 +82,7 @@ def test_two_networks_are_compared_by_delong() -> None:
     reference = [1, 1, 1, 0, 0, 0]
     first = items(reference, [1, 1, 1, 0, 0, 0], [0.9, 0.8, 0.3, 0.4, 0.2, 0.1])
     second = items(reference, [1, 1, 1, 0, 0, 0], [0.9, 0.3, 0.8, 0.85, 0.1, 0.2])
-    pair = compare_answers(Answered("a", first), Answered("b", second), {}, sampling(first), "fresh")
+    pair = compare_predictions(Predicted("a", first), Predicted("b", second), {}, sampling(first), "fresh")
     assert pair.auc is not None
     assert pair.auc.value == pytest.approx(6 / 9 + 1 / 9 - 8 / 9 + 0.0, abs=1e-9)
     assert pair.auc_p is not None
@@ -91,12 +91,12 @@ def test_two_networks_are_compared_by_delong() -> None:
 def test_other_items_cannot_be_compared() -> None:
     one = items([1, 0], [1, 0])
     with pytest.raises(ValueError, match="same items"):
-        compare_answers(Answered("a", one), Answered("b", items([0, 0], [1, 0])), {}, sampling(one), None)
+        compare_predictions(Predicted("a", one), Predicted("b", items([0, 0], [1, 0])), {}, sampling(one), None)
 
 
 def _pair(p: tuple[float, float, float], reader: bool) -> LabelPair:
     one = items([1, 0], [1, 0])
-    found = compare_answers(Answered("a", one), Answered("b", one, reader), {}, sampling(one), "fresh")
+    found = compare_predictions(Predicted("a", one), Predicted("b", one, reader), {}, sampling(one), "fresh")
     tests = tuple(test.model_copy(update={"p": q}) for test, q in zip(found.discordance, p, strict=True))
     return found.model_copy(update={"discordance": tests})
 
@@ -148,6 +148,6 @@ def test_a_perfect_reader_lies_on_the_corner() -> None:
     """The point of a reader, sensitivity 1 and specificity 1, is on the curve of a perfect network."""
     one = items([1, 0, 1, 0], [1, 0, 1, 0], [0.9, 0.1, 0.8, 0.2])
     network = replace(one, called=one.forced().called)
-    pair = compare_answers(Answered("r", one, reader=True), Answered("n", network), {}, sampling(one), "fresh")
+    pair = compare_predictions(Predicted("r", one, reader=True), Predicted("n", network), {}, sampling(one), "fresh")
     assert all(one.p == 1 for one in pair.discordance)
     assert pair.differences["recall of fresh"].value == 0

@@ -21,7 +21,7 @@ from spinedet.core.radiograph.readings import (
 from spinedet.scoring import BootstrapSettings
 from spinedet.scoring.classification.combine import combine
 from spinedet.scoring.classification.evaluate import AS_ANSWERED, FORCED
-from spinedet.scoring.classification.gather import gather_answers, gather_cohort
+from spinedet.scoring.classification.gather import gather_cohort, gather_readings
 from spinedet.scoring.classification.items import REJECTED
 from spinedet.scoring.classification.records import read_label_scores, write_label_scores
 from spinedet.scoring.classification.report import Contestant, LabelSettings, score_readings
@@ -270,5 +270,5 @@ def test_nothing_with_a_label() -> None:
 
 def test_scores_alone_answer_by_the_highest() -> None:
     found = gather_cohort(cohort(study("1", "A", "a")))
-    answers = gather_answers(found, readings({"1": [answered(0, "a", scores=p(0.4))]}), "x")
+    answers = gather_readings(found, readings({"1": [answered(0, "a", scores=p(0.4))]}), "x")
     assert answers.called.tolist() == [1]

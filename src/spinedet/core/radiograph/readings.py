@@ -24,8 +24,8 @@ def _is_nothing(value: object) -> bool:
     return value == {}
 
 
-class Answer(Record):
-    """One answer: a label, or why there is none.
+class LabelReading(Record):
+    """What is read: a label, or why there is none.
 
     Attributes:
         label: one of the task's. scores: by label; empty for human readers and where nothing was computed.
@@ -46,12 +46,12 @@ class Answer(Record):
         return self
 
 
-class ImageReading(Answer):
-    """The answer to one image.
+class ImageReading(LabelReading):
+    """The reading of one image.
 
     Attributes:
         view: as it was seen. novelty: how unlike the training images it is; higher is less like them.
-        eligibility: questions about the image, such as `view` or `field`, with their answers.
+        eligibility: questions about the image, such as `view` or `field`, with what was found.
     """
 
     view: View | None = None
@@ -59,29 +59,29 @@ class ImageReading(Answer):
     eligibility: dict[str, FiniteJson] = Field(default_factory=dict, exclude_if=_is_nothing)
 
 
-class StudyReading(Answer):
-    """The answer to a study, all views together, and to each of its images."""
+class StudyReading(LabelReading):
+    """The reading of a study, all views together, and of each of its images."""
 
     images: tuple[ImageReading, ...] = ()
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
-        # A study may leave its answer to its images.
+        # A study may be read image by image only.
         if self.label is not None and self.rejected is not None:
             raise ValueError("a label and a reason why there is none (rejected) exclude each other; keep one")
         return self
 
     @property
-    def answered(self) -> bool:
-        """Whether the study has an answer of its own."""
+    def read_whole(self) -> bool:
+        """Whether the study has a reading of its own."""
         return self.label is not None or self.rejected is not None or bool(self.scores)
 
 
 class Readings(Record):
-    """All answers of one network or reader.
+    """All readings of one network or reader.
 
     Attributes:
-        model: who answers: `name`, and `kind`, which is `reader` for a human; more may stand there.
+        model: who reads: `name`, and `kind`, which is `reader` for a human; more may stand there.
     """
 
     model: dict[str, FiniteJson]
@@ -94,7 +94,7 @@ class Readings(Record):
 
     @property
     def by_reader(self) -> bool:
-        """Whether a human answers."""
+        """Whether a human reads."""
         return self.model.get("kind") == READER
 
 
@@ -124,21 +124,21 @@ def check_readings(readings: Readings, manifest: RadiographManifest, source: str
     """
     views = {(study.id, image.id): image.view for study in manifest.studies for image in study.images}
     for study in readings.studies:
-        for answer, view in _answers(study, views):
-            where = f"{source}: study {study.id!r}" + (f", image {answer.id!r}" if answer is not study else "")
-            _check_answer(answer, view, manifest.task, where)
+        for reading, view in _each(study, views):
+            where = f"{source}: study {study.id!r}" + (f", image {reading.id!r}" if reading is not study else "")
+            _check(reading, view, manifest.task, where)
 
 
-def _answers(study: StudyReading, views: dict[tuple[str, str], str | None]) -> Iterator[tuple[Answer, str | None]]:
+def _each(study: StudyReading, views: dict[tuple[str, str], str | None]) -> Iterator[tuple[LabelReading, str | None]]:
     yield study, None
     for image in study.images:
         yield image, views.get((study.id, image.id)) or image.view
 
 
-def _check_answer(answer: Answer, view: str | None, task: Task, where: str) -> None:
-    for name in (*([answer.label] if answer.label else []), *answer.scores):
+def _check(reading: LabelReading, view: str | None, task: Task, where: str) -> None:
+    for name in (*([reading.label] if reading.label else []), *reading.scores):
         if name not in task.labels:
             raise InputError(f"{where}: unknown label {name!r}; the labels are {', '.join(task.labels)}")
-    missing = [label for label in task.labels_of(view) if label not in answer.scores]
-    if answer.scores and missing and view is not None:
+    missing = [label for label in task.labels_of(view) if label not in reading.scores]
+    if reading.scores and missing and view is not None:
         raise InputError(f"{where}: the scores leave out {', '.join(missing)}; give every label of the view a score")

@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_text
 from spinedet.core.radiograph import PixelBox, RadiographStudy, Task
-from spinedet.formats.annotated_dataset import Unused
+from spinedet.formats.annotated_dataset import ReadStudy, UnreadStudy, Unused
 from spinedet.imaging.radiograph.raster import SUFFIXES
 
-
-@dataclass(frozen=True, slots=True)
-class RadiographReading:
-    """One study as the manifest will hold it, paths absolute, and its annotations that could not be used."""
-
-    study: RadiographStudy
-    unused: tuple[Unused, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RadiographCase:
-    """A study that is still on disk; `read` raises InputError when it cannot be used."""
-
-    id: str
-    read: Callable[[], RadiographReading]
+RadiographReading: TypeAlias = ReadStudy[RadiographStudy]
+RadiographCase: TypeAlias = UnreadStudy[RadiographStudy]
 
 
 @dataclass(frozen=True)

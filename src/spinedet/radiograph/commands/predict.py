@@ -15,8 +15,8 @@ from spinedet.core.folder_walk import list_files
 from spinedet.core.radiograph import Radiograph, RadiographManifest, RadiographStudy, Task, read_radiographs
 from spinedet.core.radiograph.readings import Readings, write_readings
 from spinedet.formats.registry_csv import write_registry
-from spinedet.radiograph.answers import read_images
 from spinedet.radiograph.finished import open_classification
+from spinedet.radiograph.image_readings import read_images
 from spinedet.radiograph.images import Preparation, prepare_images, unfit
 from spinedet.radiograph.pictures import draw, explain
 from spinedet.radiograph.predict import RadiographPredictConfig

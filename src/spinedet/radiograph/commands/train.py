@@ -15,10 +15,10 @@ from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
 from spinedet.core.files import write_json
 from spinedet.core.radiograph import RadiographManifest, RadiographStudy, read_radiograph_cohort
-from spinedet.radiograph.answers import choose_label_operating_point
 from spinedet.radiograph.classifier import ImageClassifier, save_classifier
 from spinedet.radiograph.development import Developed, Development, develop
 from spinedet.radiograph.finished import FinishedClassification, identify_classifier
+from spinedet.radiograph.image_readings import choose_label_operating_point
 from spinedet.radiograph.images import Preparation, PreparedImage, prepare_images, unfit
 from spinedet.radiograph.recipe_search import check_search
 from spinedet.radiograph.single_vertebrae import refuse_focus

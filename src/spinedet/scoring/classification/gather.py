@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spinedet.core.errors import InputError
 from spinedet.core.radiograph import OTHER, RadiographManifest, RadiographStudy, Task
-from spinedet.core.radiograph.readings import Answer, ImageReading, Readings, StudyReading
+from spinedet.core.radiograph.readings import ImageReading, LabelReading, Readings, StudyReading
 from spinedet.core.radiograph.types import view_of_label
 from spinedet.core.types import Split
 from spinedet.scoring.classification.combine import combine
@@ -55,7 +55,7 @@ class LabelledCohort:
 
     @property
     def combines(self) -> bool:
-        """Whether several images of a patient answer one question: not where labels belong to views."""
+        """Whether several images of a patient have one label: not where labels belong to views."""
         return all(view_of_label(label) is None for label in self.task.labels)
 
 
@@ -110,14 +110,14 @@ def _flow(studies: list[RadiographStudy], task: Task, by: dict[str, str]) -> Flo
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CohortAnswers:
+class CohortReadings:
     """What one network or reader says of the images of a cohort, in their order, and of its studies.
 
     Attributes:
         called: (n,) rows of labels, or `REJECTED`. score: (n, L). novelty: (n,); NaN where not told.
-        rejected: (n,) reasons, empty where there is an answer.
+        rejected: (n,) reasons, empty where a label is given.
         view: (n,) as the manifest says, or as it was seen.
-        studies: answers to whole studies, where there are some.
+        studies: readings of whole studies, where there are some.
     """
 
     cohort: LabelledCohort
@@ -159,7 +159,7 @@ class CohortAnswers:
         """One row for each patient whose images have one label; with a finding, the finding if any image has it."""
         cohort, rows = self.cohort, _rows_by_patient(self.cohort)
         found = [(patient, label, members) for patient, (label, members) in rows.items() if label is not None]
-        answers = [self._together(np.array(members)) for _, _, members in found]
+        predicted = [self._together(np.array(members)) for _, _, members in found]
         width = len(cohort.task.labels)
         return Items(
             labels=cohort.task.labels,
@@ -167,20 +167,20 @@ class CohortAnswers:
             center=cohort.center,
             patient=np.array([patient for patient, _, _ in found], dtype=np.int64),
             reference=np.array([label for _, label, _ in found], dtype=np.int64),
-            called=np.array([called for called, _ in answers], dtype=np.int64),
-            score=np.array([score for _, score in answers]).reshape(-1, width),
+            called=np.array([called for called, _ in predicted], dtype=np.int64),
+            score=np.array([score for _, score in predicted]).reshape(-1, width),
         )
 
     def _together(self, members: Ints) -> tuple[int, Floats]:
         studies = {self.cohort.images[row].study for row in members.tolist()}
         own = self.studies.get(studies.pop()) if len(studies) == 1 else None
         if own is not None:
-            return _answer(own, self.cohort.task)
+            return _row_and_scores(own, self.cohort.task)
         one = combine(self.called[members], self.score[members], self.cohort.positive)
         return one.called, one.score
 
     def flow(self) -> tuple[Flow, ...]:
-        """What went in, with the labelled images that have no answer by reason."""
+        """What went in, with the labelled images that were given no label, by reason."""
         known = [row for row, image in enumerate(self.cohort.images) if image.reference != REJECTED]
         home = self.cohort.center
 
@@ -196,7 +196,7 @@ class CohortAnswers:
 
 
 def _of_labels(items: Items, labels: tuple[str, ...]) -> Items:
-    """The same with fewer labels; an answer that is none of them is a miss of its label and no more."""
+    """The same with fewer labels; a prediction that is none of them is a miss of its label and no more."""
     columns = [items.labels.index(label) for label in labels]
     rows = np.full(len(items.labels) + 1, REJECTED)
     rows[columns] = np.arange(len(columns))
@@ -227,8 +227,8 @@ def _patient_label(cohort: LabelledCohort, rows: list[int]) -> int | None:
     return labels.pop() if len(labels) == 1 else None
 
 
-def gather_answers(cohort: LabelledCohort, readings: Readings, source: str) -> CohortAnswers:
-    """The answers to every image of a cohort.
+def gather_readings(cohort: LabelledCohort, readings: Readings, source: str) -> CohortReadings:
+    """The readings of every image of a cohort.
 
     Raises:
         InputError: an image is not among the readings.
@@ -244,23 +244,23 @@ def gather_answers(cohort: LabelledCohort, readings: Readings, source: str) -> C
                 "written with the reason under rejected, so that it is counted"
             )
         found.append(known[one.study, one.image])
-    answers = [_answer(one, cohort.task) for one in found]
-    return CohortAnswers(
+    predicted = [_row_and_scores(one, cohort.task) for one in found]
+    return CohortReadings(
         cohort=cohort,
-        called=np.array([called for called, _ in answers], dtype=np.int64),
-        score=np.stack([score for _, score in answers]),
+        called=np.array([called for called, _ in predicted], dtype=np.int64),
+        score=np.stack([score for _, score in predicted]),
         novelty=np.array([np.nan if one.novelty is None else one.novelty for one in found]),
         rejected=tuple(one.rejected or "" for one in found),
         view=tuple(image.view or one.view or "" for image, one in zip(cohort.images, found, strict=True)),
-        studies={name: study for name, study in studies.items() if study.answered},
+        studies={name: study for name, study in studies.items() if study.read_whole},
     )
 
 
-def _answer(answer: Answer, task: Task) -> tuple[int, Floats]:
-    """Row of the label, and scores; labels of other views have none, which is 0. Scores alone answer by the highest."""
+def _row_and_scores(reading: LabelReading, task: Task) -> tuple[int, Floats]:
+    """Row of the label, and scores; labels of other views have none, which is 0. Without a label the highest counts."""
     score = np.full(len(task.labels), np.nan)
-    if answer.scores:
-        score = np.array([answer.scores.get(label, 0.0) for label in task.labels])
-    if answer.label is not None:
-        return task.labels.index(answer.label), score
-    return REJECTED if answer.rejected is not None else int(score.argmax()), score
+    if reading.scores:
+        score = np.array([reading.scores.get(label, 0.0) for label in task.labels])
+    if reading.label is not None:
+        return task.labels.index(reading.label), score
+    return REJECTED if reading.rejected is not None else int(score.argmax()), score

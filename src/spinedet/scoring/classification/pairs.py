@@ -23,8 +23,8 @@ NETWORKS, WITH_READERS, READERS = "two networks", "a network and a reader", "two
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answered:
-    """The answers of one network or reader to the items of one test."""
+class Predicted:
+    """The predictions of one network or reader for the items of one test."""
 
     name: str
     items: Items
@@ -40,8 +40,8 @@ def compared_metrics(items: Items, finding: str | None) -> list[str]:
     return ["accuracy", *sides, of_label("auc", finding)]
 
 
-def compare_answers(
-    first: Answered, second: Answered, by: Mapping[str, str], sampling: Resampling, finding: str | None
+def compare_predictions(
+    first: Predicted, second: Predicted, by: Mapping[str, str], sampling: Resampling, finding: str | None
 ) -> LabelPair:
     """Both on the same items in the same order; differences are second minus first.
 
@@ -50,7 +50,7 @@ def compare_answers(
     """
     ours, theirs = first.items, second.items
     if not (np.array_equal(ours.patient, theirs.patient) and np.array_equal(ours.reference, theirs.reference)):
-        raise ValueError(f"{first.name} and {second.name} did not answer the same items")
+        raise ValueError(f"{first.name} and {second.name} did not read the same items")
     apart = difference(sampling.of(ours), sampling.of(theirs), compared_metrics(ours, finding))
     scored = ours.scored & theirs.scored
     area, p = _areas(ours, theirs, finding, scored, sampling)
@@ -70,7 +70,7 @@ def compare_answers(
     )
 
 
-def _kind(first: Answered, second: Answered) -> str:
+def _kind(first: Predicted, second: Predicted) -> str:
     return (NETWORKS, WITH_READERS, READERS)[first.reader + second.reader]
 
 
@@ -94,7 +94,7 @@ def _discordances(ours: Items, theirs: Items, finding: str | None) -> Iterator[D
 
 
 def discordance(ours: Items, theirs: Items, among: str, kept: NDArray[np.bool_]) -> Discordance:
-    """Exact McNemar among the items (n,) that are kept; no answer is a wrong one."""
+    """Exact McNemar among the items (n,) that are kept; no label is a wrong one."""
     first, second = (one.called[kept] == one.reference[kept] for one in (ours, theirs))
     only = int((first & ~second).sum()), int((second & ~first).sum())
     return Discordance(
@@ -109,10 +109,10 @@ def discordance(ours: Items, theirs: Items, among: str, kept: NDArray[np.bool_])
 
 
 def _agreement(ours: Items, theirs: Items, sampling: Resampling) -> Estimate:
-    """Kappa of the two with each other, on what both answered."""
+    """Kappa of the two with each other, on what both gave a label to."""
     both = (ours.called != REJECTED) & (theirs.called != REJECTED)
     if not both.any():
-        return Estimate(reason="they answered no item in common")
+        return Estimate(reason="they gave no item in common a label")
     as_reference = replace(theirs.where(both), reference=ours.called[both])
     return estimate(sampling.of(as_reference), "kappa")
 

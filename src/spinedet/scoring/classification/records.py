@@ -174,7 +174,7 @@ class LabelContrast(Record):
 
 
 class Discordance(Record):
-    """Two answers to the same items: how often only one of them is right (exact McNemar).
+    """Two predictions of the same items: how often only one of them is right (exact McNemar).
 
     Attributes:
         among: `all`, `with FINDING` (sensitivity) or `without FINDING` (specificity).
@@ -221,7 +221,7 @@ class Flow(Record):
 
     Attributes:
         other: images known to be none of the labels. unlabelled: neither scored nor counted further.
-        rejected: labelled images without an answer, by reason.
+        rejected: labelled images without a label predicted, by reason.
     """
 
     by: dict[str, str]
@@ -235,7 +235,7 @@ class Flow(Record):
     rejected: dict[str, int]
 
 
-class WrongAnswer(Record):
+class Misclassification(Record):
     """An image that was given another label than its own, with the score of the label that it was given."""
 
     study: str
@@ -243,12 +243,12 @@ class WrongAnswer(Record):
     view: str
     center: str
     reference: str
-    answer: str
+    label: str
     score: FiniteFloat | None
 
 
 class LabelScores(Record):
-    """What `scores.json` of a classification holds; `worst` are the surest wrong answers."""
+    """What `scores.json` of a classification holds; `worst` are the surest misclassifications."""
 
     name: str
     task: dict[str, FiniteJson]
@@ -259,7 +259,7 @@ class LabelScores(Record):
     rejection: tuple[Rejection, ...] = ()
     contrasts: tuple[LabelContrast, ...] = ()
     pairs: tuple[LabelPair, ...] = ()
-    worst: tuple[WrongAnswer, ...] = ()
+    worst: tuple[Misclassification, ...] = ()
     others: tuple[LabelScores, ...] = Field(default=(), exclude_if=is_empty)
     notes: tuple[str, ...] = ()
 

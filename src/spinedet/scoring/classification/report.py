@@ -12,16 +12,16 @@ from spinedet.core.errors import InputError
 from spinedet.core.radiograph import RadiographManifest, phantom_note
 from spinedet.core.radiograph.readings import Readings, check_readings
 from spinedet.scoring.classification.evaluate import Resampling, score_group
-from spinedet.scoring.classification.gather import CohortAnswers, LabelledCohort, gather_answers, gather_cohort
+from spinedet.scoring.classification.gather import CohortReadings, LabelledCohort, gather_cohort, gather_readings
 from spinedet.scoring.classification.items import REJECTED, Items
-from spinedet.scoring.classification.pairs import Answered, compare_answers, contrast_centers, corrected
+from spinedet.scoring.classification.pairs import Predicted, compare_predictions, contrast_centers, corrected
 from spinedet.scoring.classification.records import (
     LabelContrast,
     LabelGroup,
     LabelPair,
     LabelScores,
+    Misclassification,
     Rejection,
-    WrongAnswer,
 )
 from spinedet.scoring.classification.rejection import score_rejection
 from spinedet.scoring.statistics.bootstrap import BootstrapSettings
@@ -80,61 +80,61 @@ def score_readings(
     everyone = (first, *others)
     for one in everyone:
         check_readings(one.readings, manifest, one.source)
-    answers = [gather_answers(cohort, one.readings, one.source) for one in everyone]
-    scores = [_score(test, one.readings, found) for one, found in zip(everyone, answers, strict=True)]
-    pairs = _pairs(test, [one.readings for one in everyone], answers)
+    read = [gather_readings(cohort, one.readings, one.source) for one in everyone]
+    scores = [_score(test, one.readings, found) for one, found in zip(everyone, read, strict=True)]
+    pairs = _pairs(test, [one.readings for one in everyone], read)
     return scores[0].model_copy(update={"pairs": pairs, "others": tuple(scores[1:])})
 
 
-def _score(test: _Test, readings: Readings, answers: CohortAnswers) -> LabelScores:
+def _score(test: _Test, readings: Readings, read: CohortReadings) -> LabelScores:
     return LabelScores(
         name=test.name,
         task=test.cohort.task.model_dump(mode="json"),
         model=readings.model,
         bootstrap=test.settings.bootstrap.record,
-        flow=answers.flow(),
-        groups=tuple(_groups(test, answers)),
-        rejection=tuple(_rejections(test, answers)),
-        contrasts=tuple(_contrasts(test, answers)),
-        worst=_worst(answers),
+        flow=read.flow(),
+        groups=tuple(_groups(test, read)),
+        rejection=tuple(_rejections(test, read)),
+        contrasts=tuple(_contrasts(test, read)),
+        worst=_worst(read),
         notes=test.notes,
     )
 
 
-def _worst(answers: CohortAnswers) -> tuple[WrongAnswer, ...]:
-    """The surest wrong answers, first those with scores."""
-    cohort, found = answers.cohort, []
+def _worst(read: CohortReadings) -> tuple[Misclassification, ...]:
+    """The surest misclassifications, first those with scores."""
+    cohort, found = read.cohort, []
     for row, image in enumerate(cohort.images):
-        called = int(answers.called[row])
+        called = int(read.called[row])
         if called in (image.reference, REJECTED) or image.reference == REJECTED:
             continue
-        score = float(answers.score[row, called])
+        score = float(read.score[row, called])
         found.append(
-            WrongAnswer(
+            Misclassification(
                 study=image.study,
                 image=image.image,
-                view=answers.view[row],
+                view=read.view[row],
                 center=cohort.centers[cohort.center[image.patient]],
                 reference=cohort.task.labels[image.reference],
-                answer=cohort.task.labels[called],
+                label=cohort.task.labels[called],
                 score=None if np.isnan(score) else score,
             )
         )
     return tuple(sorted(found, key=lambda one: -(one.score or 0.0))[:WORST])
 
 
-def _parts(test: _Test, answers: CohortAnswers) -> Iterator[tuple[dict[str, str], Items]]:
+def _parts(test: _Test, read: CohortReadings) -> Iterator[tuple[dict[str, str], Items]]:
     """Patients with their images together, and the images of each view."""
     if test.cohort.combines:
-        yield {"unit": "patient"}, answers.patients()
+        yield {"unit": "patient"}, read.patients()
     for view in test.cohort.task.views:
-        items = answers.images(view)
+        items = read.images(view)
         if len(items):
             yield {"unit": "image", "view": view}, items
 
 
-def _groups(test: _Test, answers: CohortAnswers) -> Iterator[LabelGroup]:
-    for by, items in _parts(test, answers):
+def _groups(test: _Test, read: CohortReadings) -> Iterator[LabelGroup]:
+    for by, items in _parts(test, read):
         yield score_group(items, by, test.sampling, _finding(test, items))
         present = _centers(items)
         for center in present if len(present) > 1 else ():
@@ -149,29 +149,29 @@ def _centers(items: Items) -> list[str]:
     return [items.centers[row] for row in np.unique(items.center[items.patient]).tolist()]
 
 
-def _rejections(test: _Test, answers: CohortAnswers) -> Iterator[Rejection]:
-    if np.isnan(answers.novelty).all() and all(image.reference >= 0 for image in test.cohort.images):
+def _rejections(test: _Test, read: CohortReadings) -> Iterator[Rejection]:
+    if np.isnan(read.novelty).all() and all(image.reference >= 0 for image in test.cohort.images):
         return
     for view in test.cohort.task.views:
-        images = answers.novel(view)
+        images = read.novel(view)
         if len(images.known):
             yield score_rejection(images, {"view": view}, test.sampling)
 
 
-def _contrasts(test: _Test, answers: CohortAnswers) -> Iterator[LabelContrast]:
+def _contrasts(test: _Test, read: CohortReadings) -> Iterator[LabelContrast]:
     if test.settings.internal is None:
         return
-    for by, items in _parts(test, answers):
+    for by, items in _parts(test, read):
         yield from contrast_centers(items, by, test.settings.internal, test.sampling, _finding(test, items))
 
 
-def _pairs(test: _Test, readings: Sequence[Readings], answers: Sequence[CohortAnswers]) -> tuple[LabelPair, ...]:
+def _pairs(test: _Test, readings: Sequence[Readings], read: Sequence[CohortReadings]) -> tuple[LabelPair, ...]:
     found: list[LabelPair] = []
     # Where the manifest does not know the view of an image, all are compared under the one that the first has seen.
-    same = [replace(one, view=answers[0].view) for one in answers]
+    same = [replace(one, view=read[0].view) for one in read]
     for parts in zip(*(list(_parts(test, one)) for one in same), strict=True):
         by = parts[0][0]
-        sides = [Answered(one.name, items, one.by_reader) for one, (_, items) in zip(readings, parts, strict=True)]
+        sides = [Predicted(one.name, items, one.by_reader) for one, (_, items) in zip(readings, parts, strict=True)]
         for first, second in combinations(sides, 2):
-            found.append(compare_answers(first, second, by, test.sampling, _finding(test, first.items)))
+            found.append(compare_predictions(first, second, by, test.sampling, _finding(test, first.items)))
     return corrected(found, test.finding)

@@ -1,4 +1,4 @@
-"""From what networks say to answers: the operating point of the tuning images, and readings under it."""
+"""The operating point of the tuning images, and readings of images under it."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ NO_VIEW = "the view is not known"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Said:
-    """Images that a network has read, and what it says of them."""
+class _Output:
+    """Images that a network has read, and its outputs."""
 
     part: Part
     images: tuple[PreparedImage, ...]
     outputs: Outputs
 
 
-def _read(classifier: ImageClassifier, images: Sequence[PreparedImage]) -> list[_Said]:
+def _read(classifier: ImageClassifier, images: Sequence[PreparedImage]) -> list[_Output]:
     """By network, those that are fit to be read."""
     found = []
     for part in classifier.parts:
         own = tuple(one for one in images if one.rejected is None and classifier.part_for(one.view) is part)
-        found.append(_Said(part, own, read_part(classifier, part, own)))
+        found.append(_Output(part, own, read_part(classifier, part, own)))
     return found
 
 
@@ -64,13 +64,13 @@ def choose_label_operating_point(
     return LabelOperatingPoint(
         task=task.model_dump(mode="json"),
         rule=str(wanted) if task.positive else None,
-        parts=tuple(_point(said, task, wanted, rejection) for said in _read(classifier, tuning)),
+        parts=tuple(_point(output, task, wanted, rejection) for output in _read(classifier, tuning)),
         chosen_on=tuple(sorted({study_hash(one.study) for one in tuning})),
     )
 
 
-def _point(said: _Said, task: Task, rule: LabelRule, rejection: RejectionConfig) -> PartPoint:
-    part, images, outputs = said.part, said.images, said.outputs
+def _point(output: _Output, task: Task, rule: LabelRule, rejection: RejectionConfig) -> PartPoint:
+    part, images, outputs = output.part, output.images, output.outputs
     known = np.array([one.known for one in images], dtype=bool)
     reference = np.array([part.labels.index(task.labels[one.label or 0]) for one in images if one.known], dtype=int)
     probability = outputs.probability[known]
@@ -110,28 +110,30 @@ def read_images(
     images: Sequence[PreparedImage],
     model: Mapping[str, FiniteJson],
 ) -> Readings:
-    """Answers to all images and to their studies; what is unfit has no answer and the reason."""
-    answers: dict[tuple[str, str], ImageReading] = {}
-    for said in _read(classifier, images):
-        frozen = point.of(said.part.name)
-        for row, image in enumerate(said.images):
-            probability = tempered(said.outputs.probability[row : row + 1], frozen.temperature)[0]
-            novelty = float(said.outputs.novelty[row])
-            answers[image.study, image.image] = _answer(classifier.task, said.part, frozen, image, probability, novelty)
+    """Readings of all images and their studies; what is unfit has no label and the reason."""
+    found: dict[tuple[str, str], ImageReading] = {}
+    for output in _read(classifier, images):
+        frozen = point.of(output.part.name)
+        for row, image in enumerate(output.images):
+            probability = tempered(output.outputs.probability[row : row + 1], frozen.temperature)[0]
+            novelty = float(output.outputs.novelty[row])
+            found[image.study, image.image] = _reading(
+                classifier.task, output.part, frozen, image, probability, novelty
+            )
     for image in images:
-        if (image.study, image.image) not in answers:
-            answers[image.study, image.image] = ImageReading(
+        if (image.study, image.image) not in found:
+            found[image.study, image.image] = ImageReading(
                 id=image.image, view=image.view, rejected=image.rejected or NO_VIEW, eligibility=dict(image.eligibility)
             )
     studies: dict[str, list[ImageReading]] = {}
     for image in images:
-        studies.setdefault(image.study, []).append(answers[image.study, image.image])
+        studies.setdefault(image.study, []).append(found[image.study, image.image])
     return Readings(
         model=dict(model), studies=tuple(_study(name, own, classifier.task) for name, own in studies.items())
     )
 
 
-def _answer(
+def _reading(
     task: Task,
     part: Part,
     frozen: PartPoint,
@@ -156,7 +158,7 @@ def _answer(
 
 
 def _study(name: str, images: Sequence[ImageReading], task: Task) -> StudyReading:
-    """The views together, where they answer one question."""
+    """The views together, where they have one label."""
     if any(view_of_label(label) is not None for label in task.labels):
         return StudyReading(id=name, images=tuple(images))
     called = np.array([REJECTED if one.label is None else task.labels.index(one.label) for one in images])
