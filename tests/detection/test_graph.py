@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -76,3 +78,9 @@ def test_structures_of_which_none_is_certain(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_suppression_that_loops_over_data_is_refused() -> None:
     with pytest.raises(InputError, match="to=monai"):
         DetectorGraph(build(SMALL["retinanet"], CARD))
+
+
+@pytest.mark.parametrize("name", ["set", "dense"])
+def test_a_learnt_severity_is_not_dropped_in_silence(name: str) -> None:
+    with pytest.raises(InputError, match=r"model\.severity .*to=monai"):
+        DetectorGraph(build(replace(SMALL[name], severity=3), CARD))

@@ -15,6 +15,7 @@ from spinedet.detection.models.dense_detector import DenseDetector
 from spinedet.detection.models.detr import DetrDetector
 from spinedet.detection.models.disc_grader import Places
 from spinedet.detection.models.graded_detector import CERTAIN, FALL, LEAST, SAME, SURE, GradedDetector
+from spinedet.detection.models.ordinal_head import SeverityHead
 from spinedet.detection.models.transformer import as_lengths, without_fast_path
 from spinedet.detection.models.two_stage_detr import TwoStageDetr
 
@@ -26,10 +27,9 @@ class DetectorGraph(nn.Module):
     """A detector for one image at a time; what `detect` would leave out has a score of 0.
 
     Selection of proposals and suppression of duplicates are inside; resampling, tiles and patient coordinates are not.
-    Severity is not in it.
 
     Raises:
-        InputError: the network is a RetinaNet, whose suppression is a loop over data.
+        InputError: as `check_exportable`.
     """
 
     def __init__(self, network: Detector) -> None:
@@ -55,13 +55,15 @@ class DetectorGraph(nn.Module):
 
 
 def check_exportable(network: Detector) -> None:
-    """Refuse a network that has no form without loops over data.
+    """Refuse a network that has no form without loops over data, or that says more than the graph can.
 
     Raises:
-        InputError: it is a RetinaNet.
+        InputError: it is a RetinaNet, or it has learnt the severity of lesions.
     """
     if not isinstance(network, TwoStageDetr | DenseDetector | DetrDetector):
         raise InputError("model=retinanet cannot be exported: its suppression is a loop over data; use to=monai")
+    if any(isinstance(part, SeverityHead) for part in network.modules()):
+        raise InputError("model.severity cannot be exported, the file would lack it; use to=monai")
 
 
 @contextmanager
