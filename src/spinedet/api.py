@@ -12,7 +12,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.findings import read_findings as _read_findings
 from spinedet.core.manifest import read_manifest as _read_manifest
 from spinedet.core.types import Findings, Manifest
-from spinedet.detection.device import choose_device, on_device
+from spinedet.detection.device import on_device
 from spinedet.imaging.input_checks import DeclaredMetadata
 from spinedet.imaging.settings import EligibilityLimits, SelectionRules
 from spinedet.imaging.volume import Volume
@@ -23,6 +23,7 @@ from spinedet.runs.provenance import findings_header
 from spinedet.runs.run_folder import FinishedRun, open_run
 from spinedet.scoring import Scores, ScoreSettings
 from spinedet.scoring import score as _score
+from spinedet.training.device import choose_device
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.geometry import Grid
 from spinedet.core.types import Finding
 from spinedet.detection.batch import Detections
-from spinedet.detection.device import batch_for, choose_device, fast_precision, on_device
+from spinedet.detection.device import batch_for, fast_precision, on_device
 from spinedet.detection.inference import WorkingSeries, detect_series
 from spinedet.detection.model_files import Model, PlaneDetector
 from spinedet.detection.models import CONFIGS, ModelConfig, build
@@ -24,6 +24,7 @@ from spinedet.imaging.resample import prepare
 from spinedet.imaging.volume import Volume, read_volume
 from spinedet.pipelines.sample import sample_scan
 from spinedet.runs.run_folder import open_run
+from spinedet.training.device import choose_device
 from tests.detection.small import CARD, SMALL, spread
 from tests.detection.tiny import Bright
 

@@ -31,7 +31,7 @@ def plan(folder: Path, seed: int = 0) -> PartPlan:
     pixels = np.random.default_rng(0).random((16, 32, 32)).astype(np.float16)
     reference = np.array([number // 2 % 2 for number in range(16)])
     names = tuple(f"{patient}/{row}" for row, patient in enumerate(PATIENTS))
-    return PartPlan(("none", "fresh"), pixels, reference, names, folder, seed)
+    return PartPlan(labels=("none", "fresh"), pixels=pixels, reference=reference, names=names, folder=folder, seed=seed)
 
 
 @pytest.fixture

@@ -170,6 +170,54 @@ def test_a_finding_is_told_at_the_frozen_threshold_and_shown(tmp_path: Path) -> 
     assert np.asarray(Image.open(pictures[0])).shape == (320, 320, 3)
 
 
+def test_fine_tuning_begins_with_an_earlier_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = cohort(tmp_path / "A", PLATES, {"train": 8, "tune": 4, "test": 4})
+    words = (
+        *QUICK,
+        "network=lite0",
+        "trainer.max_steps=1",
+        "test.pictures=0",
+        "trainer.accelerator=cpu",
+        "per_view=false",
+    )
+    run = tmp_path / "run"
+    assert run_command("radiograph.train", f"data.manifests=[{first}]", f"out={run}", "name=plates", *words) == 0
+    second = cohort(tmp_path / "B", FRACTURES, {"train": 4, "tune": 4, "test": 4}, center="B")
+    tuned = tmp_path / "tuned"
+    slow = ("learning.lr=1e-9", "learning.weight_decay=0", f"init={run}")
+    other = (f"data.manifests=[{second}]", *words)
+    assert run_command("radiograph.train", *other, *slow, f"out={tuned}") == 0
+    record = json.loads((tuned / "run.json").read_text())["init"]
+    begun = record["planes"]["all"]
+    assert record["model"] == "plates"
+    # Other labels begin anew; all else is the earlier run's.
+    assert set(begun["new"]) == {name for name in begun["new"] if name.startswith("head.") or "num_batches" in name}
+    assert begun["share"] > 0.99
+    before, after = (open_classification(str(one)).classifier.parts[0].network.state_dict() for one in (run, tuned))
+    weight = next(name for name in before if name.endswith("weight") and not name.startswith("head."))
+    assert np.allclose(before[weight], after[weight], atol=1e-6)
+    capsys.readouterr()
+    for more, message in (
+        ((f"init={run}", "network=mobilenet"), "its network is another one than network= names"),
+        ((f"init={run}", "network.weights=x.pth"), "both name weights to begin with; keep one"),
+        ((f"init={tmp_path}",), f"init={tmp_path} is no run folder"),
+    ):
+        assert run_command("radiograph.train", *other, *more, f"out={tmp_path / message[:6]}") == 2
+        assert message in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_a_device_that_is_not_there(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    data = {"evaluate": f"data.manifests=[{trained.parent / 'A/radiographs.json'}]", "predict": f"input={trained}"}
+    for device, message in (("gpu", "use auto, cpu, cuda, or cuda:N"), ("cuda", "use device=cpu, or leave it out")):
+        words = (f"run={trained}", data[command], f"device={device}", f"out={tmp_path / device}")
+        assert run_command(f"radiograph.{command}", *words) == 2
+        assert message in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_shipped_task_is_settings_alone() -> None:
     """Labels, views and finding are the manifest's, so that another task takes one file like these and no Python."""
     for file in (conf_folder("radiograph.train") / "experiment").glob("*.yaml"):

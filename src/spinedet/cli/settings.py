@@ -52,10 +52,19 @@ class InferenceConfig:
         Raises:
             InputError: names the setting.
         """
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
-            raise InputError(f"device={self.device}: use auto, cpu, cuda, or cuda:N for the GPU of number N")
+        check_device(self.device)
         if self.batch is not None and self.batch < 1:
             raise InputError(f"batch={self.batch}: use 1 or more, or leave it out")
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that is written otherwise.
+
+    Raises:
+        InputError: as said.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise InputError(f"device={name}: use auto, cpu, cuda, or cuda:N for the GPU of number N")
 
 
 def check_min_score(value: float, name: str) -> None:

@@ -15,7 +15,7 @@ from spinedet.core.findings import read_findings
 from spinedet.core.manifest import phantom_note, read_manifest, read_manifests
 from spinedet.core.types import Findings, Manifest, Study
 from spinedet.crossvalidate import CrossvalidateConfig
-from spinedet.detection.device import batch_for, choose_device
+from spinedet.detection.device import batch_for
 from spinedet.detection.inference import Effort
 from spinedet.detection.trainer import Settings
 from spinedet.pipelines.cross_validation import (
@@ -33,6 +33,7 @@ from spinedet.pipelines.score_cross_validation import Result, kinds_table, markd
 from spinedet.pipelines.score_cross_validation import results as score_contenders
 from spinedet.pipelines.splits import data_hash, fewer, findings_on, only
 from spinedet.runs.run_folder import FinishedRun, open_run
+from spinedet.training.device import choose_device
 
 RESULTS = "crossvalidation.json"
 EVERYTHING = "all studies"

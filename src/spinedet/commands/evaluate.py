@@ -11,7 +11,7 @@ from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.score_table import show_scores
 from spinedet.core.errors import InputError
 from spinedet.core.types import Manifest, Split, Study
-from spinedet.detection.device import batch_for, choose_device, on_device
+from spinedet.detection.device import batch_for, on_device
 from spinedet.detection.inference import CohortFindings, Effort
 from spinedet.evaluate import EvaluateConfig
 from spinedet.pipelines.log_test import log_test
@@ -22,6 +22,7 @@ from spinedet.runs.claimed_folder import RunFolder, write_config
 from spinedet.runs.provenance import RunData, RunRecord, Stopwatch, model_facts, write_run_record
 from spinedet.runs.run_folder import FinishedRun, open_run
 from spinedet.runs.sharding import Journal, all_done, claim_archive, merging
+from spinedet.training.device import choose_device
 
 
 def evaluate(config: EvaluateConfig) -> Status:

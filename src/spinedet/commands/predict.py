@@ -16,7 +16,7 @@ from spinedet.cli.dicom_table import report_choices
 from spinedet.cli.exit_status import Status
 from spinedet.core.anatomy import Plane, Region
 from spinedet.core.types import trained_together
-from spinedet.detection.device import batch_for, choose_device, on_device
+from spinedet.detection.device import batch_for, on_device
 from spinedet.detection.inference import as_ensemble
 from spinedet.detection.test_time_augmentation import TestTimeAugmentation
 from spinedet.pipelines.assign_levels import LevelAssigner, manual_of
@@ -28,6 +28,7 @@ from spinedet.pipelines.sample import NOTE, SAMPLE, sample_scan
 from spinedet.predict import PredictConfig
 from spinedet.runs.run_folder import SHIPPED, FinishedRun, open_run
 from spinedet.runs.sharding import claim_archive, kept_salt, shared_folder
+from spinedet.training.device import choose_device
 
 
 def predict(config: PredictConfig) -> Status:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from spinedet.radiograph.settings import (
     LinearConfig,
     NetworkConfig,
 )
-from spinedet.radiograph.trainer import embed
+from spinedet.radiograph.trainer import embed, logits_of
 from spinedet.radiograph.view_router import ViewRouter
 
 FORMAT = "spinedet-classifier"
@@ -60,9 +60,7 @@ class Part:
     def outputs(self, pixels: NDArray[np.float16], neighbours: int) -> Outputs:
         """What the network says of images (n, side, side), untempered."""
         features = embed(self.network, pixels)
-        head: Any = self.network.head
-        with torch.no_grad():
-            probability = head(features).softmax(1)
+        probability = logits_of(self.network, features).softmax(1)
         return Outputs(probability.double().numpy(), novelty(features, self.neighbours, neighbours))
 
 
@@ -108,6 +106,11 @@ class ImageClassifier:
         if view is None:
             return self.parts[0] if len(self.parts) == 1 else None
         return next((part for part in self.parts if view in part.views), None)
+
+    def to(self, device: torch.device) -> ImageClassifier:
+        """The same with its networks on this device."""
+        parts = (replace(part, network=part.network.to(device)) for part in self.parts)
+        return replace(self, parts=tuple(parts))
 
 
 def save_classifier(folder: Path, classifier: ImageClassifier) -> None:

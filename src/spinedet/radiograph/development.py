@@ -14,13 +14,14 @@ from spinedet.cli import tracking
 from spinedet.core.errors import InputError
 from spinedet.core.radiograph import Task
 from spinedet.radiograph.classifier import ImageClassifier, Part, unit_features
+from spinedet.radiograph.finished import FinishedClassification
 from spinedet.radiograph.images import PreparedImage
 from spinedet.radiograph.models.frozen import LogisticHead, fit_logistic
 from spinedet.radiograph.models.weights import Start
 from spinedet.radiograph.recipe_search import Found, search_recipe
 from spinedet.radiograph.settings import InputConfig, SearchConfig
 from spinedet.radiograph.single_vertebrae import examples
-from spinedet.radiograph.trainer import PartPlan, Recipe, TrainedNetwork, train_part
+from spinedet.radiograph.trainer import InitialWeights, PartPlan, Recipe, TrainedNetwork, train_part
 from spinedet.radiograph.view_router import SIDE, ViewRouter
 from spinedet.training.callbacks import TrainingProgress
 from spinedet.training.checkpoints import newest_checkpoint
@@ -36,7 +37,8 @@ class Development:
     """What the trainings of a classifier have in common.
 
     Attributes:
-        search: for a recipe, within the budget of each network. per_view: a network for each view, else one for all.
+        search: for a recipe, within the budget of each network. initial: the run that the networks begin with.
+        per_view: a network for each view, else one for all.
         neighbours: for novelty.
         checkpoints: the folder of all trainings.
     """
@@ -46,6 +48,7 @@ class Development:
     input: InputConfig
     recipe: Recipe
     search: SearchConfig
+    initial: FinishedClassification | None
     per_view: bool
     neighbours: int
     checkpoints: Path
@@ -117,6 +120,7 @@ def _develop(
             stop=job.stop,
             loggers=loggers,
             on_progress=lambda progress: job.on_progress(name, progress),
+            initial=_initial(job.initial, views, labels) if job.initial else None,
         )
         found, recipe = None, job.recipe
         if job.search.trials:
@@ -126,6 +130,17 @@ def _develop(
     neighbours = unit_features(trained.network, pixels).half().float()
     part = Part(name, labels, views, recipe.network, trained.network, neighbours)
     return part, trained, found
+
+
+def _initial(run: FinishedClassification, views: tuple[str, ...], labels: tuple[str, ...]) -> InitialWeights:
+    """Of the run's network for these views, or its only one; those of the labels only where these are the same."""
+    parts = run.classifier.parts
+    part = next((one for one in parts if set(views) <= set(one.views)), parts[0] if len(parts) == 1 else None)
+    if part is None:
+        raise InputError(f"init={run.classifier.name}: it has no network for the view {', '.join(views)}")
+    state = part.network.state_dict()
+    kept = {name: one for name, one in state.items() if part.labels == labels or not name.startswith("head.")}
+    return InitialWeights(run.classifier.name, str(run.model["weights_sha256"]), kept)
 
 
 def fit_router(views: Sequence[str], train: Sequence[PreparedImage]) -> ViewRouter | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from omegaconf import MISSING
 
 from spinedet.cli.app import register, run_as_script, run_command
-from spinedet.cli.settings import CommonConfig
+from spinedet.cli.settings import CommonConfig, check_device
 from spinedet.core.errors import InputError
 from spinedet.core.types import Split
 from spinedet.radiograph.cohort_settings import RadiographData
@@ -23,6 +23,7 @@ class RadiographEvaluateConfig(CommonConfig):
         data: the manifests. split: train, tune or test; all studies when null.
         readers: readings of humans on the same images. internal: the centre that the others are compared with.
         test: how the test is scored.
+        device: auto, cpu, cuda or cuda:N; auto takes a GPU where there is one, cpu and GPUs differ by rounding.
     """
 
     run: str = MISSING
@@ -31,8 +32,10 @@ class RadiographEvaluateConfig(CommonConfig):
     readers: list[str] = field(default_factory=list)
     internal: str | None = None
     test: ClassificationTest = field(default_factory=ClassificationTest)
+    device: str = "auto"
 
     def __post_init__(self) -> None:
+        check_device(self.device)
         if self.split not in (None, *(split.value for split in Split)):
             raise InputError(f"split={self.split}: use train, tune or test, or leave it out for all studies")
 

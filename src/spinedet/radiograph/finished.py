@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import torch
 
 from spinedet import __version__
 from spinedet.core.errors import InputError
@@ -33,6 +35,10 @@ class FinishedClassification:
     developed: frozenset[str] = frozenset()
     centers: tuple[str, ...] = ()
 
+    def to(self, device: torch.device) -> FinishedClassification:
+        """The same with its networks on this device."""
+        return replace(self, classifier=self.classifier.to(device))
+
     def seen_note(self, studies: Iterable[RadiographStudy]) -> tuple[str, ...]:
         """What a reader must know where a test holds studies of the development."""
         known = frozenset(self.point.chosen_on)
@@ -53,8 +59,11 @@ def identify_classifier(classifier: ImageClassifier, folder: Path, point: LabelO
     }
 
 
-def open_classification(path: str) -> FinishedClassification:
+def open_classification(path: str, key: str = "run") -> FinishedClassification:
     """Open a run folder, or a copied `model` folder with its operating point in it or beside it.
+
+    Args:
+        key: of the setting that names the path, for messages.
 
     Raises:
         InputError: the path is no run, the run did not finish, or a file is damaged.
@@ -63,11 +72,11 @@ def open_classification(path: str) -> FinishedClassification:
     folder = next((place for place in (root / "model", root) if (place / DESCRIPTION).is_file()), None)
     if folder is None:
         state = "was not finished; go on with resume=true" if (root / "config.yaml").is_file() else "is no run folder"
-        raise InputError(f"run={path} {state} (it has no model/{DESCRIPTION})")
+        raise InputError(f"{key}={path} {state} (it has no model/{DESCRIPTION})")
     places = (root / "operating_point.json", folder / "operating_point.json", folder.parent / "operating_point.json")
     frozen = next((place for place in places if place.is_file()), None)
     if frozen is None:
-        raise InputError(f"run={path} has no operating_point.json; copy it from the run beside the model")
+        raise InputError(f"{key}={path} has no operating_point.json; copy it from the run beside the model")
     classifier, point = load_classifier(folder), read_label_operating_point(frozen)
     known = RunFolder(root).record
     record = read_run_record(known) if known.is_file() else None

@@ -17,7 +17,7 @@ def heat_map(network: nn.Module, image: torch.Tensor, label: int) -> NDArray[np.
     """Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) of one label, (H, W) between 0 and 1.
 
     Args:
-        image: (1, 1, H, W).
+        image: (1, 1, H, W), where the network lies.
 
     Returns:
         None where the network has no convolution, or nothing speaks for the label.
@@ -29,7 +29,7 @@ def heat_map(network: nn.Module, image: torch.Tensor, label: int) -> NDArray[np.
 
     # Networks whose weights are frozen still need a gradient to pass.
     found = GradCAM(network, layer, postprocessing=lambda x: x)(image.clone().requires_grad_(True), class_idx=label)
-    heat = torch.as_tensor(found)[0, 0].detach().numpy().astype(np.float32)
+    heat = torch.as_tensor(found)[0, 0].detach().cpu().numpy().astype(np.float32)
     return heat / heat.max() if heat.max() > 0 else None
 
 

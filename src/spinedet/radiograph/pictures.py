@@ -17,6 +17,7 @@ from spinedet.radiograph.classifier import ImageClassifier
 from spinedet.radiograph.heat_maps import Hit, heat_map, hit
 from spinedet.radiograph.images import PreparedImage
 from spinedet.radiograph.single_vertebrae import decisive
+from spinedet.radiograph.trainer import device_of
 from spinedet.report.html import png_uri
 from spinedet.report.label_page import Picture
 from spinedet.scoring.statistics.exact import exact_interval
@@ -52,7 +53,7 @@ def explain(
         most -= 1
         label = part.labels.index(max(reading.scores, key=lambda name: reading.scores[name]))
         shown = decisive(classifier, part, image)
-        pixels = torch.from_numpy(np.asarray(shown.pixels, np.float32))[None, None]
+        pixels = torch.from_numpy(np.asarray(shown.pixels, np.float32))[None, None].to(device_of(part.network))
         yield Explained(shown, reading, heat_map(part.network, pixels, label))
 
 

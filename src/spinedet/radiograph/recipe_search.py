@@ -15,7 +15,7 @@ from torch import nn
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, write_json
 from spinedet.radiograph.settings import EfficientNetConfig, InvertedConfig, SearchConfig
-from spinedet.radiograph.trainer import PartPlan, Recipe, embed, train_part
+from spinedet.radiograph.trainer import PartPlan, Recipe, embed, logits_of, train_part
 from spinedet.training.checkpoints import newest_checkpoint
 
 # Random trials before the estimator that proposes the others; Optuna's own number is made for longer searches.
@@ -155,9 +155,7 @@ def _loss(plan: PartPlan, recipe: Recipe, held_out: NDArray[np.bool_], number: i
 
 def log_loss(network: nn.Module, pixels: NDArray[np.float16], reference: NDArray[np.int64]) -> float:
     """Mean log loss of images (n, side, side) with rows of labels (n,)."""
-    inside: Any = network
-    with torch.no_grad():
-        logits = inside.head(embed(network, pixels))
+    logits = logits_of(network, embed(network, pixels))
     return float(F.cross_entropy(logits, torch.from_numpy(reference)))
 
 

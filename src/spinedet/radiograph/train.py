@@ -66,6 +66,7 @@ class RadiographTrainConfig(CommonConfig):
         trainer: where and how long. search: for a recipe, within the trainer's budget of steps.
         per_view: a network for each view, else one for all.
         rule: how the threshold of a finding is chosen on the tuning split. rejection: when no label is given.
+        init: a finished run of radiograph.train that the networks begin with; labels and views may be others.
         test: how the test is scored. resume: go on with the unfinished run in `out`.
     """
 
@@ -81,10 +82,13 @@ class RadiographTrainConfig(CommonConfig):
     rule: str = "plateau_youden"
     rejection: RejectionConfig = field(default_factory=RejectionConfig)
     test: ClassificationTest = field(default_factory=ClassificationTest)
+    init: str | None = None
     resume: bool = False
 
     def __post_init__(self) -> None:
         LabelRule.parse(self.rule)
+        if self.init is not None and getattr(self.network, "weights", None) is not None:
+            raise InputError("init= and network.weights= both name weights to begin with; keep one")
         if not self.data.manifests and self.data.phantoms is None:
             raise InputError("data.manifests=[radiographs.json] is needed, or +experiment= with phantoms of its own")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from spinedet.core.errors import InputError
 from spinedet.radiograph.batches import ImageBatch, TrainingBatches, TrainingImages
 from spinedet.radiograph.models import begin, build, fits_without_gradients
 from spinedet.radiograph.models.frozen import fit_logistic
-from spinedet.radiograph.models.weights import Start
+from spinedet.radiograph.models.weights import Start, reuse_weights
 from spinedet.radiograph.settings import (
     FrozenConfig,
     LearningConfig,
@@ -34,6 +34,7 @@ from spinedet.training.callbacks import (
     StepSeed,
 )
 from spinedet.training.determinism import one_thread
+from spinedet.training.device import choose_device
 from spinedet.training.length import TrainingLength, write_length
 from spinedet.training.lightning_trainer import TrainingJob, silence_advice, threads_for, trainer_for
 from spinedet.training.samplers import EpochSampler, Position, Share
@@ -43,18 +44,29 @@ from spinedet.training.settings import TrainerConfig
 _FEATURE_BATCH = 32
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class InitialWeights:
+    """Weights of a network of an earlier run, by name; `sha256` is of the run's weights file."""
+
+    run: str
+    sha256: str
+    weights: Mapping[str, Tensor]
+
+
 @dataclass(frozen=True, eq=False)
 class PartPlan(TrainingJob):
     """All that one network's training needs.
 
     Attributes:
         labels: names. pixels: (n, side, side). reference: (n,) rows of labels. names: of the images, for messages.
+        initial: what the network begins with, besides what its settings name.
     """
 
     labels: tuple[str, ...]
     pixels: NDArray[np.float16]
     reference: NDArray[np.int64]
     names: tuple[str, ...]
+    initial: InitialWeights | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +147,24 @@ def train_part(plan: PartPlan, recipe: Recipe) -> TrainedNetwork:
     pl.seed_everything(plan.seed, verbose=False)
     network = build(recipe.network, len(plan.labels))
     start = begin(recipe.network, network)
+    if plan.initial is not None:
+        start = reuse_weights(network, plan.initial.weights, plan.initial.run, plan.initial.sha256)
     if fits_without_gradients(network):
         return TrainedNetwork(_fit(network, plan, recipe), TrainingLength(steps=0), start)
     return _learn(network, plan, recipe, start)
+
+
+def reading_device(config: TrainerConfig) -> torch.device:
+    """Where a network reads images before and after its training: where it is trained."""
+    return choose_device("cpu" if config.accelerator == "cpu" else "auto")
 
 
 def _fit(network: nn.Module, plan: PartPlan, recipe: Recipe) -> nn.Module:
     config = recipe.network
     penalty = config.penalty if isinstance(config, FrozenConfig | LinearConfig) else 0.0
     weight = label_weights(plan.reference, plan.labels, recipe.learning.balance)
-    features = embed(network, plan.pixels)
-    head: Any = network.head
+    features = embed(network.to(reading_device(recipe.trainer)), plan.pixels)
+    head: Any = network.cpu().head
     with one_thread() if recipe.trainer.deterministic else nullcontext():
         fit_logistic(head, features, torch.from_numpy(plan.reference), weight, penalty)
     return network.eval()
@@ -189,12 +208,26 @@ def _trainer(plan: PartPlan, recipe: Recipe, average: RampedEma, sampler: EpochS
     return trainer_for(plan, recipe.trainer, recipe.learning.clip, callbacks)
 
 
+def device_of(network: nn.Module) -> torch.device:
+    """Where the network lies."""
+    return next(network.parameters()).device
+
+
 def embed(network: nn.Module, pixels: NDArray[np.float16]) -> Tensor:
-    """Features (n, width) of images (n, side, side)."""
+    """Features (n, width) of images (n, side, side), on the CPU wherever the network lies."""
     inside: Any = network.eval()
+    device = device_of(network)
     with torch.no_grad():
         parts = [
-            inside.embed(torch.from_numpy(pixels[row : row + _FEATURE_BATCH].astype(np.float32))[:, None])
+            inside.embed(torch.from_numpy(pixels[row : row + _FEATURE_BATCH].astype(np.float32))[:, None].to(device))
             for row in range(0, len(pixels), _FEATURE_BATCH)
         ]
-    return torch.cat(parts) if parts else torch.empty(0, int(inside.width))
+    return torch.cat(parts).cpu() if parts else torch.empty(0, int(inside.width))
+
+
+def logits_of(network: nn.Module, features: Tensor) -> Tensor:
+    """(n, labels) of features (n, width), both on the CPU."""
+    inside: Any = network
+    with torch.no_grad():
+        logits: Tensor = inside.head(features.to(device_of(network))).cpu()
+    return logits

@@ -19,12 +19,13 @@ from spinedet.radiograph.images import Preparation, prepare_images, unfit
 from spinedet.radiograph.splits import cohort_digest
 from spinedet.radiograph.testing import TestCase, report_test
 from spinedet.runs.provenance import RunData, RunRecord, Stopwatch, write_run_record
+from spinedet.training.device import choose_device
 
 
 def evaluate(config: RadiographEvaluateConfig) -> Status:
     """Read with everything frozen, score, report."""
     watch = Stopwatch()
-    finished = open_classification(config.run)
+    finished = open_classification(config.run).to(choose_device(config.device))
     manifest = _cohort(config, finished)
     readers = tuple(read_readers(config.readers))
     folder = claim_output(config, "radiograph.evaluate")

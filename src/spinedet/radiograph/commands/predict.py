@@ -20,13 +20,14 @@ from spinedet.radiograph.image_readings import read_images
 from spinedet.radiograph.images import Preparation, prepare_images, unfit
 from spinedet.radiograph.pictures import draw, explain
 from spinedet.radiograph.predict import RadiographPredictConfig
+from spinedet.training.device import choose_device
 
 _MOST_ROWS = 40
 
 
 def predict(config: RadiographPredictConfig) -> Status:
     """Read, answer, write; images that are unfit are listed as skipped."""
-    finished = open_classification(config.run)
+    finished = open_classification(config.run).to(choose_device(config.device))
     classifier = finished.classifier
     manifest = _images_of(Path(config.input), classifier.task)
     folder = claim_output(config, "radiograph.predict")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from spinedet.core.files import write_json
 from spinedet.core.radiograph import RadiographManifest, RadiographStudy, read_radiograph_cohort
 from spinedet.radiograph.classifier import ImageClassifier, save_classifier
 from spinedet.radiograph.development import Developed, Development, develop
-from spinedet.radiograph.finished import FinishedClassification, identify_classifier
+from spinedet.radiograph.finished import FinishedClassification, identify_classifier, open_classification
 from spinedet.radiograph.image_readings import choose_label_operating_point
 from spinedet.radiograph.images import Preparation, PreparedImage, prepare_images, unfit
 from spinedet.radiograph.recipe_search import check_search
@@ -25,12 +25,28 @@ from spinedet.radiograph.single_vertebrae import refuse_focus
 from spinedet.radiograph.splits import Parted, cohort_digest, part_studies
 from spinedet.radiograph.testing import TestCase, report_test
 from spinedet.radiograph.train import RadiographTrainConfig
-from spinedet.radiograph.trainer import Recipe
+from spinedet.radiograph.trainer import Recipe, reading_device
 from spinedet.runs.claimed_folder import RunFolder, claim_run, refuse_other_config, write_config
-from spinedet.runs.provenance import RunData, RunRecord, SplitIds, Stopwatch, write_run_record
+from spinedet.runs.provenance import (
+    InitialRun,
+    ReusedWeights,
+    RunData,
+    RunRecord,
+    SplitIds,
+    Stopwatch,
+    write_run_record,
+)
 from spinedet.scoring.classification.operating_point import write_label_operating_point
 from spinedet.training.callbacks import TrainingProgress
 from spinedet.training.preemption import listening_for_signals
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The recipe of the networks, and the run that they begin with."""
+
+    recipe: Recipe
+    initial: FinishedClassification | None
 
 
 def train(config: RadiographTrainConfig) -> Status:
@@ -39,6 +55,7 @@ def train(config: RadiographTrainConfig) -> Status:
     _refuse_several_devices(config)
     recipe = Recipe(config.network, config.augment, config.learning, config.trainer)
     check_search(config.search, recipe)
+    initial = open_classification(config.init, "init") if config.init else None
     run = claim_run(output_folder(config, "radiograph.train"), config.resume or requeued())
     if run.finished:
         console.print(f"the run in {run.root} is finished; there is nothing to resume")
@@ -53,9 +70,10 @@ def train(config: RadiographTrainConfig) -> Status:
     images = {name: _prepared(getattr(parted, name), how, config.processes, name) for name in ("train", "tune", "test")}
     watch.lap("images")
 
-    developed = _develop(config, recipe, manifest, run, images["train"])
+    developed = _develop(config, _Given(recipe, initial), manifest, run, images["train"])
     classifier = developed.classifier
     save_classifier(run.model, classifier)
+    classifier = classifier.to(reading_device(config.trainer))
     watch.lap("training")
 
     point = choose_label_operating_point(classifier, images["tune"], config.rule, config.rejection)
@@ -76,7 +94,7 @@ def train(config: RadiographTrainConfig) -> Status:
     )
     report_test(case, config.test, run.root, config.logger)
     watch.lap("testing")
-    write_run_record(run.record, watch, _record(config, manifest, parted, developed))
+    write_run_record(run.record, watch, _record(config, manifest, parted, developed, initial))
     console.print(f"report: {run.report}")
     return unfit([one for each in images.values() for one in each]).report(run.root)
 
@@ -111,7 +129,7 @@ def _prepared(studies: Sequence[RadiographStudy], how: Preparation, processes: i
 
 def _develop(
     config: RadiographTrainConfig,
-    recipe: Recipe,
+    given: _Given,
     manifest: RadiographManifest,
     run: RunFolder,
     train: Sequence[PreparedImage],
@@ -121,8 +139,9 @@ def _develop(
             name=config.name,
             task=manifest.task,
             input=config.input,
-            recipe=recipe,
+            recipe=given.recipe,
             search=config.search,
+            initial=given.initial,
             per_view=config.per_view,
             neighbours=config.rejection.neighbours,
             checkpoints=run.checkpoints,
@@ -173,7 +192,11 @@ def _facts(
 
 
 def _record(
-    config: RadiographTrainConfig, manifest: RadiographManifest, parted: Parted, developed: Developed
+    config: RadiographTrainConfig,
+    manifest: RadiographManifest,
+    parted: Parted,
+    developed: Developed,
+    initial: FinishedClassification | None,
 ) -> RunRecord:
     return RunRecord(
         command="radiograph.train",
@@ -183,4 +206,17 @@ def _record(
         internal_centers=parted.centers,
         excluded={study.id: study.excluded for study in manifest.studies if study.excluded is not None},
         trainings=developed.lengths,
+        init=_begun(initial, developed) if initial else None,
     )
+
+
+def _begun(initial: FinishedClassification, developed: Developed) -> InitialRun:
+    """The run that the networks began with, and how much of each came from it."""
+    parts = {}
+    for part in developed.classifier.parts:
+        start = developed.starts[part.name]
+        sizes = {name: one.numel() for name, one in part.network.state_dict().items()}
+        taken = start.taken if start else ()
+        share = sum(sizes[name] for name in taken) / sum(sizes.values())
+        parts[part.name] = ReusedWeights(reused=len(taken), share=share, new=start.anew if start else ())
+    return InitialRun(model=initial.classifier.name, operating_point_sha256=initial.point.sha256, planes=parts)

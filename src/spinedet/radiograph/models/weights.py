@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,40 @@ def load_weights(network: nn.Module, path: Path) -> Start:
         f"{path}: its {len(given)} tensors do not fit this network, which has {len(body)} before the labels; "
         "choose the network that the weights were made for"
     )
+
+
+def reuse_weights(network: nn.Module, given: Mapping[str, Tensor], source: str, digest: str) -> Start:
+    """Copy the weights of a network of an earlier run; those of the labels only if they have the same shape.
+
+    A network and the frozen features of the same one take each other's.
+
+    Args:
+        given: by name. source: of the run, for messages. digest: SHA-256 of its weights file.
+
+    Raises:
+        InputError: its network is another one.
+    """
+    own, theirs = ({_plain(name): name for name in names} for names in (network.state_dict(), given))
+    state = network.state_dict()
+    body = [name for name in own if not name.startswith("head.")]
+    unlike = [name for name in body if name not in theirs or given[theirs[name]].shape != state[own[name]].shape]
+    if unlike or not body:
+        raise InputError(
+            f"init={source}: its network is another one than network= names (at {unlike[0] if unlike else 'all'}); "
+            "choose the network that the run was made with"
+        )
+    head = [name for name in own if name not in body]
+    if all(name in theirs and given[theirs[name]].shape == state[own[name]].shape for name in head):
+        body += head
+    copied = {own[name]: given[theirs[name]] for name in body}
+    network.load_state_dict(copied, strict=False)
+    anew = tuple(name for name in state if name not in copied)
+    return Start(digest, tuple(copied), (), anew, "by name")
+
+
+def _plain(name: str) -> str:
+    """Of a tensor, whether its network stands alone or is the body of frozen features."""
+    return name.removeprefix("backbone.")
 
 
 def _read(path: Path) -> dict[str, Tensor]:
