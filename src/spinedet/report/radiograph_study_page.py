@@ -136,7 +136,7 @@ def write_radiograph_study(folder: Path, size: str, tasks: Sequence[TaskResults]
     notes = dict.fromkeys(note for task in tasks for note in task.baselines.notes)
     page = render(
         "radiograph_study.html",
-        title=f"Radiographs: three tasks on phantoms, size {size}",
+        title=f"Radiographs on phantoms, size {size}",
         notes=(*notes, *_broken(steps)),
         tasks=[_index_view(task) for task in tasks],
         steps=steps,
