@@ -16,7 +16,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.radiograph import OTHER, Radiograph, RadiographStudy, Task
 from spinedet.imaging.radiograph.checks import Expected, ViewClassifier, ViewEstimate, check_radiograph, view_of
 from spinedet.imaging.radiograph.content import foreign_content
-from spinedet.imaging.radiograph.metal import metal_crop, metal_groups
+from spinedet.imaging.radiograph.metal import hardware_groups, metal_crop
 from spinedet.imaging.radiograph.read import Declared, read_radiograph
 from spinedet.imaging.radiograph.records import Box, DeclaredView, Pixels, RadiographImage
 from spinedet.imaging.radiograph.square import square
@@ -173,7 +173,7 @@ def _narrowed(image: RadiographImage, crop: Box, mm: float | None) -> Box:
     """The square of so many mm around the same hardware; the crop itself where no length is wanted or known."""
     if mm is None or image.spacing is None:
         return crop
-    x0, y0, x1, y1 = metal_groups(image)[0].box
+    x0, y0, x1, y1 = hardware_groups(image)[0].box
     across, down, half = (x0 + x1) / 2, (y0 + y1) / 2, mm / image.spacing.mm / 2
     return across - half, down - half, across + half, down + half
 

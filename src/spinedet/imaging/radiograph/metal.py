@@ -14,8 +14,11 @@ _LENGTH = 512
 # Metal is at least so bright, likely and certainly, and so much brighter than what surrounds it, of the range of grey
 # values. What either finds on simulated radiographs: docs/radiographs.md, "Metal".
 _LIKELY, _CERTAIN, _ABOVE = 0.6, 0.8, 0.15
-# Metal ends within a pixel or two: from this step on, of the range, at half of its rim.
-_SHARP = 0.08
+# In front of the pelvis, white already, metal has little room to be brighter: this share of it is enough. There it is
+# told from bone at a level of its own, at which the two do not run together.
+_OF_ROOM, _WHITE = 0.65, 0.92
+# Metal ends within a pixel or two: from this step on, of the range or of the room, at half of its rim.
+_SHARP, _SHARP_OF_ROOM = 0.08, 0.35
 # Pieces smaller than this share of the image are noise; a group that is smaller is a clip or a letter.
 _SPECK, _SMALLEST = 4e-5, 4e-4
 # Pieces nearer than this share of the width belong together.
@@ -43,31 +46,52 @@ class MetalGroup:
 
 def metal_groups(image: RadiographImage) -> tuple[MetalGroup, ...]:
     """Groups of metal, the likeliest hardware first; none where nothing bright has sharp rims."""
+    small, factor = _reduced(image)
+    return _groups(image, _pieces(small, _LIKELY), _pieces(small, _CERTAIN), factor)
+
+
+def hardware_groups(image: RadiographImage) -> tuple[MetalGroup, ...]:
+    """Where hardware may be, the likeliest first: groups of metal, or else what is whiter than the white around it.
+
+    The latter finds hardware in front of the pelvis on laterals, and often bone: `certain` is 0 there.
+    """
+    found = metal_groups(image)
+    if found and found[0].score >= _SMALLEST:
+        return found
+    small, factor = _reduced(image)
+    pieces = _pieces(small, _LIKELY, _OF_ROOM) | _pieces(small, _WHITE, _OF_ROOM)
+    return _groups(image, pieces, np.zeros_like(pieces), factor) or found
+
+
+def _reduced(image: RadiographImage) -> tuple[Pixels, int]:
+    """Every so many pixels of an image, and how many."""
     factor = max(1, round(max(image.pixels.shape) / _LENGTH))
-    small = image.pixels[::factor, ::factor]
-    pieces = _pieces(small, _LIKELY)
+    return image.pixels[::factor, ::factor], factor
+
+
+def _groups(image: RadiographImage, pieces: Mask, certain: Mask, factor: int) -> tuple[MetalGroup, ...]:
+    """Pieces that lie together; both masks are of every `factor`-th pixel."""
     if not pieces.any():
         return ()
-    certain = _pieces(small, _CERTAIN)
-    reach = max(1, round(_TOGETHER * small.shape[1] / 2))
+    reach = max(1, round(_TOGETHER * pieces.shape[1] / 2))
     groups, _ = ndimage.label(ndimage.binary_dilation(pieces, iterations=reach))
     found = []
     for number, place in enumerate(ndimage.find_objects(groups), start=1):
         inside = pieces[place] & (groups[place] == number)
-        share = float(inside.sum()) / small.size
+        share = float(inside.sum()) / pieces.size
         if share < _SMALLEST:
             continue
         rows, columns = np.nonzero(inside)
         top, left = place[0].start, place[1].start
         box = _scaled((left + columns.min(), top + rows.min(), left + columns.max() + 1, top + rows.max() + 1), factor)
-        sure = float((certain[place] & (groups[place] == number)).sum()) / small.size
+        sure = float((certain[place] & (groups[place] == number)).sum()) / pieces.size
         found.append(MetalGroup(box, share, sure, share * _weight(box, image.field.box)))
     return tuple(sorted(found, key=lambda one: one.score, reverse=True))
 
 
 def metal_crop(image: RadiographImage) -> Box | None:
     """A square around the likeliest hardware, within the image, in its pixels; None without metal."""
-    groups = metal_groups(image)
+    groups = hardware_groups(image)
     if not groups:
         return None
     x0, y0, x1, y1 = groups[0].box
@@ -79,17 +103,24 @@ def metal_crop(image: RadiographImage) -> Box | None:
     return left, top, left + length, top + length
 
 
-def _pieces(pixels: Pixels, least: float) -> Mask:
-    """Regions of at least this brightness that stand out from their surroundings behind a sharp rim."""
+def _pieces(pixels: Pixels, least: float, of_room: float | None = None) -> Mask:
+    """Regions of at least this brightness that stand out from their surroundings behind a sharp rim.
+
+    With `of_room`, such a share of what is left up to white is enough to stand out.
+    """
     around = ndimage.uniform_filter(pixels, max(3, min(pixels.shape) // 10))
-    bright = (pixels >= least) & (pixels - around >= _ABOVE)
+    room = 1 - around
+    above = _ABOVE if of_room is None else np.minimum(_ABOVE, of_room * room)
+    rise = _SHARP if of_room is None else np.minimum(_SHARP, _SHARP_OF_ROOM * room)
+    bright = (pixels >= least) & (pixels - around >= above)
     step = np.hypot(ndimage.sobel(pixels, 0), ndimage.sobel(pixels, 1)) / 8
+    steep = ndimage.maximum_filter(step, 3) >= rise
     labels, count = ndimage.label(bright)
     if count == 0:
         return bright
     rim = bright & ~ndimage.binary_erosion(bright)
     numbers = np.arange(1, count + 1)
-    sharp = ndimage.mean((ndimage.maximum_filter(step, 3) >= _SHARP).astype(float), np.where(rim, labels, 0), numbers)
+    sharp = ndimage.mean(steep.astype(float), np.where(rim, labels, 0), numbers)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     kept = numbers[(np.nan_to_num(sharp) >= 0.5) & (sizes >= max(3, _SPECK * pixels.size))]
     return np.isin(labels, kept)
