@@ -14,7 +14,7 @@ from scipy import ndimage
 from spinedet.core.errors import InputError
 from spinedet.imaging.radiograph.checks import Expected, ViewEstimate, check_radiograph, view_of
 from spinedet.imaging.radiograph.exposed_field import find_field
-from spinedet.imaging.radiograph.metal import metal_crop, metal_groups
+from spinedet.imaging.radiograph.metal import hardware_groups, metal_crop, metal_groups
 from spinedet.imaging.radiograph.read import Declared, prepare, read_radiograph
 from spinedet.imaging.radiograph.records import (
     DeclaredView,
@@ -232,6 +232,19 @@ def test_without_millimetres_the_crop_is_a_share_of_the_width() -> None:
     crop = metal_crop(with_screws(None))
     assert crop is not None
     assert crop[2] - crop[0] == pytest.approx(0.55 * 400)
+
+
+def test_screws_before_a_white_pelvis() -> None:
+    made = film(480, 400) * 0.5
+    made[220:] = 0.86 + 0.2 * (made[220:] - 0.3)
+    for row in (300, 350):
+        made[row - 5 : row + 5, 180:260] = 1
+    made[290:360, 256:266] = 1
+    image = prepare_of(made, 0.7)
+    assert metal_groups(image) == ()
+    x0, y0, x1, y1 = hardware_groups(image)[0].box
+    assert ((x0 + x1) / 2, (y0 + y1) / 2) == pytest.approx((223, 325), abs=8)
+    assert hardware_groups(image)[0].certain == 0
 
 
 def test_a_film_without_metal_has_no_crop() -> None:
