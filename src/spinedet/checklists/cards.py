@@ -8,10 +8,12 @@ from io import StringIO
 from typing import Any
 
 from spinedet.checklists.answers import Answer, Answers
-from spinedet.checklists.automatic import facts, group_name, listed_notes, main_groups, part_in_words
+from spinedet.checklists.automatic import facts, listed_notes
 from spinedet.checklists.catalogue import BY_NAME
 from spinedet.checklists.checklist import NOT_ANSWERED
 from spinedet.checklists.evidence import Evidence
+from spinedet.checklists.participant_answers import part_in_words
+from spinedet.checklists.result_answers import group_name, main_groups
 from spinedet.core.manifest import phantom_note
 from spinedet.core.types import KnownResults, Manifest
 from spinedet.report.document import Block, Bullets, Document, Heading, Paragraph, TextTable

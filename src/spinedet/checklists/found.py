@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Files that answers are shown in.
+SCORES, RUN, MODEL, CONFIG, POINT = "scores.json", "run.json", "model.json", "config.yaml", "operating_point.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

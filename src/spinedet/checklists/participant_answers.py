@@ -1,0 +1,121 @@
+"""Answers about who was tested and trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from spinedet.checklists.evidence import Evidence
+from spinedet.checklists.found import RUN, SCORES, Found
+from spinedet.checklists.result_answers import group_name, main_groups
+from spinedet.report.number_format import counted, plain
+from spinedet.scoring.participants import Participants
+
+
+def _participants(evidence: Evidence) -> Found | None:
+    parts = [("Tested", part) for part in evidence.tested] + [("Developed on", part) for part in evidence.developed]
+    if not parts:
+        return None
+    source = f"{SCORES} participants" + (f"; {RUN} participants" if evidence.developed else "")
+    return Found(" ".join(f"{word}: {part_in_words(part)}" for word, part in parts), source)
+
+
+def part_in_words(part: Participants) -> str:
+    """One split and centre, with what is not recorded."""
+    words = [
+        f"centre {part.center} ({part.split}), {counted(part.patients, 'patient')}"
+        f"{' (simulated)' if part.simulated else ''}, {counted(part.series, 'scan')}, "
+        f"{counted(part.lesions, 'lesion')}, {part.lesion_free} without any lesion"
+    ]
+    if part.age:
+        spread = f" (SD {plain(part.age.sd, 1)})" if part.age.sd is not None else ""
+        words.append(f"age {plain(part.age.mean, 1)}{spread}, {part.age.low:g} to {part.age.high:g} years")
+    words += [f"{name.replace('_', ' ')} {_shares(each)}" for name, each in part.counts.items()]
+    gaps = [f"{name.replace('_', ' ')} not recorded for {gap} of {part.studies}" for name, gap in part.missing.items()]
+    return "; ".join([*words, *gaps]) + "."
+
+
+def _shares(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{value} {count}" for value, count in counts.items())
+
+
+def _acquisition(evidence: Evidence) -> Found | None:
+    lines = []
+    for part in evidence.tested:
+        stated = [f"{name.replace('_', ' ')} {_shares(part.counts[name])}" for name in _SCANNER if name in part.counts]
+        gaps = [
+            f"{name.replace('_', ' ')} not recorded for {part.missing[name]}"
+            for name in _SCANNER
+            if name in part.missing
+        ]
+        lines.append(f"Centre {part.center}: {'; '.join([*stated, *gaps])}.")
+    return Found(" ".join(lines), f"{SCORES} participants") if lines else None
+
+
+_SCANNER = ("vendor", "field_strength")
+
+
+def _missing(evidence: Evidence) -> Found | None:
+    if evidence.scores is None:
+        return None
+    lines = [
+        f"Centre {part.center}: {name.replace('_', ' ')} is not recorded for {gap} of {part.studies} studies."
+        for part in evidence.tested
+        for name, gap in part.missing.items()
+    ]
+    unread = len(evidence.scores.not_read)
+    lines.append(
+        f"{counted(unread, 'study')} without findings count nowhere." if unread else "No study lacks findings."
+    )
+    if evidence.skipped:
+        lines.append(f"{counted(len(evidence.skipped), 'study')} could not be read and are listed with the reason.")
+    lines.append("Attributes never enter the model; nothing was imputed.")
+    return Found(" ".join(lines), f"{SCORES} participants, not_read" + ("; skipped.json" if evidence.skipped else ""))
+
+
+def _severity(evidence: Evidence) -> Found | None:
+    if not evidence.tested:
+        return None
+    lines = [
+        f"Centre {part.center}: {', '.join(f'grade {grade} {count}' for grade, count in part.severity.items())}."
+        if part.severity
+        else f"Centre {part.center}: severity not recorded."
+        for part in evidence.tested
+    ]
+    return Found(" ".join(lines), f"{SCORES} participants")
+
+
+def _flow(evidence: Evidence) -> Found | None:
+    scores = evidence.scores
+    if scores is None:
+        return None
+    held = scores.group().n
+    excluded = list(evidence.run.excluded.values()) if evidence.run else []
+    reasons = [f"{counted(excluded.count(why), 'study')} excluded ({why})" for why in dict.fromkeys(excluded)]
+    lines = [
+        f"Analysed: {counted(held.studies, 'study')} of {counted(held.patients, 'patient')}",
+        *reasons,
+        *([f"{counted(len(evidence.skipped), 'study')} could not be read"] if evidence.skipped else []),
+        *([f"{counted(len(scores.not_read), 'study')} had no findings"] if scores.not_read else []),
+    ]
+    return Found(f"{'; '.join(lines)}.", f"{SCORES} groups[0].n" + (f"; {RUN} excluded" if excluded else ""))
+
+
+def _analysed(evidence: Evidence) -> Found | None:
+    if evidence.scores is None:
+        return None
+    lines = [
+        f"{group_name(group)}: {counted(group.n.patients, 'patient')}, {counted(group.n.series, 'scan')}, "
+        f"{counted(group.n.lesions, 'lesion')}."
+        for group in main_groups(evidence.scores)
+    ]
+    return Found(" ".join(lines), f"{SCORES} groups[].n")
+
+
+ANSWERS: Mapping[str, Callable[[Evidence], Found | None]] = {
+    "missing_data": _missing,
+    "acquisition": _acquisition,
+    "flow": _flow,
+    "participants": _participants,
+    "analysed": _analysed,
+    "severity": _severity,
+}

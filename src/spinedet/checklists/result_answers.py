@@ -1,0 +1,162 @@
+"""Answers from the scores of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from spinedet.checklists.evidence import Evidence
+from spinedet.checklists.found import POINT, RUN, SCORES, Found
+from spinedet.report.number_format import counted, in_words, listed, plain
+from spinedet.scoring import Group, Scores
+from spinedet.scoring.thresholds import FrozenThresholds
+
+
+def main_groups(scores: Scores) -> list[Group]:
+    """Every plane, and every plane at every centre."""
+    return [group for group in scores.groups if set(group.by) in ({"plane"}, {"plane", "center"})]
+
+
+def group_name(group: Group) -> str:
+    """`Sagittal, centre B`."""
+    center = f", centre {group.by['center']}" if "center" in group.by else ""
+    return f"{str(group.by.get('plane', 'all planes')).capitalize()}{center}"
+
+
+def performance_in_words(group: Group, confidence: float) -> str:
+    """F1, precision, recall and average precision of a group with intervals."""
+    named = {"F1": group.f1, "precision": group.precision, "recall": group.recall, "average precision": group.ap}
+    words = ", ".join(f"{name} {in_words(estimate, confidence)}" for name, estimate in named.items())
+    return f"{group_name(group)}: {words}."
+
+
+def _performance(evidence: Evidence) -> Found | None:
+    scores = evidence.scores
+    if scores is not None:
+        lines = [performance_in_words(group, scores.bootstrap.confidence) for group in main_groups(scores)]
+        return Found(f"{scores.criterion['description']}. {' '.join(lines)}", f"{SCORES} groups")
+    known = evidence.trained_on.known if evidence.trained_on else None
+    return Found(f"Known results on patients: {known.words}.", "model/known_results.json") if known else None
+
+
+def _estimates(evidence: Evidence) -> Found | None:
+    scores = evidence.scores
+    if scores is None:
+        return None
+    lines = []
+    for group in main_groups(scores):
+        patient = group.patient
+        level = scores.bootstrap.confidence
+        lines.append(
+            f"{group_name(group)}: {patient.diseased} patients with and {patient.healthy} without lesions, sensitivity "
+            f"{in_words(patient.sensitivity, level)}, specificity {in_words(patient.specificity, level)}, AUC "
+            f"{in_words(patient.auc, level)}."
+        )
+    return Found(f"Any lesion in the patient? {' '.join(lines)}", f"{SCORES} groups[].patient")
+
+
+def _errors(evidence: Evidence) -> Found | None:
+    if evidence.scores is None:
+        return None
+    lines = [
+        f"{group_name(group)}: {group.fn} of {counted(group.n.lesions, 'lesion')} missed, "
+        f"{counted(group.fp, 'false positive')}, of these {group.duplicates} on a lesion found already."
+        for group in main_groups(evidence.scores)
+    ]
+    return Found(" ".join(lines), f"{SCORES} groups[].fn, fp, duplicates")
+
+
+def _internal(evidence: Evidence) -> Found | None:
+    return _centers(evidence, inside=True)
+
+
+def _external(evidence: Evidence) -> Found | None:
+    scores = evidence.scores
+    found = _centers(evidence, inside=False)
+    if scores is None or found is None:
+        return found
+    changes = [
+        f"{gap.plane}, {listed(gap.centers)}: F1 {in_words(gap.change['f1'], scores.bootstrap.confidence)} against the "
+        "internal centres."
+        for gap in scores.center_gaps
+        if not gap.internal
+    ]
+    return Found(" ".join([found.text, *changes]), f"{found.source}, center_gaps")
+
+
+def _centers(evidence: Evidence, *, inside: bool) -> Found | None:
+    scores, internal = evidence.scores, evidence.run.internal_centers if evidence.run else ()
+    if scores is None or not internal:
+        return None
+    level = scores.bootstrap.confidence
+    lines = [
+        performance_in_words(group, level)
+        for group in scores.groups
+        if set(group.by) == {"plane", "center"} and (group.by["center"] in internal) is inside
+    ]
+    where = "internal" if inside else "external"
+    head = f"Developed at {listed(internal)}. {scores.criterion['description']}."
+    text = " ".join([head, *lines]) if lines else f"{head} No {where} centre was tested."
+    return Found(text, f"{RUN} internal_centers; {SCORES} groups")
+
+
+def _clusters(evidence: Evidence) -> Found | None:
+    forests = [one for one in evidence.scores.forests if one.metric == "f1"] if evidence.scores else []
+    if evidence.scores is None:
+        return None
+    lines = [
+        f"{str(one.by.get('plane', 'all')).capitalize()}: F1 pooled over {counted(len(one.centers), 'centre')} "
+        f"{plain(one.pooled)} ({plain(one.low)} to {plain(one.high)}), tau {plain(one.tau)} on the {one.scale} scale, "
+        f"I2 {plain(one.i2)}."
+        for one in forests
+    ]
+    text = "Patients are resampled with all their scans, within centres. "
+    return Found(text + (" ".join(lines) or "One centre: nothing to compare."), f"{SCORES} forests, bootstrap")
+
+
+def _measures(evidence: Evidence) -> Found | None:
+    if evidence.scores is None:
+        return None
+    text = (
+        "Precision, recall and F1 of lesions at the frozen threshold, FROC, average precision, and patient-level "
+        f"sensitivity, specificity and AUC. {evidence.scores.criterion['description']}."
+    )
+    return Found(text, f"{SCORES} criterion")
+
+
+def _uncertainty(evidence: Evidence) -> Found | None:
+    scores = evidence.scores
+    if scores is None:
+        return None
+    text = f"{scores.bootstrap.description}; seed {scores.bootstrap.seed}."
+    return Found(text[0].upper() + text[1:], f"{SCORES} bootstrap")
+
+
+def _threshold(evidence: Evidence) -> Found | None:
+    applied = evidence.scores.threshold if evidence.scores else None
+    if isinstance(applied, FrozenThresholds):
+        each = ", ".join(f"{one.plane} {one.category} {plain(one.value)}" for one in applied.thresholds)
+        text = (
+            f"{each}. Chosen by the rule {applied.rule} on {counted(applied.chosen_on.studies, 'tuning study')} "
+            f"(data {applied.chosen_on.data_sha256[:12]}) and frozen before the test."
+        )
+        return Found(text, f"{SCORES} threshold")
+    if applied is not None:
+        return Found(f"{applied.description[0].upper()}{applied.description[1:]}.", f"{SCORES} threshold")
+    if evidence.point is None:
+        return None
+    each = ", ".join(f"{one.plane} {one.category} {plain(one.value)}" for one in evidence.point.thresholds)
+    chosen = counted(evidence.point.chosen_on.studies, "tuning study")
+    return Found(f"{each}. Chosen by the rule {evidence.point.rule} on {chosen}.", POINT)
+
+
+ANSWERS: Mapping[str, Callable[[Evidence], Found | None]] = {
+    "measures": _measures,
+    "uncertainty": _uncertainty,
+    "internal": _internal,
+    "external": _external,
+    "performance": _performance,
+    "estimates": _estimates,
+    "errors": _errors,
+    "clusters": _clusters,
+    "threshold": _threshold,
+}
