@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -23,3 +26,13 @@ def likeness(image: RadiographImage, picture: Film) -> float:
 
 def found(image: RadiographImage) -> dict[str, Suitability]:
     return {one.question: one.suitability for one in image.checks}
+
+
+def likeness_of(first: Any, second: Any) -> float:
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of a DICOM file that a test writes."""
+    return tmp_path / "film.dcm"
