@@ -12,6 +12,7 @@ import yaml
 from PIL import Image
 
 from spinedet.cli.app import conf_folder
+from spinedet.core.files import sha256
 from spinedet.core.radiograph import read_radiographs
 from spinedet.core.radiograph.readings import Readings, read_readings, write_readings
 from spinedet.radiograph.finished import open_classification
@@ -160,7 +161,12 @@ def test_a_finding_is_told_at_the_frozen_threshold_and_shown(tmp_path: Path) -> 
     for study in read_readings(run / "readings.json").studies:
         for image in study.images:
             assert image.label == ("fresh" if image.scores["fresh"] >= threshold else "none")
-    assert json.loads((run / "run.json").read_text())["trainings"]["lateral"]["steps"] == 2
+    record = json.loads((run / "run.json").read_text())
+    assert record["trainings"]["lateral"]["steps"] == 2
+    assert record["parameters"]["lateral"] > 1000
+    assert record["weights_sha256"] == sha256(run / "model/model.safetensors")
+    assert {part["split"] for part in record["radiographs"]} >= {"train", "tune"}
+    assert all(part["images"] >= part["patients"] > 0 and part["labels"] for part in record["radiographs"])
     out = tmp_path / "out"
     shown = (f"run={run}", f"input={tmp_path / 'A'}", f"out={out}", "heat_maps=true")
     # The manifest lies among the images and is none.

@@ -57,6 +57,11 @@ class Part:
     network: nn.Module
     neighbours: Tensor
 
+    @property
+    def parameters(self) -> int:
+        """Numbers in the network."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
     def outputs(self, pixels: NDArray[np.float16], neighbours: int) -> Outputs:
         """What the network says of images (n, side, side), untempered."""
         features = embed(self.network, pixels)

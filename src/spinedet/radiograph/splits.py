@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from spinedet.core.errors import InputError
-from spinedet.core.radiograph import RadiographManifest, RadiographStudy
+from spinedet.core.radiograph import RadiographManifest, RadiographStudy, Task, phantom_note
 from spinedet.core.types import Split
+from spinedet.runs.provenance import RadiographParticipants
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,31 @@ def _by_patient(studies: list[RadiographStudy], shares: tuple[float, float], see
         for place, row in enumerate(order.tolist())
     }
     return {study.id: part[study.patient] for study in studies}
+
+
+def radiograph_participants(
+    parts: Mapping[str, Sequence[RadiographStudy]], task: Task
+) -> tuple[RadiographParticipants, ...]:
+    """Patients, studies and images of each centre, by the name of the part that they play."""
+    return tuple(
+        _participants(name, center, [study for study in studies if study.center == center], task)
+        for name, studies in parts.items()
+        for center in sorted({study.center for study in studies})
+    )
+
+
+def _participants(split: str, center: str, studies: list[RadiographStudy], task: Task) -> RadiographParticipants:
+    labels = [study.label_of(image, task) for study in studies for image in study.used]
+    return RadiographParticipants(
+        split=split,
+        center=center,
+        simulated=bool(phantom_note(studies)),
+        patients=len({study.patient for study in studies}),
+        studies=len(studies),
+        images=len(labels),
+        labels=dict(sorted(Counter(label for label in labels if label is not None).items())),
+        unlabelled=labels.count(None),
+    )
 
 
 def cohort_digest(manifest: RadiographManifest) -> str:

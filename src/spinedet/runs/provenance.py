@@ -157,13 +157,32 @@ class InitialRun(Record):
     planes: dict[str, ReusedWeights] = Field(default_factory=dict)
 
 
+class RadiographParticipants(Record):
+    """The radiographs of one split and centre.
+
+    Attributes:
+        simulated: whether a study among them is drawn by software. images: that are not excluded.
+        labels: images by label, `other` included. unlabelled: images whose label is not known.
+    """
+
+    split: str
+    center: str
+    simulated: bool
+    patients: int
+    studies: int
+    images: int
+    labels: dict[str, int] = Field(default_factory=dict)
+    unlabelled: int = 0
+
+
 class RunRecord(Record):
     """`run.json`: what a command ran with. Runs of earlier versions have fewer keys.
 
     Attributes:
         internal_centers: of the studies that the model was developed on. excluded: reason by study.
         trainings: length of each network's training. tuning_ap: average precision on the tuning split by plane, which
-            no threshold enters. parameters: numbers in each network, by plane. participants: of all splits.
+            no threshold enters. parameters: numbers in each network, by plane or part. participants: of all splits.
+        radiographs: the same of a classification of radiographs.
         weights_sha256: of the weights that were made or tested. sweep_job: number of this run in a multirun, from 0.
         commit: of the checkout, with `+` when files differ from it; None where there is none.
     """
@@ -181,6 +200,7 @@ class RunRecord(Record):
     tuning_ap: dict[str, float | None] = Field(default_factory=dict)
     parameters: dict[str, int] = Field(default_factory=dict)
     participants: tuple[Participants, ...] = Field(default=(), exclude_if=is_empty)
+    radiographs: tuple[RadiographParticipants, ...] = Field(default=(), exclude_if=is_empty)
     weights_sha256: str | None = Field(default=None, exclude_if=is_none)
     sweep_job: int | None = Field(default=None, exclude_if=is_none)
     operating_point_sha256: str | None = Field(default=None, exclude_if=is_none)

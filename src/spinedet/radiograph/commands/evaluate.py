@@ -16,7 +16,7 @@ from spinedet.radiograph.evaluate import RadiographEvaluateConfig
 from spinedet.radiograph.finished import FinishedClassification, open_classification
 from spinedet.radiograph.human_readers import read_readers
 from spinedet.radiograph.images import Preparation, prepare_images, unfit
-from spinedet.radiograph.splits import cohort_digest
+from spinedet.radiograph.splits import cohort_digest, radiograph_participants
 from spinedet.radiograph.testing import TestCase, report_test
 from spinedet.runs.provenance import RunData, RunRecord, Stopwatch, write_run_record
 from spinedet.training.device import choose_device
@@ -53,6 +53,9 @@ def evaluate(config: RadiographEvaluateConfig) -> Status:
         data=RunData(name=manifest.name, sha256=cohort_digest(manifest)),
         internal_centers=finished.centers,
         operating_point_sha256=finished.point.sha256,
+        parameters={part.name: part.parameters for part in classifier.parts},
+        radiographs=radiograph_participants({"test": manifest.studies}, manifest.task),
+        weights_sha256=str(finished.model["weights_sha256"]),
     )
     write_run_record(folder / "run.json", watch, record)
     console.print(f"report: {folder / 'report.html'}")

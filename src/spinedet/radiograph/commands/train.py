@@ -22,7 +22,7 @@ from spinedet.radiograph.image_readings import choose_label_operating_point
 from spinedet.radiograph.images import Preparation, PreparedImage, prepare_images, unfit
 from spinedet.radiograph.recipe_search import check_search
 from spinedet.radiograph.single_vertebrae import refuse_focus
-from spinedet.radiograph.splits import Parted, cohort_digest, part_studies
+from spinedet.radiograph.splits import Parted, cohort_digest, part_studies, radiograph_participants
 from spinedet.radiograph.testing import TestCase, report_test
 from spinedet.radiograph.train import RadiographTrainConfig
 from spinedet.radiograph.trainer import Recipe, reading_device
@@ -94,7 +94,9 @@ def train(config: RadiographTrainConfig) -> Status:
     )
     report_test(case, config.test, run.root, config.logger)
     watch.lap("testing")
-    write_run_record(run.record, watch, _record(config, manifest, parted, developed, initial))
+    known = {"weights_sha256": str(model["weights_sha256"]), "operating_point_sha256": point.sha256}
+    record = _record(config, manifest, parted, developed, initial)
+    write_run_record(run.record, watch, record.model_copy(update=known))
     console.print(f"report: {run.report}")
     return unfit([one for each in images.values() for one in each]).report(run.root)
 
@@ -185,8 +187,7 @@ def _facts(
     for part in classifier.parts:
         start, length = developed.starts[part.name], developed.lengths[part.name]
         began = f"weights {start.sha256[:12]}, matched {start.how}" if start else "no pretrained weights"
-        numbers = sum(parameter.numel() for parameter in part.network.parameters())
-        yield f"Part {part.name}", f"{numbers:,} parameters, {began}, {length.steps} steps"
+        yield f"Part {part.name}", f"{part.parameters:,} parameters, {began}, {length.steps} steps"
         if part.name in developed.searches:
             yield f"Search for {part.name}", developed.searches[part.name].description
 
@@ -207,6 +208,10 @@ def _record(
         excluded={study.id: study.excluded for study in manifest.studies if study.excluded is not None},
         trainings=developed.lengths,
         init=_begun(initial, developed) if initial else None,
+        parameters={part.name: part.parameters for part in developed.classifier.parts},
+        radiographs=radiograph_participants(
+            {name: getattr(parted, name) for name in ("train", "tune", "test")}, manifest.task
+        ),
     )
 
 
