@@ -16,11 +16,14 @@ class RadiographCheckConfig(CommonConfig):
     Attributes:
         data: the manifests. limits: beyond which the audit warns.
         pictures: images on the contact sheet, those with faults first; 0 for none.
+        reading: also write reading.html, a page on which a person labels every image that can be read, without seeing
+            labels or boxes; its export is a file of readings.
     """
 
     data: RadiographData = field(default_factory=RadiographData)
     limits: RadiographAuditLimits = field(default_factory=RadiographAuditLimits)
     pictures: int = 400
+    reading: bool = False
 
 
 def main() -> None:

@@ -64,12 +64,25 @@ class ReadingStudy:
 
 
 def reading_page(study: ReadingStudy) -> str:
-    """The page as HTML: images, boxes, script and styles inside, nothing fetched.
+    """The page as HTML: images, boxes, script and styles inside, nothing fetched."""
+    return scripted_page(
+        "reading.html",
+        _SCRIPTS,
+        page_data(study),
+        title=study.findings.id,
+        notes=(*study.notes, LOSSY),
+        footer=f"spinedet {__version__}; a score is the detector's own and no probability of disease.",
+    )
 
-    Its policy lets nothing run but the one script, by its hash.
+
+def scripted_page(template: str, scripts: Sequence[str], data: Mapping[str, Any], **words: Any) -> str:
+    """A page whose policy lets nothing run but its own script, by its hash.
+
+    Args:
+        scripts: names of templates, joined. data: what the script is given. words: of the template.
     """
     folder = files("spinedet.report") / "templates"
-    script = "\n".join((folder / name).read_text("utf-8") for name in _SCRIPTS)
+    script = "\n".join((folder / name).read_text("utf-8") for name in scripts)
     environment = Environment(
         loader=PackageLoader("spinedet.report"),
         autoescape=True,
@@ -77,14 +90,12 @@ def reading_page(study: ReadingStudy) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("reading.html").render(
-        title=study.findings.id,
+    return environment.get_template(template).render(
         warning=WARNING,
-        notes=(*study.notes, LOSSY),
-        footer=f"spinedet {__version__}; a score is the detector's own and no probability of disease.",
-        data=json.dumps(page_data(study), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
+        data=json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        **words,
     )
 
 

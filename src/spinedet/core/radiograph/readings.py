@@ -51,11 +51,14 @@ class ImageReading(LabelReading):
 
     Attributes:
         view: as it was seen. novelty: how unlike the training images it is; higher is less like them.
+        confidence: of a human reader, 1 (a guess) to 5 (certain). seconds: that the reader took.
         eligibility: questions about the image, such as `view` or `field`, with what was found.
     """
 
     view: View | None = None
     novelty: FiniteFloat | None = Field(default=None, exclude_if=is_none)
+    confidence: Annotated[int, Field(ge=1, le=5)] | None = Field(default=None, exclude_if=is_none)
+    seconds: Annotated[FiniteFloat, Field(ge=0)] | None = Field(default=None, exclude_if=is_none)
     eligibility: dict[str, FiniteJson] = Field(default_factory=dict, exclude_if=_is_nothing)
 
 

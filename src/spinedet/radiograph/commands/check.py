@@ -19,7 +19,7 @@ from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.output_folder import claim_output
 from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
-from spinedet.core.files import write_json
+from spinedet.core.files import write_json, write_text
 from spinedet.core.radiograph import Radiograph, RadiographStudy, Task, phantom_note
 from spinedet.imaging.suitability import Suitability
 from spinedet.radiograph.audit import ImageFacts, audit_cohort, examine, read_leniently
@@ -27,10 +27,13 @@ from spinedet.radiograph.check import RadiographCheckConfig
 from spinedet.radiograph.thumbnails import thumbnail
 from spinedet.report.contact_sheet import ContactSheet, Thumbnail, write_contact_sheet
 from spinedet.report.number_format import DASH, counted
+from spinedet.report.radiograph_reading_page import ImageToRead, radiograph_reading_page
 
 # Faults listed on the terminal; the page and faults.json hold all of them.
 _MOST_ROWS = 40
 _THUMBNAIL = 256  # pixels of the longer side
+_TO_READ = 1024
+READING = "reading.html"
 _HEADINGS = ("centre", "studies", "patients", "excluded", "train / tune / test / null")
 _SUITABILITY = "images ok / doubtful / rejected / unreadable"
 
@@ -51,6 +54,7 @@ class _Read:
     facts: ImageFacts | None
     faults: tuple[Fault, ...]
     picture: bytes | None
+    plain: bytes | None = None
 
 
 def check(config: RadiographCheckConfig) -> Status:
@@ -79,6 +83,8 @@ def check(config: RadiographCheckConfig) -> Status:
     sheet = _sheet(studies, tasks, read, ordered, config.pictures)
     write_contact_sheet(folder / "index.html", sheet)
     _show(sheet)
+    if config.reading and tasks:
+        _write_reading(folder, tasks[0], read, sheet.notes)
     console.print(f"faults: {folder / 'faults.json'}, contact sheet: {folder / 'index.html'}")
     tracking.log_metrics(config.logger, folder, {"studies": len(studies), "images": len(items), "faults": len(faults)})
     return _status(ordered, folder)
@@ -87,7 +93,7 @@ def check(config: RadiographCheckConfig) -> Status:
 def _examined(items: Sequence[_Item], tasks: Sequence[Task], config: RadiographCheckConfig) -> Iterator[_Read]:
     if not items:
         return
-    work = partial(_examine, task=tasks[0], pictures=config.pictures > 0)
+    work = partial(_examine, task=tasks[0], pictures=config.pictures > 0, plain=config.reading)
     if config.processes <= 1 or len(items) <= 1:
         yield from map(work, items)
         return
@@ -97,13 +103,27 @@ def _examined(items: Sequence[_Item], tasks: Sequence[Task], config: RadiographC
         yield from pool.map(work, items, chunksize=4)
 
 
-def _examine(item: _Item, task: Task, pictures: bool) -> _Read:
+def _examine(item: _Item, task: Task, pictures: bool, plain: bool) -> _Read:
     facts, read, faults = examine(item.study, item.image, task)
     picture = None
     if read is not None and pictures:
         boxes = [*item.image.truth, *(place.box for place in item.image.places)]
         picture = thumbnail(read, boxes, _THUMBNAIL)
-    return _Read(item, facts, faults, picture)
+    to_read = thumbnail(read, (), _TO_READ) if read is not None and plain else None
+    return _Read(item, facts, faults, picture, to_read)
+
+
+def _write_reading(folder: Path, task: Task, read: Sequence[_Read], notes: Sequence[str]) -> None:
+    """`reading.html`, with neither labels nor boxes."""
+    images = [
+        ImageToRead(one.item.study.id, one.item.image.id, one.item.image.view, one.plain)
+        for one in read
+        if one.plain is not None
+    ]
+    if not images:
+        raise InputError("no image can be read, so that there is nothing for a reading page; see faults.json")
+    write_text(folder / READING, radiograph_reading_page(task, images, notes))
+    console.print(f"reading page: {folder / READING}")
 
 
 def _sheet(
