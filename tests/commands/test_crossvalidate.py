@@ -12,6 +12,7 @@ from spinedet.commands.crossvalidate import _parts
 from spinedet.core.manifest import read_manifest, write_manifest
 from spinedet.crossvalidate import CrossvalidateConfig, CrossvalidationData
 from spinedet.pipelines.cross_validation import group_folds
+from spinedet.scoring import read_scores
 
 from .conftest import Run
 
@@ -31,6 +32,15 @@ def test_every_patient_is_tested_and_a_finished_training_is_kept(tmp_path: Path,
     assert set(told["thresholds"]) == {"0"}
     assert told["parts"] == {}
     first = out / "seed-0" / "fold-0" / "findings.json"
+    # A fold is a run that is tested on its own patients, whom it never saw.
+    fold, mine = out / "seed-0" / "fold-0", tmp_path / "fold"
+    held_out = f"data.manifests=[{fold / 'held_out.json'}]"
+    few = ("test.bootstrap.samples=20", "test.cases=0", "workers=1", "plane=sagittal")
+    degraded = ("test.robustness=[noise]", "test.strengths={noise: [3]}")
+    assert run("evaluate", f"run={fold}", held_out, *few, *degraded, f"out={mine}") == 0
+    scores = read_scores(mine / "scores.json")
+    assert scores.group().n.patients == len(told["folds"]["fold-0"])
+    assert [point.strength for point in scores.robustness[0].points] == [0.0, 3.0]
     before = first.stat().st_mtime_ns
     assert run("crossvalidate", *words, "seeds=[0,1]") == 0
     assert first.stat().st_mtime_ns == before

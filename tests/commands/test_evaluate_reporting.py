@@ -59,3 +59,21 @@ def test_an_unknown_degradation_is_refused(run: Run, tmp_path: Path, capsys: pyt
     words = ("run=shipped", "data.manifests=[x.json]", "test.robustness=[rain]", f"out={tmp_path / 'out'}")
     assert run("evaluate", *words) == 2
     assert "test.robustness=rain: use some of noise" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("strengths", "message"),
+    [
+        ("{blur: [1]}", "blur is not among test.robustness=['noise']"),
+        ("{noise: [0]}", "noise needs numbers above 0"),
+        ("{noise: []}", "noise needs numbers above 0"),
+        ("{noise: big}", "noise needs numbers above 0"),
+        ("3", "write {noise: [0.4, 0.8]}"),
+    ],
+)
+def test_strengths_that_mean_nothing_are_refused(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], strengths: str, message: str
+) -> None:
+    words = ("run=shipped", "data.manifests=[x.json]", "test.robustness=[noise]", f"test.strengths={strengths}")
+    assert run("evaluate", *words, f"out={tmp_path / 'out'}") == 2
+    assert message in " ".join(capsys.readouterr().err.split())

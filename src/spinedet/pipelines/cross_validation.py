@@ -14,6 +14,7 @@ from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, write_json
 from spinedet.core.findings import read_findings, write_findings
+from spinedet.core.manifest import write_manifest
 from spinedet.core.types import Findings, Manifest, Study, StudyFindings
 from spinedet.detection.dataset import Prepared, Scan, prepare_scans
 from spinedet.detection.device import on_device
@@ -22,11 +23,13 @@ from spinedet.detection.model_files import Model, PlaneDetector, save_model
 from spinedet.detection.trainer import PlanePlan, Settings, train_network
 from spinedet.imaging.planes import SPECS
 from spinedet.pipelines.splits import only
-from spinedet.scoring import Criterion, choose_operating_point, write_operating_point
+from spinedet.scoring import Criterion, OperatingPoint, choose_operating_point, write_operating_point
 
 # Findings are mapped so that this is every fold's threshold.
 COMMON_THRESHOLD = 0.5
 POOLED = "pooled.json"
+# The manifest of a fold's own patients, beside the model that never saw them.
+HELD_OUT = "held_out.json"
 _SURE = 1 - 1e-6
 
 
@@ -197,7 +200,8 @@ def run_folds(task: CrossValidation, prepared: Prepared, seed: int) -> Iterator[
         folder = _folder(task, fold, seed)
         if not (folder / "fold.json").is_file():
             detector = _train(task, prepared, fold, seed)
-            model = Model("cross-validation", task.manifest.region, {task.plane: detector})
+            model = Model(f"cross-validation {fold.name}", task.manifest.region, {task.plane: detector})
+            save_model(folder / "model", model)
             model = on_device(model, task.device)
             studies = [study for study in task.manifest.studies if study.patient in fold.test]
             predictions = detect_studies(model, studies, 0.01, task.effort)
@@ -265,12 +269,18 @@ def _findings(task: CrossValidation, studies: Sequence[StudyFindings]) -> Findin
 def pooled(task: CrossValidation, seed: int) -> Findings:
     """The findings of all tested folds of one seed, each fold's scores mapped so that its threshold is one half.
 
-    They are written to `pooled.json` in the seed's folder.
+    They are written to `pooled.json` in the seed's folder. Each fold's folder gets its operating point and the manifest
+    of its patients, so that `run=` takes it.
     """
     studies: list[StudyFindings] = []
     thresholds = {}
     for fold in task.plan.tested:
-        threshold = thresholds[fold.name] = _threshold(task, fold, seed)
+        point, folder = _operating_point(task, fold, seed), _folder(task, fold, seed)
+        write_operating_point(folder / "operating_point.json", point)
+        held_out = (study for study in task.manifest.studies if study.patient in fold.test)
+        write_manifest(folder / HELD_OUT, only(task.manifest, held_out))
+        # Of the category that is tested.
+        threshold = thresholds[fold.name] = next(iter(point.values.values()))
         studies += [_mapped(study, threshold) for study in _tested(task, fold, seed)]
     write_json(task.root / f"seed-{seed}" / "thresholds.json", thresholds)
     findings = _findings(task, studies)
@@ -282,13 +292,12 @@ def _tested(task: CrossValidation, fold: Fold, seed: int) -> tuple[StudyFindings
     return read_findings(_folder(task, fold, seed) / "findings.json").studies
 
 
-def _threshold(task: CrossValidation, fold: Fold, seed: int) -> float:
-    """Of the category that is tested, from the findings in the inner folds."""
+def _operating_point(task: CrossValidation, fold: Fold, seed: int) -> OperatingPoint:
+    """From the findings in the inner folds."""
     studies = [study for inner in task.plan.inner[fold.name] for study in _tested(task, inner, seed)]
     read = {study.id for study in studies}
     reference = only(task.manifest, (study for study in task.manifest.studies if study.id in read))
-    point = choose_operating_point(reference, _findings(task, studies), task.criterion, task.rule)
-    return next(iter(point.values.values()))
+    return choose_operating_point(reference, _findings(task, studies), task.criterion, task.rule)
 
 
 def _mapped(study: StudyFindings, threshold: float) -> StudyFindings:

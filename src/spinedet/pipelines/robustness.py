@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,18 +31,18 @@ def degradation_curves(
     reference: Manifest,
     scores: Scores,
     settings: ScoreSettings,
-    names: Sequence[str],
+    degradations: Mapping[str, Sequence[float]],
 ) -> tuple[DegradationCurve, ...]:
     """F1 and average precision against strength, by plane; the first point of each curve is the test itself.
 
     Args:
         model: with its frozen thresholds. reference: the studies that were read. scores: of the test. settings: of it.
-        names: of `DEGRADATIONS`.
+        degradations: strengths by name, of `DEGRADATIONS`.
     """
     planes = [str(group.by["plane"]) for group in scores.groups if set(group.by) == {"plane"}]
-    points = {(plane, name): [_point(scores, plane, 0.0, 0)] for name in names for plane in planes}
+    points = {(plane, name): [_point(scores, plane, 0.0, 0)] for name in degradations for plane in planes}
     plain = replace(settings, by=(), secondary=(), strata=(), adapt=False, internal_centers=())
-    steps = [(name, strength) for name in names for strength in DEGRADATIONS[name].strengths]
+    steps = [(name, strength) for name, strengths in degradations.items() for strength in strengths]
     with progress_bar("degrading") as progress:
         for done, (name, strength) in enumerate(steps, 1):
             degraded, skipped = _scored(model, reference, plain, (name, strength))

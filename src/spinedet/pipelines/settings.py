@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ from omegaconf import MISSING
 
 from spinedet.cli.settings import CommonConfig, check_min_score
 from spinedet.core.errors import InputError
+from spinedet.core.types import is_number
 from spinedet.detection.settings import RecipeConfig
 from spinedet.imaging.settings import DEGRADATIONS, AugmentConfig
 from spinedet.scoring import BootstrapSettings, Rule
@@ -86,7 +88,8 @@ class TestConfig:
         adapt: report, beside the frozen thresholds and never in their place, thresholds that are adapted to each centre
             from its scores alone, without its reference standard.
         robustness: test again on degraded copies of the scans: noise, bias_field, blur, spacing, missing_slices,
-            motion, contrast. Each predicts the whole cohort at three strengths.
+            motion, contrast. Each predicts the whole cohort at each strength.
+        strengths: other strengths than the three of each, such as {noise: [0.4, 0.8]}, in the unit of the degradation.
     """
 
     min_score: float = 0.01
@@ -94,12 +97,31 @@ class TestConfig:
     cases: int = 6
     adapt: bool = False
     robustness: list[str] = field(default_factory=list)
+    strengths: Any = None  # numbers by name; Hydra can replace them as a whole only when the type is not declared
 
     def __post_init__(self) -> None:
         check_min_score(self.min_score, "test.min_score")
         unknown = [name for name in self.robustness if name not in DEGRADATIONS]
         if unknown:
             raise InputError(f"test.robustness={unknown[0]}: use some of {', '.join(DEGRADATIONS)}")
+        self._check_strengths()
+
+    def _check_strengths(self) -> None:
+        given = self.strengths or {}
+        if not isinstance(given, dict):
+            raise InputError(f"test.strengths={given}: write {{noise: [0.4, 0.8]}}")
+        for name, strengths in given.items():
+            if name not in self.robustness:
+                raise InputError(f"test.strengths: {name} is not among test.robustness={self.robustness}; add it there")
+            numbers = strengths if isinstance(strengths, list) else []
+            if not numbers or not all(is_number(one) and 0 < one < math.inf for one in numbers):
+                raise InputError(f"test.strengths: {name} needs numbers above 0, such as {{{name}: [0.5, 1]}}")
+
+    @property
+    def degradations(self) -> dict[str, tuple[float, ...]]:
+        """The strengths of each degradation that is tested, rising."""
+        given = self.strengths or {}
+        return {name: tuple(sorted(given.get(name, DEGRADATIONS[name].strengths))) for name in self.robustness}
 
 
 @dataclass

@@ -140,7 +140,7 @@ def report_test(
     scores = report(reference.name, examination)
     if config.robustness:
         model = (test.model, test.identity)
-        curves = degradation_curves(model, reference, scores, settings, config.robustness)
+        curves = degradation_curves(model, reference, scores, settings, config.degradations)
         scores = scores.model_copy(update={"robustness": curves})
     cases = cases_of(examination, findings)
     write_scores(run.scores, scores)
