@@ -114,7 +114,7 @@ def search_recipe(plan: PartPlan, patients: Sequence[str], recipe: Recipe, searc
         write_json(plan.folder / RECORD, [{"values": one.values, "loss": one.loss} for one in trials])
     best = min(trials, key=lambda one: one.loss)
     steps = each * search.trials
-    count = len({patients[row] for row in np.flatnonzero(held_out)})
+    count = len({patients[row] for row in np.flatnonzero(held_out).tolist()})
     return Found(_with(recipe, best.values, total - steps), tuple(trials), steps, count)
 
 
@@ -189,10 +189,11 @@ def _with(recipe: Recipe, values: dict[str, float], steps: int) -> Recipe:
     network: Any = recipe.network
     strength = values["variation"]
     augment = recipe.augment
+    learning: dict[str, Any] = {name: values[name] for name in ("lr", "weight_decay", "smoothing")}
     return replace(
         recipe,
         network=replace(network, dropout=values["dropout"]),
-        learning=replace(recipe.learning, **{name: values[name] for name in ("lr", "weight_decay", "smoothing")}),
+        learning=replace(recipe.learning, **learning),
         augment=replace(augment, **{name: strength * value for name, value in vars(augment).items()}),
         trainer=replace(recipe.trainer, max_steps=steps),
     )

@@ -79,12 +79,12 @@ def decisive(classifier: ImageClassifier, part: Part, image: PreparedImage) -> P
 
 def _inputs(images: Sequence[PreparedImage], side: int) -> NDArray[np.float16]:
     """(m, side, side): the crops of every image, or its pixels."""
-    found = [
-        pixels
-        for image in images
-        for pixels in ([crop.pixels for crop in image.crops] or [image.pixels])
-        if pixels is not None
-    ]
+    found: list[NDArray[np.float16]] = []
+    for image in images:
+        if image.crops:
+            found += [crop.pixels for crop in image.crops]
+        elif image.pixels is not None:
+            found.append(image.pixels)
     return np.stack(found) if found else np.empty((0, side, side), np.float16)
 
 
