@@ -58,8 +58,9 @@ def test_the_rim_shows_nothing_of_the_middle(tmp_path: Path) -> None:
 
 def test_metal_is_only_asked_for_where_it_matters(tmp_path: Path) -> None:
     path = save(tmp_path / "plain.png", film())
-    needed = prepare_image(item(path), Preparation(PLATES, InputConfig(64, focus="metal", metal=True)))
-    assert "no hardware was found" in needed.eligibility["metal"]
+    needed = Preparation(PLATES, InputConfig(64, focus="metal", metal=True))
+    # Bright vertebrae may be screws before a white pelvis: a doubt, since a rejection would lose those.
+    assert "nothing that is surely hardware was found" in prepare_image(item(path), needed).eligibility["metal"]
     assert "metal" not in prepare_image(item(path), Preparation(PLATES, InputConfig(64))).eligibility
 
 

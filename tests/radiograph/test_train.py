@@ -270,7 +270,7 @@ def test_patients_are_parted_where_the_manifest_has_no_splits(tmp_path: Path) ->
     ("words", "message"),
     [
         (["rule=youden"], "use plateau_youden"),
-        (["input.focus=head"], "input.focus=head: use one of image, metal, rim"),
+        (["input.focus=head"], "input.focus=head: use one of image, metal, vertebra, rim"),
         (["trainer.devices=2"], "radiographs are trained on one device"),
         (["data.tune=0.9"], "use shares such as 0.15 that leave a rest"),
         (["network.weights=nowhere.pth", "network=frozen"], "nowhere.pth holds no weights that can be read safely"),
