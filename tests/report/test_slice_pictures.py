@@ -58,6 +58,14 @@ def test_a_reference_box_is_drawn_where_its_millimetres_are() -> None:
         assert span(near(tile(picture, place), REFERENCE_COLOR)) == pytest.approx(expected, abs=1.5)
 
 
+def test_a_score_near_the_edge_is_not_cut() -> None:
+    edge = Box(center=(18.0, 12.0, 72.5), size=(12.0, 16.0, 15.0))
+    picture = decoded(draw_series(volume(), SAGITTAL, [], [Mark(edge, 0.88, "degeneration")]))
+    drawn = near(tile(picture, 1), FINDING_COLOR)
+    assert drawn[:, 150:].any()
+    assert not drawn[:, -2:].any()
+
+
 def test_a_finding_is_drawn_where_its_lesion_shines() -> None:
     picture = decoded(draw_series(volume(), SAGITTAL, [], [Mark(BOX, 0.91, "L4/L5")]))
     for place in range(3):

@@ -118,7 +118,7 @@ def _tiles(sheet: _Sheet, shown: Sequence[int]) -> list[Image.Image]:
     tiles = [_grey(sheet.array[index], window, size) for index in shown]
     for place, (index, tile) in enumerate(zip(shown, tiles, strict=True)):
         draw = ImageDraw.Draw(tile)
-        _draw_boxes(draw, sheet, index, scale)
+        _draw_boxes(draw, sheet, index, size)
         _draw_letters(draw, sheet.spec, size)
         if place == 0:
             _draw_bar(draw, size, scale)
@@ -132,8 +132,9 @@ def _grey(array: Voxels, window: Array, size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(scaled).resize(size, Image.Resampling.BICUBIC).convert("RGB")
 
 
-def _draw_boxes(draw: ImageDraw.ImageDraw, sheet: _Sheet, index: int, scale: float) -> None:
+def _draw_boxes(draw: ImageDraw.ImageDraw, sheet: _Sheet, index: int, size: tuple[int, int]) -> None:
     """Frames from one pixel outside a box's edges to one inside, and scores beside the findings."""
+    scale = size[0] / sheet.size_mm[1]
     reference = [(box, REFERENCE_COLOR, "") for box in sheet.reference]
     findings = [(box, FINDING_COLOR, f"{mark.label} {mark.score:.2f}") for box, mark in sheet.findings]
     for box, color, words in (*reference, *findings):
@@ -141,7 +142,10 @@ def _draw_boxes(draw: ImageDraw.ImageDraw, sheet: _Sheet, index: int, scale: flo
             _, top, left = box.low * sheet.grid.spacing * scale
             _, bottom, right = box.high * sheet.grid.spacing * scale
             draw.rectangle((round(left) - 1, round(top) - 1, round(right), round(bottom)), outline=color, width=2)
-            _write(draw, (right + 4, (top + bottom) / 2), " ".join(words.split()), "lm", color)
+            label = " ".join(words.split())
+            # Beside the box, or over it where the picture ends.
+            start = min(right + 4, size[0] - _font().getlength(label) - 2)
+            _write(draw, (start, (top + bottom) / 2), label, "lm", color)
 
 
 def _draw_letters(draw: ImageDraw.ImageDraw, spec: PlaneSpec, size: tuple[int, int]) -> None:
