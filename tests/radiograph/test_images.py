@@ -61,6 +61,8 @@ def test_metal_is_only_asked_for_where_it_matters(tmp_path: Path) -> None:
     needed = Preparation(PLATES, InputConfig(64, focus="metal", metal=True))
     # Bright vertebrae may be screws before a white pelvis: a doubt, since a rejection would lose those.
     assert "nothing that is surely hardware was found" in prepare_image(item(path), needed).eligibility["metal"]
+    plain = save(tmp_path / "plain.tif", film(480, 400), bits=16)
+    assert "no hardware was found" in prepare_image(item(plain), needed).eligibility["metal"]
     assert "metal" not in prepare_image(item(path), Preparation(PLATES, InputConfig(64))).eligibility
 
 

@@ -16,7 +16,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.radiograph import OTHER, Radiograph, RadiographStudy, Task
 from spinedet.imaging.radiograph.checks import Expected, ViewClassifier, ViewEstimate, check_radiograph, view_of
 from spinedet.imaging.radiograph.content import foreign_content
-from spinedet.imaging.radiograph.metal import hardware_groups, metal_crop
+from spinedet.imaging.radiograph.metal import crop_around, hardware_groups
 from spinedet.imaging.radiograph.read import Declared, read_radiograph
 from spinedet.imaging.radiograph.records import Box, DeclaredView, Pixels, RadiographImage
 from spinedet.imaging.radiograph.square import square
@@ -159,9 +159,9 @@ def _row(study: RadiographStudy, image: Radiograph, task: Task) -> int | None:
 def _focus(image: RadiographImage, config: InputConfig) -> tuple[Box, tuple[InputCheck, ...]]:
     """The box that the network sees; the whole field, with a doubt, where the focus is not found."""
     if config.focus == "metal":
-        found = metal_crop(image)
-        if found is not None:
-            return _narrowed(image, found, config.mm), ()
+        groups = hardware_groups(image)
+        if groups:
+            return _around(image, groups[0].box, config.mm), ()
         return image.field.box, (InputCheck("focus", Suitability.DOUBTFUL, "no metal to focus on; read as a whole"),)
     if config.focus == "rim":
         rows, columns = image.pixels.shape
@@ -169,11 +169,11 @@ def _focus(image: RadiographImage, config: InputConfig) -> tuple[Box, tuple[Inpu
     return image.field.box, ()
 
 
-def _narrowed(image: RadiographImage, crop: Box, mm: float | None) -> Box:
-    """The square of so many mm around the same hardware; the crop itself where no length is wanted or known."""
+def _around(image: RadiographImage, hardware: Box, mm: float | None) -> Box:
+    """The square of so many mm around the hardware; the usual crop where no length is wanted or known."""
     if mm is None or image.spacing is None:
-        return crop
-    x0, y0, x1, y1 = hardware_groups(image)[0].box
+        return crop_around(image, hardware)
+    x0, y0, x1, y1 = hardware
     across, down, half = (x0 + x1) / 2, (y0 + y1) / 2, mm / image.spacing.mm / 2
     return across - half, down - half, across + half, down + half
 

@@ -14,6 +14,7 @@ from spinedet.core.radiograph import RadiographManifest
 from spinedet.report.html import render
 from spinedet.report.label_page import Extras, Published, view_of
 from spinedet.report.number_format import MARKS
+from spinedet.report.study_steps import StepLine, broken_steps
 from spinedet.scoring.classification.evaluate import AS_ANSWERED
 from spinedet.scoring.classification.records import LabelGroup, LabelScores
 from spinedet.scoring.records import Estimate
@@ -64,16 +65,6 @@ class TaskResults:
     def scores(self) -> LabelScores | None:
         """Those of the first seed that came to its end."""
         return next(iter(self.by_seed.values()), None)
-
-
-@dataclass(frozen=True, slots=True)
-class StudyStep:
-    """How one step went."""
-
-    name: str
-    state: str
-    seconds: float
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +119,7 @@ class Row:
     groups: tuple[LabelGroup | None, ...]
 
 
-def write_radiograph_study(folder: Path, size: str, tasks: Sequence[TaskResults], steps: Sequence[StudyStep]) -> Path:
+def write_radiograph_study(folder: Path, size: str, tasks: Sequence[TaskResults], steps: Sequence[StepLine]) -> Path:
     """Write a page for each task and `index.html`; returns the latter."""
     for task in tasks:
         if task.scores is not None:
@@ -137,7 +128,7 @@ def write_radiograph_study(folder: Path, size: str, tasks: Sequence[TaskResults]
     page = render(
         "radiograph_study.html",
         title=f"Radiographs on phantoms, size {size}",
-        notes=(*notes, *_broken(steps)),
+        notes=(*notes, *broken_steps(steps)),
         tasks=[_index_view(task) for task in tasks],
         steps=steps,
         marks=MARKS,
@@ -146,12 +137,6 @@ def write_radiograph_study(folder: Path, size: str, tasks: Sequence[TaskResults]
     )
     write_text(folder / "index.html", page)
     return folder / "index.html"
-
-
-def _broken(steps: Sequence[StudyStep]) -> Iterator[str]:
-    for step in steps:
-        if step.reason:
-            yield f"Step {step.name} {'was ' if step.state == 'left out' else ''}{step.state}: {step.reason}"
 
 
 def _task_view(task: TaskResults, scores: LabelScores) -> dict[str, Any]:

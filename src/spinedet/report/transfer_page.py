@@ -13,6 +13,7 @@ from spinedet.report.curves import HEIGHT, WIDTH, Curves, Figure, Key, draw_curv
 from spinedet.report.html import render, render_text
 from spinedet.report.number_format import MARKS
 from spinedet.report.scored_cases import ScoredCases, match_again
+from spinedet.report.study_steps import StepLine, broken_steps
 from spinedet.report.table_one import flow, shift, table_one, table_rows
 from spinedet.report.transfer_summary import CONVERGED, FULL, SCRATCH, Pooled, Trainings, summary
 from spinedet.scoring import Comparison, Estimate, Group, OperatingPoint, Scores
@@ -83,17 +84,6 @@ class Kept:
     name: str
     tested: Tested
     against: Comparison | None
-
-
-@dataclass(frozen=True, slots=True)
-class StepLine:
-    """How one step of the study went."""
-
-    name: str
-    state: str
-    seconds: float
-    reason: str
-    command: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +173,7 @@ def view_of(results: StudyResults) -> dict[str, object]:
     ]
     return {
         "title": f"The seed study on phantoms, size {results.size}",
-        "notes": (*results.notes, *_trainings(results), *_broken(results)),
+        "notes": (*results.notes, *_trainings(results), *broken_steps(results.steps)),
         "caution": CAUTION,
         "criterion": scores[0].criterion["description"] if scores else "no step gave scores",
         "intervals": scores[0].bootstrap.description if scores else "none",
@@ -222,12 +212,6 @@ def _trainings(results: StudyResults) -> Iterator[str]:
         known = tested.scores.trained_on if tested else None
         for sentence in known.sentences if known else ():
             yield f"{name}: {sentence}"
-
-
-def _broken(results: StudyResults) -> Iterator[str]:
-    for step in results.steps:
-        if step.reason:
-            yield f"Step {step.name} {'was ' if step.state == 'left out' else ''}{step.state}: {step.reason}"
 
 
 def _lines(results: StudyResults, plane: str) -> Iterator[Line]:

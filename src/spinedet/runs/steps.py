@@ -10,13 +10,16 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from multiprocessing import connection
 from pathlib import Path
+from typing import Any
 
 from spinedet.cli.console import console
 from spinedet.cli.exit_status import Status
+from spinedet.cli.settings import CommonConfig
+from spinedet.core.files import write_json
 from spinedet.runs.claimed_folder import RunFolder
 
 KEPT, DONE, FAILED, LEFT_OUT = "kept", "done", "failed", "left out"
@@ -89,6 +92,26 @@ def take_steps(steps: Sequence[Step], folder: Path, at_once: int = 1) -> list[Ou
     return [outcomes[step.name] for step in steps]
 
 
+def words_of_every_step(config: CommonConfig, at_once: int, group: str | None = None) -> tuple[str, ...]:
+    """The options that all steps of a study share: the processes of each, and to log as the study does.
+
+    Args:
+        at_once: so many steps run side by side. group: of the logger that has groups, where the study names none.
+    """
+    settings: dict[str, Any] = asdict(config.logger)
+    words = [f"logger={settings.pop('name')}"]
+    workers = 1 if at_once > 1 else config.workers
+    words += [] if workers is None else [f"workers={workers}"]
+    if "group" in settings:
+        settings["group"] = settings["group"] or group
+    return (*words, *(f"logger.{key}={value}" for key, value in settings.items() if value is not None))
+
+
+def write_outcomes(folder: Path, outcomes: Sequence[Outcome]) -> None:
+    """`steps.json`: how every step ended, with its command as it would be typed."""
+    write_json(folder / "steps.json", [{**asdict(one), "command": one.step.shown} for one in outcomes])
+
+
 def _without_running(step: Step, outcomes: Mapping[str, Outcome], folder: Path) -> Outcome | None:
     """The outcome of a step that need not run (finished before) or cannot (what it needs failed)."""
     missing = [name for name in step.needs if not outcomes[name].good]
@@ -102,13 +125,11 @@ def _report(number: int, steps: Sequence[Step], what: str) -> None:
 
 
 def _ended(outcome: Outcome) -> str:
-    match outcome.state:
-        case "left out":
-            return f"left out, because {outcome.reason}"
-        case "kept":
-            return "finished before"
-        case state:
-            return f"{state} in {outcome.seconds:.0f} s{f': {outcome.reason}' if outcome.reason else ''}"
+    if outcome.state == LEFT_OUT:
+        return f"left out, because {outcome.reason}"
+    if outcome.state == KEPT:
+        return "finished before"
+    return f"{outcome.state} in {outcome.seconds:.0f} s{f': {outcome.reason}' if outcome.reason else ''}"
 
 
 def finished(folder: Path) -> bool:
@@ -122,11 +143,7 @@ def _taken(step: Step, folder: Path) -> Outcome:
     folder.mkdir(parents=True, exist_ok=True)
     process = multiprocessing.get_context("spawn").Process(target=_run, args=(step.command, words, log))
     process.start()
-    try:
-        process.join()
-    except KeyboardInterrupt:
-        process.join()
-        raise
+    process.join()
     seconds = time.perf_counter() - begun
     good = process.exitcode in (Status.DONE, Status.SKIPPED) and finished(folder / step.name)
     return Outcome(step, DONE if good else FAILED, seconds, "" if good else _last_words(log, process.exitcode))

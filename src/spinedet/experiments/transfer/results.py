@@ -12,7 +12,8 @@ from spinedet.core.types import Manifest
 from spinedet.experiments.transfer.over_seeds import pool
 from spinedet.experiments.transfer.plan import FULL, SCRATCH, SOURCE, ZERO_SHOT, Plan, Sources
 from spinedet.pipelines.splits import only
-from spinedet.report.transfer_page import Kept, StepLine, StudyResults, Tested, Transferred
+from spinedet.report.study_steps import StepLine
+from spinedet.report.transfer_page import Kept, StudyResults, Tested, Transferred
 from spinedet.runs.claimed_folder import RunFolder
 from spinedet.runs.provenance import read_run_record
 from spinedet.runs.steps import Outcome
@@ -72,7 +73,7 @@ def collect(size: str, sources: Sources, plan: Plan, outcomes: Sequence[Outcome]
         pooled=tuple(pool(plan, neck, every)),
         curve=curve,
         kept=kept,
-        steps=tuple(StepLine(o.step.name, o.state, o.seconds, o.reason, o.step.shown) for o in outcomes),
+        steps=tuple(StepLine(o.step.name, o.state, o.seconds, o.reason) for o in outcomes),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from spinedet.imaging.radiograph.metal import hardware_groups, metal_groups
+from spinedet.imaging.radiograph.metal import groups_in_white, metal_groups
 from spinedet.imaging.radiograph.records import DeclaredView, RadiographImage
 from spinedet.imaging.suitability import InputCheck, Suitability
 
@@ -104,9 +104,10 @@ def _view(declared: DeclaredView, estimate: ViewEstimate | None, expected: Expec
 def _metal(image: RadiographImage, expected: Expected) -> Iterator[InputCheck]:
     if expected.metal is None:
         return
-    certain = max((group.certain for group in metal_groups(image)), default=0.0)
+    metal = metal_groups(image)
+    certain = max((group.certain for group in metal), default=0.0)
     if expected.metal and certain < _HARDWARE:
-        anything = bool(hardware_groups(image))
+        anything = metal or groups_in_white(image)
         how = Suitability.DOUBTFUL if anything else Suitability.REJECTED
         found = "nothing that is surely hardware" if anything else "no hardware"
         yield InputCheck("metal", how, f"{found} was found, and the model tells systems of hardware")

@@ -51,16 +51,19 @@ def metal_groups(image: RadiographImage) -> tuple[MetalGroup, ...]:
 
 
 def hardware_groups(image: RadiographImage) -> tuple[MetalGroup, ...]:
-    """Where hardware may be, the likeliest first: groups of metal, or else what is whiter than the white around it.
-
-    The latter finds hardware in front of the pelvis on laterals, and often bone: `certain` is 0 there.
-    """
+    """Where hardware may be, the likeliest first: groups of metal, or else what is whiter than the white around it."""
     found = metal_groups(image)
-    if found and found[0].score >= _SMALLEST:
-        return found
+    return found if found and found[0].score >= _SMALLEST else groups_in_white(image) or found
+
+
+def groups_in_white(image: RadiographImage) -> tuple[MetalGroup, ...]:
+    """What is whiter than the white around it: hardware in front of the pelvis on laterals, and often bone.
+
+    `certain` is 0 throughout.
+    """
     small, factor = _reduced(image)
     pieces = _pieces(small, _LIKELY, _OF_ROOM) | _pieces(small, _WHITE, _OF_ROOM)
-    return _groups(image, pieces, np.zeros_like(pieces), factor) or found
+    return _groups(image, pieces, np.zeros_like(pieces), factor)
 
 
 def _reduced(image: RadiographImage) -> tuple[Pixels, int]:
@@ -92,9 +95,12 @@ def _groups(image: RadiographImage, pieces: Mask, certain: Mask, factor: int) ->
 def metal_crop(image: RadiographImage) -> Box | None:
     """A square around the likeliest hardware, within the image, in its pixels; None without metal."""
     groups = hardware_groups(image)
-    if not groups:
-        return None
-    x0, y0, x1, y1 = groups[0].box
+    return crop_around(image, groups[0].box) if groups else None
+
+
+def crop_around(image: RadiographImage, hardware: Box) -> Box:
+    """The square of `metal_crop` around the box of the hardware."""
+    x0, y0, x1, y1 = hardware
     rows, columns = image.pixels.shape
     wanted = CROP_MM / image.spacing.mm if image.spacing else CROP_SHARE * columns
     length = min(max(wanted, x1 - x0, y1 - y0), float(rows), float(columns))

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from spinedet.cli.console import console
 from spinedet.cli.exit_status import Status
 from spinedet.cli.output_folder import output_folder
 from spinedet.cli.progress import progress_bar
-from spinedet.core.files import write_json
 from spinedet.radiograph.experiment.plan import StudyInput, plan_steps
 from spinedet.radiograph.experiment.results import Collection, collect
 from spinedet.radiograph.study import RadiographStudyConfig
-from spinedet.report.radiograph_study_page import StudyStep, write_radiograph_study
+from spinedet.report.radiograph_study_page import write_radiograph_study
+from spinedet.report.study_steps import StepLine
 from spinedet.runs.claimed_folder import began_with, claim_run, refuse_other_config, write_config
 from spinedet.runs.provenance import RunRecord, Stopwatch, write_run_record
-from spinedet.runs.steps import take_steps
+from spinedet.runs.steps import take_steps, words_of_every_step, write_outcomes
 from spinedet.simulation.radiograph.cohort import draw_radiographs
 from spinedet.simulation.radiograph.settings import RadiographCohort
 
@@ -35,15 +34,15 @@ def study(config: RadiographStudyConfig) -> Status:
     watch.lap("cohorts")
     seeds = range(config.seed, config.seed + config.seeds)
     weights = None if config.weights is None else str(Path(config.weights).resolve())
-    steps = plan_steps(tasks, StudyInput(manifests, weights, _common(config)), seeds)
+    steps = plan_steps(tasks, StudyInput(manifests, weights, words_of_every_step(config, config.steps_at_once)), seeds)
     outcomes = take_steps(steps, run.root / "steps", config.steps_at_once)
     watch.lap("steps")
     where = Collection(run.root, {one.step.name: one for one in outcomes}, seeds, config.bootstrap)
     results = [collect(task, manifests[task.cohort.task], where) for task in tasks]
-    lines = [StudyStep(one.step.name, one.state, one.seconds, one.reason) for one in outcomes]
+    lines = [StepLine(one.step.name, one.state, one.seconds, one.reason) for one in outcomes]
     page = write_radiograph_study(run.root, config.size, results, lines)
     watch.lap("pages")
-    write_json(run.root / "steps.json", [{**asdict(one), "command": one.step.shown} for one in outcomes])
+    write_outcomes(run.root, outcomes)
     write_run_record(run.record, watch, RunRecord(command="radiograph.study", seed=config.seed))
     console.print(f"page: {page}")
     return Status.DONE if all(one.good for one in outcomes) else Status.FAILED
@@ -52,10 +51,3 @@ def study(config: RadiographStudyConfig) -> Status:
 def _cohort(cohort: RadiographCohort, root: Path, workers: int) -> Path:
     with progress_bar(f"drawing {cohort.name}") as advance:
         return draw_radiographs(cohort, root / "cohorts" / cohort.task, workers, advance)
-
-
-def _common(config: RadiographStudyConfig) -> tuple[str, ...]:
-    """The options of every step but the seed: the processes, and to log as the study does."""
-    settings: dict[str, Any] = asdict(config.logger)
-    words = [f"logger={settings.pop('name')}", f"workers={1 if config.steps_at_once > 1 else config.processes}"]
-    return (*words, *(f"logger.{key}={value}" for key, value in settings.items() if value is not None))
