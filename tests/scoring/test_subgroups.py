@@ -72,6 +72,15 @@ def test_kinds_of_lesions_share_thresholds_and_false_positives(draw: Draw) -> No
     assert [point.sensitivity.value for point in by["level", "L1/L2"].froc] == [1] * 7
 
 
+def test_levels_of_one_height_are_in_the_order_of_their_names(draw: Draw) -> None:
+    levels = ["L5/S1", "L5/L6", "T12/L1"]
+    lesions = [
+        {"box": {"center": [50.0 * row, 0, 0], "size": [9, 9, 9]}, "level": level} for row, level in enumerate(levels)
+    ]
+    group = scored(draw().study(lesions, []), strata=("level",), threshold=0.5).group()
+    assert [one.by["level"] for one in group.strata] == ["T12/L1", "L5/L6", "L5/S1"]
+
+
 def test_sides_and_attributes_of_lesions(draw: Draw) -> None:
     sides = [
         {"box": {"center": [x, 0, 0], "size": [9, 9, 9]}, "attributes": {"side": s}}

@@ -54,7 +54,9 @@ def stratify(lesions: Lesions, key: str, size_edges: tuple[float, ...] = ()) -> 
         return binned(size, edges, " mm")
     if key == "level":
         named = {one.level for one in lesions.records if one.level}
-        return _labelled([one.level or UNKNOWN for one in lesions.records], sorted(named, key=level_rank))
+        # L5/L6 and L5/S1 lie equally high; without their names the order would change from run to run.
+        ordered = sorted(named, key=lambda level: (level_rank(level), level))
+        return _labelled([one.level or UNKNOWN for one in lesions.records], ordered)
     known = sorted({name for one in lesions.records for name in one.attributes})
     if key not in known:
         raise InputError(f"strata={key}: no lesion has the attribute {key!r}; use size, level or one of {known}")
