@@ -121,7 +121,8 @@ def test_weighted_curves_equal_repeated_patients(
     """Weighing patient p by w is the same as having its marks, lesions and scans w times."""
     lesions = np.array([missed * (q == 0) + sum(hit for _, hit, p in marks if p == q) for q in range(4)])
     scans = np.array([1, 2, 1, 3])
-    score, hit, patient = (np.array(column) for column in (zip(*marks, strict=True) if marks else ([], [], [])))
+    falling = sorted(marks, key=lambda mark: -mark[0])
+    score, hit, patient = (np.array(column) for column in (zip(*falling, strict=True) if marks else ([], [], [])))
     ranked = RankedFindings(score.astype(float), hit.astype(bool), patient.astype(int))
     weights = np.array([counts, [1, 1, 1, 1]], dtype=float).T
     curve = ledger(ranked, lesions, scans).weigh(weights)

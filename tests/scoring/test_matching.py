@@ -11,6 +11,7 @@ import pytest
 from spinedet.scoring.matching.cohort import Selection, gather
 from spinedet.scoring.matching.criteria import CenterCriterion, Criterion, DistanceCriterion, IouCriterion
 from spinedet.scoring.matching.greedy import ABSORBED, MISSED
+from spinedet.scoring.matching.overlaps import Boxes, Sites, touching
 from spinedet.scoring.metrics.matched_cohort import match_cohort
 
 Draw = Callable[..., Any]
@@ -105,3 +106,27 @@ def test_many_pairs_are_judged_in_pieces(draw: Draw, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("spinedet.scoring.matching.overlaps._CHUNK", 7)
     assert matched(drawn, IouCriterion()) == whole
     assert max(whole) > 0
+
+
+def some_boxes(rng: np.random.Generator, count: int, cells: tuple[int, int]) -> Sites:
+    upright = np.zeros(count, dtype=np.int32)
+    boxes = Boxes(rng.uniform(0, 40, (count, 3)), rng.uniform(5, 20, (count, 3)), upright, np.eye(3)[None])
+    return Sites(boxes, rng.integers(*cells, count))
+
+
+def test_no_pair_of_a_cell_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    findings, lesions = some_boxes(rng, 200, (0, 5)), some_boxes(rng, 30, (1, 7))
+    low, high = ([one.boxes.center + sign * one.boxes.size / 2 for one in (findings, lesions)] for sign in (-1.0, 1.0))
+    expected = set()
+    for row, column in np.ndindex(200, 30):
+        extent = np.minimum(high[0][row], high[1][column]) - np.maximum(low[0][row], low[1][column])
+        shared = float(extent.clip(0).prod())
+        union = float(findings.boxes.size[row].prod() + lesions.boxes.size[column].prod()) - shared
+        if findings.cell[row] == lesions.cell[column] and shared / union >= 0.1:
+            expected.add((row, column))
+    for most in (1 << 15, 7):
+        monkeypatch.setattr("spinedet.scoring.matching.overlaps._CHUNK", most)
+        pairs = touching(findings, lesions, IouCriterion(iou=0.1))
+        assert sorted(zip(pairs.finding.tolist(), pairs.lesion.tolist(), strict=True)) == sorted(expected)
+    assert len(expected) > 10

@@ -13,7 +13,7 @@ from spinedet.scoring.matching.criteria import SLACK, CenterCriterion, Criterion
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-_CHUNK = 1 << 18  # pairs held at once
+_CHUNK = 1 << 15  # findings compared at once, so that their pairs stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,10 +50,9 @@ class Sites:
 
 def touching(findings: Sites, lesions: Sites, criterion: Criterion) -> Pairs:
     """All pairs that fulfil the criterion; `value` is the IoU, or the negative distance of the centres in mm."""
-    near = _Near(findings.boxes, lesions.boxes, criterion)
     found = [
-        _satisfying(*near.of(finding, lesion), findings.boxes, lesions.boxes, criterion)
-        for finding, lesion in _within_cells(findings.cell, lesions.cell)
+        _satisfying(finding, lesion, findings.boxes, lesions.boxes, criterion)
+        for finding, lesion in _near(findings, lesions, criterion)
     ]
     return Pairs(
         np.concatenate([part.finding for part in found] or [np.empty(0, np.int64)]),
@@ -62,34 +61,29 @@ def touching(findings: Sites, lesions: Sites, criterion: Criterion) -> Pairs:
     )
 
 
-def _within_cells(finding_cell: Ints, lesion_cell: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """Every finding with every lesion of its cell, some findings at a time."""
-    by_cell = np.argsort(lesion_cell, kind="stable")
-    ordered = lesion_cell[by_cell]
-    start = np.searchsorted(ordered, finding_cell, side="left")
-    count = np.searchsorted(ordered, finding_cell, side="right") - start
-    total = np.cumsum(count)
-    cuts = np.searchsorted(total, np.arange(_CHUNK, total[-1] if len(total) else 0, _CHUNK))
-    for rows in np.split(np.arange(len(finding_cell)), cuts):
-        n = count[rows]
-        finding = np.repeat(rows, n)
-        offset = np.arange(len(finding)) - np.repeat(np.cumsum(n) - n, n)
-        yield finding, by_cell[np.repeat(start[rows], n) + offset]
+def _near(findings: Sites, lesions: Sites, criterion: Criterion) -> Iterator[tuple[Ints, Ints]]:
+    """Pairs of one cell whose limits along R meet, some findings at a time.
 
-
-class _Near:
-    """Leaves out most pairs by their limits along R alone: boxes that are apart there do not overlap in any frame."""
-
-    def __init__(self, findings: Boxes, lesions: Boxes, criterion: Criterion) -> None:
-        reach = criterion.mm + SLACK if isinstance(criterion, DistanceCriterion) else 0.0
-        self._findings = _along_r(findings, reach)
-        self._lesions = _along_r(lesions, 0.0)
-
-    def of(self, finding: Ints, lesion: Ints) -> tuple[Ints, Ints]:
-        """The pairs that may touch."""
-        first, second = self._findings[:, finding], self._lesions[:, lesion]
-        keep = (first[0] <= second[1]) & (second[0] <= first[1])
-        return finding[keep], lesion[keep]
+    Boxes that are apart there do not overlap in any frame, and most are.
+    """
+    reach = criterion.mm + SLACK if isinstance(criterion, DistanceCriterion) else 0.0
+    low, high = _along_r(findings.boxes, reach)
+    by_cell = np.argsort(lesions.cell, kind="stable")
+    lowest, highest = _along_r(lesions.boxes, 0.0)[:, by_cell]
+    size = np.bincount(lesions.cell, minlength=int(findings.cell.max(initial=-1)) + 1)
+    start = np.cumsum(size) - size
+    for begin in range(0, len(findings.cell), _CHUNK):
+        cell = findings.cell[begin : begin + _CHUNK]
+        met = [np.empty((2, 0), np.int64)]
+        left = np.arange(len(cell))
+        # Each finding with the first lesion of its cell, then with the second, as long as there are any.
+        for nth in range(int(size[cell].max())):
+            left = left[size[cell[left]] > nth]
+            finding, place = left + begin, start[cell[left]] + nth
+            meet = (low[finding] <= highest[place]) & (lowest[place] <= high[finding])
+            met.append(np.stack([finding[meet], by_cell[place[meet]]]))
+        finding, lesion = np.concatenate(met, axis=1)
+        yield finding, lesion
 
 
 def _along_r(boxes: Boxes, reach: float) -> Floats:

@@ -46,14 +46,7 @@ class Ledger:
 
     def weigh(self, weights: Floats) -> Curve:
         """The curve in which patient p counts `weights[p, b]` times, for each column b of (P, B)."""
-        lesions, scans = self._sizes @ weights
-        return Curve(
-            tp=np.cumsum(self.hits @ weights, axis=0),
-            fp=np.cumsum(self.false @ weights, axis=0),
-            tied=self.tied @ weights,
-            lesions=lesions,
-            scans=scans,
-        )
+        return Curve(self, weights, *(self._sizes @ weights))
 
     def curve(self) -> Curve:
         """The curve of the patients as they are (B = 1)."""
@@ -104,45 +97,64 @@ def ledger(ranked: RankedFindings, lesions: Ints, scans: Ints) -> Ledger:
     """Count hits and false positives between neighbouring scores of hits.
 
     Args:
-        ranked: the findings.
+        ranked: the findings, highest score first.
         lesions, scans: (P,) of each patient; ignored lesions left out.
     """
-    rising = np.unique(ranked.score[ranked.hit])
-    # What scores below the last hit changes no curve.
-    false = ~ranked.hit & (ranked.score >= rising[0] if len(rising) else False)
-    return Ledger(
-        threshold=rising[::-1],
-        hits=_rows(rising, ranked, ranked.hit, len(lesions)),
-        false=_rows(rising, ranked, false, len(lesions)),
-        tied=_rows(rising, ranked, false & np.isin(ranked.score, rising), len(lesions)),
-        lesions=lesions,
-        scans=scans,
-    )
+    threshold = np.unique(ranked.score[ranked.hit])[::-1]
+    # The findings of a row stand together, and what scores below the last hit changes no curve.
+    above = np.searchsorted(-ranked.score, -threshold, side="right")
+    row = np.repeat(np.arange(len(threshold)), np.diff(above, prepend=0))
+    hit, patient = ranked.hit[: len(row)], ranked.patient[: len(row)]
+    tied = ~hit & np.equal(ranked.score[: len(row)], threshold[row])
+
+    def counts(some: NDArray[np.bool_]) -> csr_array:
+        return counter(row[some], patient[some], (len(threshold), len(lesions)))
+
+    return Ledger(threshold, counts(hit), counts(~hit), counts(tied), lesions, scans)
 
 
 def rows_of_hits(ranked: RankedFindings, some: NDArray[np.bool_], patients: int) -> csr_array:
-    """Some of the hits by row of the ledger that all hits make, (K, P)."""
-    return _rows(np.unique(ranked.score[ranked.hit]), ranked, some, patients)
-
-
-def _rows(rising: Floats, ranked: RankedFindings, some: NDArray[np.bool_], patients: int) -> csr_array:
+    """Some of the hits, in any order, by row of the ledger that all hits make, (K, P)."""
+    rising = np.unique(ranked.score[ranked.hit])
     row = len(rising) - np.searchsorted(rising, ranked.score[some], side="right")
     return counter(row, ranked.patient[some], (len(rising), patients))
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Cumulated hits and false positives (K, B) from the highest score down, of (B,) lesions and scans.
+    """Hits and false positives (K, B) at or above each score of a hit, from the highest score down.
 
-    Counts are whole numbers in float64; `tied` (K, B) false positives have the very score of their row. Undefined
-    values come back as NaN: no lesion, or no scan.
+    Counts are whole numbers in float64. Undefined values come back as NaN: no lesion, or no scan.
+
+    Attributes:
+        ledger: the counts of each patient. weights: (P, B) of the patients.
+        lesions, scans: (B,).
     """
 
-    tp: Floats
-    fp: Floats
-    tied: Floats
+    ledger: Ledger
+    weights: Floats
     lesions: Floats
     scans: Floats
+
+    @cached_property
+    def gained(self) -> Floats:
+        """Hits whose score is the row's, (K, B)."""
+        return self.ledger.hits @ self.weights
+
+    @cached_property
+    def tp(self) -> Floats:
+        """Hits at or above the row's score, (K, B)."""
+        return np.cumsum(self.gained, axis=0)
+
+    @cached_property
+    def fp(self) -> Floats:
+        """False positives at or above the row's score, (K, B)."""
+        return np.cumsum(self.ledger.false @ self.weights, axis=0)
+
+    @cached_property
+    def tied(self) -> Floats:
+        """False positives whose score is the row's, (K, B)."""
+        return self.ledger.tied @ self.weights
 
     def reached(self, counts: Floats, rates: tuple[float, ...] = RATES) -> Floats:
         """Counts (K, B), cumulated along this curve, where it has at most `rate` false positives per scan, (R, B)."""
@@ -189,8 +201,7 @@ class Curve:
 
     def average_precision_step(self) -> Floats:
         """Average precision without interpolation: precision summed over the steps of recall, (B,)."""
-        gained = np.diff(self.tp, axis=0, prepend=np.zeros((1, self.tp.shape[1])))
-        return ratio((gained * self.precision).sum(axis=0), self.lesions)
+        return ratio((self.gained * self.precision).sum(axis=0), self.lesions)
 
     def f1(self) -> Floats:
         """F1 at each score, (K, B)."""
