@@ -1,26 +1,28 @@
-"""The same archive by a job array (`shard=`) and by Dask, each with two processes: wall time, CPU seconds, findings.
+"""The same archive by a job array (`shard=`), by Dask and by Ray Data, each with two processes that predict.
 
-python -m benchmarks.performance.archive_engines --series 24
+    python -m benchmarks.performance.archive_engines --series 24
 
-Dask is in the extra `bench`. Both predict copies of one scan on CPUs with one thread a process and write no pages.
+Dask and Ray are in the extra `bench`; an engine that is not installed is left out. All predict copies of one scan on
+CPUs with one thread a process, write `findings.json` and no pages. Every engine is a process of its own, and CPU
+seconds are those of all processes that descend from it, schedulers and services included.
 """
 
 from __future__ import annotations
 
-import os
-import resource
 import shutil
 import subprocess
 import sys
-import time
 from argparse import ArgumentParser
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import spinedet
+from benchmarks.performance.process_tree import Cost, run
 from spinedet.core.findings import read_findings, write_findings
 from spinedet.core.types import Findings, StudyFindings
 from spinedet.pipelines.sample import sample_scan
@@ -29,30 +31,56 @@ PROCESSES = 2
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-def job_array(images: Path, out: Path) -> Findings:
+def job_array(images: Path, out: Path) -> None:
     """Two jobs at once; the last one merges."""
     words = [sys.executable, "-m", "spinedet.predict", "run=shipped", f"input={images}", f"out={out}", "outputs=[]"]
     words += ["workers=1", "device=cpu"]
     jobs = [
-        subprocess.Popen([*words, f"shard={part}/{PROCESSES}"], env=os.environ | THREADS, stderr=subprocess.DEVNULL)
+        subprocess.Popen([*words, f"shard={part}/{PROCESSES}"], stderr=subprocess.DEVNULL)
         for part in range(1, PROCESSES + 1)
     ]
     if any(job.wait() for job in jobs):
         sys.exit("a job failed")
-    return read_findings(out / "findings.json")
 
 
-def dask(images: Path, out: Path) -> Findings:
+def dask(images: Path, out: Path) -> None:
     """A local cluster of two processes that keep the model; the client gathers and writes."""
     from distributed import Client, LocalCluster
 
-    os.environ |= THREADS
     with LocalCluster(PROCESSES, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
-        futures = client.map(predict_one, sorted(map(str, images.iterdir())), pure=False)
-        studies = tuple(StudyFindings.model_validate(one) for one in client.gather(futures))
-    findings = Findings(model={"name": "dask"}, studies=studies)
-    write_findings(out / "findings.json", findings)
-    return findings
+        write(out, client.gather(client.map(predict_one, paths(images), pure=False)))
+
+
+def ray_data(images: Path, out: Path) -> None:
+    """A data set of paths, mapped by two actors that keep the model."""
+    import ray
+
+    ray.init(num_cpus=PROCESSES, include_dashboard=False, log_to_driver=False)
+    pool = ray.data.ActorPoolStrategy(size=PROCESSES)
+    rows = ray.data.from_items([{"image": path} for path in paths(images)]).map(RayPredictor, compute=pool, num_cpus=1)
+    studies = [row["study"] for row in sorted(rows.take_all(), key=lambda row: str(row["image"]))]
+    ray.shutdown()
+    write(out, [StudyFindings.model_validate_json(study).model_dump() for study in studies])
+
+
+class RayPredictor:
+    """An actor of Ray Data; findings travel as JSON, because its tables hold no nested values of free shape."""
+
+    def __call__(self, row: dict[str, str]) -> dict[str, str]:
+        """A row with the findings of its image."""
+        return row | {"study": StudyFindings.model_validate(predict_one(row["image"])).model_dump_json()}
+
+
+ENGINES: dict[str, tuple[str, str | None, Callable[[Path, Path], None]]] = {
+    "jobs": ("job array, `shard=k/2`", None, job_array),
+    "dask": ("Dask, `LocalCluster`", "distributed", dask),
+    "ray": ("Ray Data, actors", "ray", ray_data),
+}
+
+
+def paths(images: Path) -> list[str]:
+    """Of all images."""
+    return sorted(map(str, images.iterdir()))
 
 
 @cache
@@ -67,28 +95,34 @@ def predict_one(image: str) -> dict[str, Any]:
     return content
 
 
-def timed(engine: Callable[[Path, Path], Findings], images: Path, out: Path) -> tuple[Findings, float, float]:
-    """Findings, wall seconds and CPU seconds, child processes included."""
-    before, began = _cpu(), time.monotonic()
-    found = engine(images, out)
-    return found, time.monotonic() - began, _cpu() - before
+def write(out: Path, studies: list[dict[str, Any]]) -> None:
+    """Put all together."""
+    found = tuple(StudyFindings.model_validate(one) for one in studies)
+    write_findings(out / "findings.json", Findings(model={"name": "benchmark"}, studies=found))
 
 
-def _cpu() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+def timed(engine: str, images: Path, out: Path) -> Cost:
+    """What an engine costs."""
+    words = [sys.executable, "-m", "benchmarks.performance.archive_engines", "--engine", engine, str(images), str(out)]
+    return run(words, THREADS)
 
 
-def scores(findings: Findings) -> list[list[float]]:
+def scores(out: Path) -> list[list[float]]:
     """Of every study, highest first."""
-    return [sorted((one.score for one in study.findings), reverse=True) for study in findings.studies]
+    return [sorted((one.score for one in study.findings), reverse=True) for study in read_findings(out).studies]
 
 
 def main() -> None:
     """Print the table."""
     parser = ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--series", type=int, default=24)
+    parser.add_argument("--engine", nargs=3, metavar=("ENGINE", "IMAGES", "OUT"), help="one engine, in this process")
     words = parser.parse_args()
+    if words.engine:
+        # Under its own name, so that workers which are sent its functions can import them.
+        by_name = import_module(__spec__.name if __spec__ else __name__)
+        by_name.ENGINES[words.engine[0]][2](Path(words.engine[1]), Path(words.engine[2]))
+        return
     print(f"| {words.series} series, {PROCESSES} processes | wall s | CPU s | same scores |\n|---|--:|--:|---|")
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -96,12 +130,16 @@ def main() -> None:
         for number in range(words.series):
             shutil.copy(sample_scan(), folder / "images" / f"scan {number:04}.nii.gz")
         first: list[list[float]] | None = None
-        for label, engine in (("job array, shard=k/2", job_array), ("Dask, LocalCluster", dask)):
-            out = folder / engine.__name__
+        for engine, (label, library, _) in ENGINES.items():
+            if library and not find_spec(library):
+                print(f"| {label} | not installed | | |")
+                continue
+            out = folder / engine
             out.mkdir()
-            found, wall, cpu = timed(engine, folder / "images", out)
-            first = first or scores(found)
-            print(f"| {label} | {wall:.1f} | {cpu:.1f} | {scores(found) == first} |", flush=True)
+            cost = timed(engine, folder / "images", out)
+            found = scores(out / "findings.json")
+            first = first or found
+            print(f"| {label} | {cost.wall:.1f} | {cost.cpu:.1f} | {found == first} |", flush=True)
 
 
 if __name__ == "__main__":

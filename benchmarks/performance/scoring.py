@@ -297,7 +297,7 @@ def table(folder: Path, scans: int, repeats: int, slow: int) -> Iterator[str]:
     for name, found in runs.items():
         middle = {key: statistics.median(one[key] for one in found) for key in ("seconds", "cpu", "gib", "value")}
         yield (
-            f"| {scans:,} | {name} | {len(found)} | {middle['seconds']:.2f} | {middle['cpu']:.2f} "
+            f"| {scans:,} | {name} | {len(found)} | {middle['seconds']:.2f} | {middle['cpu']:.3f} "
             f"| {middle['gib']:.2f} | {middle['value']:.6f} |"
         )
 

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "benchmarks").rglob("*.py"))
 # Imported by the scripts beside them.
-PARTS = {"budgeted_training"}
+PARTS = {"budgeted_training", "process_tree"}
 
 
 def name_of(script: Path) -> str:
@@ -66,13 +66,41 @@ def test_overwriting_is_seen() -> None:
     assert overwritten(ast.parse(code)) == ["CENTERS['A']", "x.y"]
 
 
+def run_script(name: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [name, *words.split()])
+    monkeypatch.setattr("torch.set_num_threads", lambda count: None)  # others' tests share this process
+    run_module(f"benchmarks.performance.{name}", run_name="__main__")
+
+
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules")
 def test_the_speed_of_the_large_network_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    words = ["--models", "set_large", "--planes", "sagittal", "--shrink", "4", "--batch", "1", "--repeats", "1"]
-    monkeypatch.setattr(sys, "argv", ["speed", *words, "--out", str(tmp_path)])
-    monkeypatch.setattr("torch.set_num_threads", lambda count: None)  # others' tests share this process
-    run_module("benchmarks.performance.speed", run_name="__main__")
+    words = "--models set_large --planes sagittal --shrink 4 --batch 1 --repeats 1"
+    run_script("speed", f"{words} --out {tmp_path}", monkeypatch)
     (row,) = json.loads((tmp_path / "speed.json").read_text())["rows"]
     assert row["parameters"] == 12_402_268
     assert row["scans_per_second"] > 0
     assert 0 < row["share_of_peak"] < 1.5
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")
+def test_the_throughput_by_batch_size_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "--batches 1,2 --studies 1 --phantoms 1 --coarseness 3 --repeats 1 --device cpu"
+    run_script("throughput", words, monkeypatch)
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [(row[0], row[1]) for row in rows] == [
+        (f"| {plane}", size) for plane in ("sagittal", "axial") for size in "12"
+    ]
+    assert all(float(row[3]) > 0 for row in rows)
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")
+def test_the_time_in_which_a_training_waits_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "--planes sagittal --workers 0 --scans 4 --batch 2 --model set --device cpu"
+    run_script("data_path", words, monkeypatch)
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("| 0 |"))
+    waiting = row.split(" | ")[4]
+    assert 0 < int(waiting.strip(" |%")) < 100  # it makes the batches itself, and waits for itself

@@ -22,7 +22,7 @@ from spinedet.scoring.metrics.strata import Labels
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_WORKING_SET = 1 << 19  # cells of a curve matrix that stay in a processor's cache
+_WORKING_SET = 1 << 18  # cells of a curve matrix: it stays in a cache, and its memory is used again instead of returned
 MACRO = ("precision", "recall", "f1", "cpm")
 
 

@@ -184,8 +184,7 @@ class Curve:
     @cached_property
     def precision(self) -> Floats:
         """(K, B); 0 where nothing is counted yet."""
-        total = self.tp + self.fp
-        return np.divide(self.tp, total, out=np.zeros_like(total), where=total > 0)
+        return self.tp / np.maximum(self.tp + self.fp, 1.0)  # of whole numbers: 0 / 1 where there are none
 
     def interpolated_precision(self) -> Floats:
         """The best precision at recall k / 100 or more, for k = 0 ... 100, (101, B)."""
@@ -205,7 +204,8 @@ class Curve:
 
     def f1(self) -> Floats:
         """F1 at each score, (K, B)."""
-        return ratio(2 * self.tp, self.tp + self.fp + self.lesions)
+        with np.errstate(invalid="ignore"):  # 0 / 0 is NaN; `ratio`, which asks for every cell, takes thrice as long
+            return 2 * self.tp / (self.tp + self.fp + self.lesions)
 
     def f1_max(self) -> Floats:
         """The best F1 over all thresholds, (B,): what no frozen threshold can beat."""
