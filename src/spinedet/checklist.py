@@ -16,7 +16,8 @@ class ChecklistConfig(CommonConfig):
     """What is filled in, and from what.
 
     Attributes:
-        run: folder of a run, an evaluation, a score or a study, or `shipped` for the weights that come with spinedet.
+        run: folder of a run, an evaluation, a score, a study, a cross-validation or one of its folds, or a sweep, or
+            `shipped` for the weights that come with spinedet.
         name: claim-2024, tripod-ai, stard-ai, model-card, data-card or review-row; several in brackets.
         manifest: the data that a data-card describes.
         answers: file of people's answers; answers.yaml in the folder of the run or manifest when null. It is made with

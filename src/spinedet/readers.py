@@ -22,12 +22,17 @@ class ReadersConfig(CommonConfig):
     """Who read what, and what is compared.
 
     Attributes:
-        reference: one manifest, or several in brackets. readers: findings of each reader without the program; a file,
-            or a folder of exports of the reading page. aided: the same readers in the same order, with the program.
-        model: findings of the program. names: of the readers on the page and in readers.json; numbers when empty.
-        fom: figure of merit: auc, wafroc, f1, sensitivity or specificity. unit: what a case is, patient or scan.
+        reference: one manifest, of scans or of radiographs, or several in brackets. readers: findings of each reader
+            without the program; a file, or a folder of exports of the reading page; of radiographs readings.json.
+            aided: the same readers in the same order, with the program.
+        model: findings of the program, or readings of a network. names: of the readers on the page and in readers.json;
+            numbers when empty.
+        fom: figure of merit: auc, wafroc, f1, sensitivity or specificity; of radiographs auc, accuracy,
+            balanced_accuracy, macro_f1, sensitivity or specificity. unit: what a case is, patient or scan; of
+            radiographs patient or image.
         threshold: score from which a mark of a reader is a call; every mark when null.
-        model_threshold: the same for the program; when null the thresholds in its findings file, else every finding.
+        model_threshold: the same for the program; when null the thresholds in its findings file, else every finding; of
+            radiographs its own labels.
         criterion: what counts as a hit. split: train, tune or test; all studies when null. planes: sagittal, axial; all
             when null. confidence: of the intervals.
         read: format and conventions of the findings files.
@@ -79,6 +84,19 @@ class ReadersConfig(CommonConfig):
                 raise InputError(f"{key}= has {len(given)} entries and readers= has {len(self.readers)}; give one each")
         if len(set(self.names)) < len(self.names):
             raise InputError("names= has a name twice; give every reader their own")
+
+    def refuse_for_radiographs(self) -> None:
+        """Refuse what readings of radiographs do not have.
+
+        Raises:
+            InputError: names the setting.
+        """
+        if self.threshold is not None:
+            raise InputError("threshold= is about marks; a reader of radiographs gives labels, which count as they are")
+        if self.planes:
+            raise InputError("planes= is about scans; a manifest of radiographs names the views of its task")
+        if self.export and (self.fom, self.unit) != ("auc", "patient"):
+            raise InputError("export=[rjafroc] holds one rating of each patient; use it with fom=auc and unit=patient")
 
 
 def main() -> None:

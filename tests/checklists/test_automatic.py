@@ -119,7 +119,7 @@ def test_what_a_run_records(result: Path) -> None:
     assert COMMIT in told["software"].text
     assert "1 study excluded (no T2)" in told["flow"].text
     assert "sex F: F1" in told["subgroups"].text
-    assert "Developed at A" in told["internal"].text
+    assert "Developed at the centre A." in told["internal"].text
     assert "Sagittal, centre B" in told["external"].text
 
 
@@ -165,11 +165,42 @@ def test_the_shipped_weights() -> None:
 
 
 def test_a_study_stands_for_its_first_training(tmp_path: Path) -> None:
-    write_result(tmp_path / "study/steps/source")
-    later = write_result(tmp_path / "study/steps/zero_shot", hits=3)
+    study = tmp_path / "study"
+    write_result(study / "steps/source")
+    write_result(study / "steps/baseline")
+    later = write_result(study / "steps/zero_shot", hits=3)
     (later / "model/model.json").unlink()
     (later / "model").rmdir()
-    assert read_evidence(str(tmp_path / "study")).root.name == "source"
+    assert read_evidence(str(study)).root.name == "baseline"
+    # A finished study has a record of its own, and a plan that names its trainings in order.
+    (study / "run.json").write_text(json.dumps({"format": "spinedet-run", "version": 1, "command": "study"}))
+    plan = [{"step": {"name": name}} for name in ("zero_shot", "lost", "source", "baseline")]
+    (study / "steps.json").write_text(json.dumps(plan))
+    assert read_evidence(str(study)).root.name == "source"
+
+
+def test_a_test_on_studies_of_the_development_is_called_none(result: Path) -> None:
+    run = json.loads((result / "run.json").read_text())
+    del run["splits"]
+    (result / "run.json").write_text(json.dumps({**run, "command": "evaluate"}))
+    told = automatic(read_evidence(str(result)))
+    assert "No study is noted to have been used to develop the model." in told["partitions"].text
+    scores = json.loads((result / "scores.json").read_text())
+    note = "3 of the 12 studies were used to develop this run: on them this is no test."
+    (result / "scores.json").write_text(json.dumps({**scores, "notes": [*scores["notes"], note]}))
+    told = automatic(read_evidence(str(result)))
+    assert note in told["partitions"].text
+    assert note in told["disjoint"].text
+    assert "No study is noted" not in str(told)
+
+
+# Answers that are a list of parts with colons and semicolons all end as sentences do.
+def test_every_answer_is_made_of_sentences(result: Path) -> None:
+    for name, one in automatic(read_evidence(str(result))).items():
+        assert one.text[0].isupper() or one.text[0] in "0123456789`", name
+        assert one.text.endswith("."), name
+        assert "  " not in one.text, name
+        assert ".." not in one.text, name
 
 
 @pytest.mark.parametrize("made", [True, False])

@@ -11,6 +11,7 @@ import pytest
 from spinedet.checklists.answers import Answers
 from spinedet.checklists.automatic import automatic
 from spinedet.checklists.cards import review_row
+from spinedet.checklists.checklist import fill
 from spinedet.checklists.evidence import Evidence, read_evidence
 from spinedet.core.radiograph import read_radiograph_cohort
 from spinedet.core.radiograph.readings import read_readings
@@ -49,7 +50,27 @@ def classified(folder: Path, phantom: bool) -> Path:
     settings = LabelSettings(None, "A", BootstrapSettings(samples=30))
     contestant = Contestant(read_readings(folder / "readings.json"), "readings.json")
     write_label_scores(folder / "scores.json", score_readings(cohort, contestant, [], settings))
+    (folder / "run.json").write_text(json.dumps(trained_on(phantom)))
+    (folder / "config.yaml").write_text("search: {trials: 6}\nnetwork: {weights: null}\nlearning: {balance: 0.5}\n")
     return folder
+
+
+def trained_on(phantom: bool) -> dict[str, Any]:
+    """`run.json` of the training."""
+    part = {"simulated": phantom, "patients": 6, "studies": 6, "images": 6}
+    radiographs = [
+        {**part, "split": "train", "center": "A", "patients": 21, "labels": {"fresh": 5, "none": 15}, "unlabelled": 1},
+        {**part, "split": "test", "center": "A", "labels": {"fresh": 2, "none": 4}},
+        {**part, "split": "test", "center": "B", "labels": {"fresh": 2, "none": 4}},
+    ]
+    about = {"command": "radiograph.train", "seed": 3, "internal_centers": ["A"], "splits": {"train": ["x"] * 21}}
+    return {
+        "format": "spinedet-run",
+        "version": 1,
+        **about,
+        "radiographs": radiographs,
+        "parameters": {"lateral": 1234},
+    }
 
 
 @pytest.fixture
@@ -63,6 +84,47 @@ def test_every_number_is_in_the_scores(films: Evidence) -> None:
     topics = ("performance", "estimates", "analysed", "flow", "uncertainty", "external", "uncertain_results")
     assert {name: found for name in topics if (found := unknown_numbers(answers[name].text, known))} == {}
     assert "1 of 12 not given their label" in answers["errors"].text
+
+
+def test_who_was_tested_and_trained_on(films: Evidence) -> None:
+    told = {name: one.text for name, one in automatic(films).items()}
+    assert (
+        "Tested: centre B (test), 6 patients (simulated), 6 studies, 6 images; images by label: fresh 2, none 4."
+        in (told["participants"])
+    )
+    assert "Developed on: centre A (train), 21 patients" in told["participants"]
+    assert "without a label 1" in told["participants"]
+    assert "Trained on simulated data (phantoms)." in told["participants"]
+    assert told["setting"].startswith("Tested at 2 centres: A and B.")
+    assert "train 21 patients with 6 images, test 12 patients with 12 images" in told["partitions"]
+    assert "At centre A images by label: fresh 2, none 4." in told["representative"]
+    assert "1,234 parameters" in told["model"]
+    assert "A search tried 6 recipes" in told["choice"]
+    assert told["initialisation"].startswith("Random weights. Seed 3.")
+    assert "power of -0.5" in told["imbalance"]
+    assert all(one.text.endswith(".") for one in automatic(films).values())
+
+
+def test_labels_are_not_explained_as_boxes_are(films: Evidence) -> None:
+    row = next(row for row in fill("claim-2024", films, Answers()).rows if row.topic == "explanation")
+    assert row.state == "auto"
+    assert "no heat map was drawn" in row.answer
+    (films.root / "config.yaml").write_text("test: {pictures: 4}\n")
+    assert "Grad-CAM" in automatic(read_evidence(str(films.root)))["explanation"].text
+
+
+def test_internal_and_external_centres_are_apart(films: Evidence) -> None:
+    told = {name: one.text for name, one in automatic(films).items()}
+    assert "centre A" in told["internal"]
+    assert "centre B" not in told["internal"]
+    assert "centre B" in told["external"]
+    assert "B minus A, by patient, accuracy" in told["external"]
+
+
+def test_a_result_without_a_record_leaves_them_open(films: Evidence) -> None:
+    (films.root / "run.json").unlink()
+    told = automatic(read_evidence(str(films.root)))
+    assert not {"participants", "partitions", "setting", "internal"} & set(told)
 
 
 def test_phantoms_are_called_simulated(films: Evidence) -> None:

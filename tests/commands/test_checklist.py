@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from spinedet.checklists import catalogue
 from spinedet.checklists.answers import FILE, read_answers
+from spinedet.checklists.automatic import automatic
 from spinedet.checklists.cards import model_card
+from spinedet.checklists.checklist import OLD
 from spinedet.checklists.evidence import read_evidence
 from spinedet.core.manifest import write_manifest
 from spinedet.report.document import markdown
 from spinedet.runs.run_folder import open_run
 
 from ..checklists.conftest import manifest_of, write_result
+from ..checklists.test_automatic import NUMBER, RESULTS, known_numbers, unknown_numbers
+from ..checklists.test_fold_answers import crossed
+from ..checklists.test_label_answers import classified
 from .conftest import Run
 
 PREVIOUS = Path(__file__).parents[1] / "runs/previous_version"
@@ -58,6 +65,73 @@ def test_answers_beside_the_run_are_used_and_kept(run: Run, tmp_path: Path) -> N
     text = (tmp_path / "second/stard-ai.md").read_text()
     assert "EK 12/2025" in text
     assert "Nobody paid" in text
+
+
+def test_answers_survive_a_second_run_changed_scores_and_a_renamed_topic(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = write_result(tmp_path / "run-7")
+    words = ("checklist", f"run={result}", "name=[claim-2024,tripod-ai,stard-ai]")
+    assert run(*words, f"out={tmp_path / 'first'}") == 0
+    path, long = result / FILE, "Ödem, 前向き; no: 2026-05-02 " * 400
+    text = path.read_text().replace('  ethics: {text: "",', f"  ethics: {{text: '{long}',")
+    text = text.replace("  reference: {confirmed: false}", "  reference: {text: Two readers}")
+    path.write_bytes(text.replace("\n", "\r\n").encode())
+    before = path.read_bytes()
+
+    def told(out: str) -> str:
+        assert run(*words, f"out={tmp_path / out}") == 0
+        return "".join((tmp_path / out / f"{name}.md").read_text() for name in catalogue.CHECKLISTS)
+
+    again = told("second")
+    assert path.read_bytes() == before
+    assert long.strip() in again
+    assert OLD not in again
+    write_result(result, hits=2)
+    changed = told("third")
+    assert path.read_bytes() == before
+    assert long.strip() in changed
+    assert f"human; {OLD}" in next(line for line in changed.splitlines() if "Two readers" in line)
+    monkeypatch.setitem(catalogue.RENAMED, "approval", "ethics")
+    path.write_bytes(before.replace(b"  ethics:", b"  approval:"))
+    renamed = told("fourth")
+    assert path.read_bytes() == before.replace(b"  ethics:", b"  approval:")
+    assert renamed == changed
+
+
+def test_a_fresh_run_is_answered_from_its_own_files(smoke_run: Path) -> None:
+    answers = automatic(read_evidence(str(smoke_run)))
+    known = known_numbers(smoke_run / "scores.json")
+    assert {name: found for name in RESULTS if (found := unknown_numbers(answers[name].text, known))} == {}
+    assert [name for name, one in answers.items() if "simulated" not in one.text] == []
+    report = re.sub(r"<[^>]+>", " ", (smoke_run / "report.html").read_text())
+    shown = {float(one.replace(",", "").replace("−", "-")) for one in NUMBER.findall(report)}
+    assert unknown_numbers(answers["performance"].text, shown) == []
+    assert str(smoke_run.parent) not in str(answers)
+
+
+@pytest.mark.parametrize("kind", ["cross-validation", "fold", "radiographs", "findings", "study"])
+def test_results_of_every_kind(run: Run, tmp_path: Path, kind: str) -> None:
+    match kind:
+        case "cross-validation":
+            folder = crossed(tmp_path / "folds")
+        case "fold":
+            folder = crossed(tmp_path / "folds") / "seed-0/fold-2"
+        case "radiographs":
+            folder = classified(tmp_path / "films", phantom=True)
+        case "findings":
+            folder = write_result(tmp_path / "theirs")
+            (folder / "run.json").unlink()
+            shutil.rmtree(folder / "model")
+        case _:
+            write_result(tmp_path / "study/steps/source")
+            folder = tmp_path / "study"
+    assert run("checklist", f"run={folder}", ALL, f"out={tmp_path / 'out'}") == 0
+    everything = "".join(path.read_text() for path in (tmp_path / "out").iterdir() if path.suffix != ".docx")
+    assert "not answered" in everything
+    assert "simulated" in everything
+    assert "Secret" not in everything
+    assert str(tmp_path) not in everything
 
 
 def test_strict_fails_while_items_are_open(run: Run, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from spinedet.scoring.reader_study.effects import mcnemar
 from spinedet.scoring.reader_study.records import ReaderStudy, read_reader_study
-from spinedet.scoring.reader_study.study import mcnemar
 
 from .conftest import Run
 

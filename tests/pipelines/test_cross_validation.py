@@ -208,4 +208,4 @@ def test_another_cross_validation_is_compared_patient_by_patient() -> None:
     assert behind["theirs"]["f1"].value == pytest.approx(1 - 2 / 3)
     assert behind["theirs"]["grading auc"].value == pytest.approx(1 - 0.75)
     assert "| ours minus |" in markdown(found)
-    assert "behind" in next(one for one in found if one.name == "theirs").record
+    assert next(one for one in found if one.name == "theirs").record.behind

@@ -7,6 +7,7 @@ from typing import Any
 
 from spinedet.checklists import draft_answers, model_answers, participant_answers, result_answers
 from spinedet.checklists.evidence import Evidence
+from spinedet.checklists.fold_answers import cross_validation_facts, fold_facts
 from spinedet.checklists.found import Found
 from spinedet.checklists.label_answers import label_facts
 
@@ -31,6 +32,10 @@ def facts(evidence: Evidence) -> dict[str, Found]:
     given = {name: answer(evidence) for name, answer in _ANSWERS.items()}
     if evidence.labels is not None:
         given |= label_facts(evidence, evidence.labels)
+    elif evidence.crossed is not None:
+        given |= cross_validation_facts(evidence, evidence.crossed)
+    elif evidence.held_out and evidence.scores is None:
+        given |= fold_facts(evidence)
     return {name: one for name, one in given.items() if one is not None and one.text}
 
 
@@ -38,6 +43,8 @@ def listed_notes(evidence: Evidence) -> Iterator[str]:
     """What the limitations have to address."""
     if evidence.labels:
         yield from evidence.labels.notes
+    elif evidence.crossed:
+        yield from evidence.crossed.notes
     elif evidence.scores:
         yield from evidence.scores.banner
     elif evidence.trained_on:

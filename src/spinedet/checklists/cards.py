@@ -65,7 +65,10 @@ def _model_blocks(evidence: Evidence, answers: Answers) -> Iterator[Block]:
     yield from fact("initialisation")
     yield from fact("training")
     yield Heading("Evaluation")
-    yield from _evaluation(evidence, answers)
+    if evidence.crossed or evidence.labels:
+        yield from fact("performance")
+    else:
+        yield from _evaluation(evidence, answers)
     yield Heading("Thresholds")
     yield from fact("threshold")
     yield Heading("Limits and risks")
@@ -203,8 +206,8 @@ def review_row(evidence: Evidence, answers: Answers) -> str:
 def _review_fields(evidence: Evidence, answers: Answers) -> Iterator[tuple[str, str]]:
     found = {name: one.text for name, one in facts(evidence).items()}
     model: Mapping[str, Any] = evidence.model
-    held = evidence.scores.group().n if evidence.scores else None
-    developed = sum(part.patients for part in evidence.developed)
+    held = _tested(evidence)
+    developed = _developed_on(evidence)
     unknown = "not recorded"
 
     def person(name: str) -> str:
@@ -219,9 +222,9 @@ def _review_fields(evidence: Evidence, answers: Answers) -> Iterator[tuple[str, 
     yield "surgery", person("treatments")
     yield "modality_and_sequence", "radiography" if evidence.labels else "MRI, T2-weighted"
     yield "simulated", evidence.simulated or "no"
-    yield "patients_tested", str(held.patients) if held else unknown
-    yield "scans_tested", str(held.series) if held else unknown
-    yield "lesion_free_scans", str(held.lesion_free_series) if held else unknown
+    yield "patients_tested", str(held["patients"]) if held else unknown
+    yield "scans_tested", str(held["scans"]) if "scans" in held else unknown
+    yield "lesion_free_scans", str(held["lesion_free"]) if "lesion_free" in held else unknown
     yield "patients_developed_on", str(developed) if developed else unknown
     yield "origin_and_centers", found.get("data_sources", unknown)
     yield "availability", found.get("sharing", unknown)
@@ -232,3 +235,27 @@ def _review_fields(evidence: Evidence, answers: Answers) -> Iterator[tuple[str, 
     yield "measures", found.get("measures", unknown)
     yield "result", found.get("performance", unknown)
     yield "external_data", found.get("external", unknown)
+
+
+def _tested(evidence: Evidence) -> dict[str, int]:
+    """How many patients and scans were tested, and scans without lesions where that is counted."""
+    if evidence.scores:
+        counts = evidence.scores.group().n
+        return {"patients": counts.patients, "scans": counts.series, "lesion_free": counts.lesion_free_series}
+    if evidence.labels:
+        whole = [part for part in evidence.labels.flow if not part.by]
+        return {"patients": whole[0].patients, "scans": whole[0].labelled} if whole else {}
+    if evidence.crossed:
+        patients = sum(len(fold) for fold in evidence.crossed.folds.values())
+        scans = sum(part.series for part in evidence.crossed.participants)
+        return {"patients": patients, **({"scans": scans} if scans else {})}
+    return {}
+
+
+def _developed_on(evidence: Evidence) -> int:
+    """Patients that were trained or tuned on; in a cross-validation all are, in other folds than that which tests."""
+    if evidence.crossed:
+        return sum(len(fold) for fold in evidence.crossed.folds.values())
+    films = evidence.run.radiographs if evidence.run else ()
+    parts = (*evidence.developed, *(one for one in films if one.split != "test"))
+    return sum(part.patients for part in parts)

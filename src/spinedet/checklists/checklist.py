@@ -101,13 +101,9 @@ def _resolved(topic: Topic, found: Found | None, answer: Answer, stale: bool) ->
     old = OLD if stale and found is not None and not answer.empty else ""
     if answer.na:
         return Resolved(f"Not applicable: {answer.na}", who, "n/a", False, old)
-    if topic.state == "n/a":
-        return (
-            Resolved(answer.text, who, "human", False)
-            if answer.text
-            else Resolved(f"Not applicable: {topic.prompt}", "by design", "n/a", False)
-        )
-    if found is not None and topic.state == "auto":
+    if topic.state == "n/a" and found is None and not answer.text:
+        return Resolved(f"Not applicable: {topic.prompt}", "by design", "n/a", False)
+    if found is not None and (topic.state == "auto" or (topic.state == "n/a" and not answer.text)):
         # A person adds to a fact and never replaces it.
         extra = " ".join(filter(None, (answer.text, answer.extra)))
         source = f"{found.source}; added by {who}" if extra else found.source

@@ -9,21 +9,27 @@ from typing import Any
 
 import yaml
 
+from spinedet.checklists.found import CONFIG, CROSSED, HELD_OUT, RUN, SCORES
+from spinedet.checklists.sweeps import Sweep, best_of_sweep, sweep_around
 from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, read_text, sha256
+from spinedet.core.manifest import read_manifest
 from spinedet.core.types import TrainedOn
 from spinedet.runs.known_results import with_known_results
 from spinedet.runs.provenance import RunRecord, read_run_record
 from spinedet.scoring import OperatingPoint, Scores, read_operating_point, read_scores
 from spinedet.scoring.classification.records import FORMAT as LABELS
 from spinedet.scoring.classification.records import LabelScores, read_label_scores
+from spinedet.scoring.cross_validated import CrossValidationResults, crossed_over, read_cross_validation
 from spinedet.scoring.operating_point import FORMAT as POINT
 from spinedet.scoring.participants import Participants
-from spinedet.scoring.records import FORMAT as SCORES
+from spinedet.scoring.records import FORMAT as DETECTION
 
 SHIPPED = "shipped"
 _WEIGHTS = Path(__file__).parents[1] / "weights"
-_STUDY_STEPS = "steps"
+_STUDY_STEPS, _STUDY_PLAN = "steps", "steps.json"
+# The run of a cross-validation that was trained on all patients.
+_FINAL = "final"
 # Of detectors, and of classifications of radiographs.
 _WEIGHT_FILES = ("weights.safetensors", "model.safetensors")
 
@@ -34,7 +40,9 @@ class Evidence:
 
     Attributes:
         name: of the result, without a path. root: its folder. shipped: whether it is the package's own weights.
-        scores: of a detector's test. labels: of a classification of radiographs. run: of the command that made it.
+        scores: of a detector's test. labels: of a classification of radiographs. crossed: of a cross-validation.
+        held_out: the patients of a fold, beside its model. run: of the command that made it.
+        sweep: the runs of the sweep that a training belongs to.
         config: resolved settings, values as text. model: `model.json`. weights_sha256: of the weights file.
         skipped: reason by study. trained_on: what the weights were trained on. plan: result of a registered analysis.
         hashes: SHA-256 of the files that answers are written for.
@@ -45,6 +53,9 @@ class Evidence:
     shipped: bool = False
     scores: Scores | None = None
     labels: LabelScores | None = None
+    crossed: CrossValidationResults | None = None
+    held_out: tuple[Participants, ...] = ()
+    sweep: Sweep | None = None
     run: RunRecord | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     point: OperatingPoint | None = None
@@ -57,8 +68,20 @@ class Evidence:
 
     @property
     def tested(self) -> tuple[Participants, ...]:
-        """Who was tested."""
-        return self.scores.participants if self.scores else ()
+        """Who was tested, or was held out from a fold."""
+        if self.crossed:
+            return self.crossed.participants
+        return self.scores.participants if self.scores else self.held_out
+
+    @property
+    def results(self) -> str:
+        """The file that states who was tested, and what was found."""
+        return CROSSED if self.crossed else SCORES if self.scores or self.labels else HELD_OUT
+
+    @property
+    def results_known(self) -> bool:
+        """Whether there is the result of a test of a detector."""
+        return self.scores is not None or self.crossed is not None
 
     @property
     def developed(self) -> tuple[Participants, ...]:
@@ -70,33 +93,43 @@ class Evidence:
     def simulated(self) -> str:
         """The sentence that every answer about simulated data carries; empty where all are patients."""
         lines = []
-        scored = self.scores or self.labels
+        scored = self.scores or self.labels or self.crossed
         notes = scored.notes if scored else ()
-        if any(one.simulated for one in self.tested) or any("drawn by software" in note for note in notes):
+        films = self.run.radiographs if self.run else ()
+        simulated = [*self.tested, *(one for one in films if one.split == "test")]
+        if any(one.simulated for one in simulated) or any("drawn by software" in note for note in notes):
             lines.append("Tested on simulated data: phantoms drawn by software, no patients.")
         if self.trained_on is not None and self.trained_on.phantoms:
             also = f" and on images of {self.trained_on.patients} patients" if self.trained_on.patients else ""
             lines.append(f"Trained on {self.trained_on.phantoms} simulated studies (phantoms){also}.")
-        elif any(one.simulated for one in self.developed):
+        elif any(one.simulated for one in (*self.developed, *(one for one in films if one.split != "test"))):
             lines.append("Trained on simulated data (phantoms).")
         return " ".join(lines)
 
 
 def read_evidence(path: str) -> Evidence:
-    """What a run, an evaluation, a scored findings file, a study's folder or the shipped weights state.
+    """What a run, an evaluation, a scored findings file, the folder of a study, a sweep or a cross-validation, one fold
+    of it, or the shipped weights state.
 
     Raises:
         InputError: the folder holds no result, or a file is damaged.
     """
     root = _result_folder(Path(path)) if path != SHIPPED else _WEIGHTS
-    is_labels = _format(root / "scores.json") == LABELS
-    scores = read_scores(root / "scores.json") if (root / "scores.json").is_file() and not is_labels else None
-    labels = read_label_scores(root / "scores.json") if is_labels else None
-    run = read_run_record(root / "run.json") if (root / "run.json").is_file() else None
-    model, weights, trained_on = _model(root)
+    kind = _format(root / SCORES)
+    scores = read_scores(root / SCORES) if kind and kind != LABELS else None
+    labels = read_label_scores(root / SCORES) if kind == LABELS else None
+    crossed = _crossed(root) if (root / CROSSED).is_file() else None
+    run = read_run_record(root / RUN) if (root / RUN).is_file() else None
+    home = _model_folder(root, crossed)
+    model, digest, trained_on = _model(home)
+    # Those of one fold stand for no result.
+    weights = None if crossed and home.name != _FINAL else digest
     point = root / "operating_point.json"
-    if scores is None and labels is None and run is None and not model:
-        raise InputError(f"run={path} holds no run.json, scores.json or model/; pass a run, an evaluation or a score")
+    if not (scores or labels or crossed or run or model):
+        raise InputError(
+            f"run={path} holds no run.json, scores.json, crossvalidation.json or model/; pass a run, an evaluation, a "
+            "score or a cross-validation"
+        )
     known = trained_on or (scores.trained_on if scores else None) or (run.trained_on if run else None)
     return Evidence(
         name=SHIPPED if path == SHIPPED else root.name,
@@ -104,8 +137,11 @@ def read_evidence(path: str) -> Evidence:
         shipped=path == SHIPPED,
         scores=scores,
         labels=labels,
+        crossed=crossed,
+        held_out=crossed_over(read_manifest(root / HELD_OUT).studies) if (root / HELD_OUT).is_file() else (),
+        sweep=sweep_around(root),
         run=run,
-        config=_yaml(root / "config.yaml"),
+        config=_yaml(root / CONFIG) or _settings(root / "settings.json"),
         point=read_operating_point(point) if _format(point) == POINT else None,
         model=model,
         weights_sha256=weights or (run.weights_sha256 if run else None),
@@ -122,29 +158,62 @@ def _format(path: Path) -> str | None:
 
 
 def _hashes(root: Path, weights: str | None) -> dict[str, str]:
-    files = {"run_sha256": "run.json", "scores_sha256": "scores.json"}
+    files = {"run_sha256": RUN, "scores_sha256": CROSSED if (root / CROSSED).is_file() else SCORES}
     found = {key: sha256(root / name) for key, name in files.items() if (root / name).is_file()}
     return found or ({"weights_sha256": weights} if weights else {})
 
 
 def _result_folder(root: Path) -> Path:
-    """The folder itself; of a study the step that has tested the most patients."""
+    """The folder itself; of a sweep its best run; of a study its first training."""
     if not root.is_dir():
         raise InputError(f"run={root} is no folder; pass a run, an evaluation, a score, a study, or shipped")
-    if any((root / name).exists() for name in ("scores.json", "run.json", "model")):
+    if any((root / name).exists() for name in (SCORES, CROSSED, "model", "model.json")):
         return root
-    steps = sorted((root / _STUDY_STEPS if (root / _STUDY_STEPS).is_dir() else root).glob("*/scores.json"))
-    tested = [file.parent for file in steps if (file.parent / "run.json").is_file()] or [one.parent for one in steps]
-    if not tested:
+    found = best_of_sweep(root) or _first_training(root)
+    if found is None and not (root / RUN).is_file():
         raise InputError(f"run={root} holds no result: no scores.json in it or one folder below")
-    # The first step of a study trains on its source region and tests at all centres.
-    return max(tested, key=lambda folder: ((folder / "model").is_dir(), _patients(folder), folder.name))
+    return found or root
+
+
+def _first_training(root: Path) -> Path | None:
+    """The step of a study that its plan names first; without a plan the training that tested the most patients."""
+    home = root / _STUDY_STEPS if (root / _STUDY_STEPS).is_dir() else root
+    steps = sorted(file.parent for file in home.glob(f"*/{SCORES}"))
+    planned = read_json(root / _STUDY_PLAN) if (root / _STUDY_PLAN).is_file() else []
+    named = [one["step"] for one in planned if isinstance(one, dict) and isinstance(one.get("step"), dict)]
+    order = [home / str(step.get("name")) for step in named]
+    if first := next((one for one in order if one in steps and (one / "model").is_dir()), None):
+        return first
+    return min(steps, key=lambda one: (not (one / "model").is_dir(), -_patients(one), one.name), default=None)
 
 
 def _patients(folder: Path) -> int:
     """How many a step has tested; a classification counts as none beside detectors."""
-    path = folder / "scores.json"
-    return read_scores(path).group().n.patients if _format(path) == SCORES else 0
+    path = folder / SCORES
+    return read_scores(path).group().n.patients if _format(path) == DETECTION else 0
+
+
+def _crossed(root: Path) -> CrossValidationResults:
+    """With the participants that earlier versions left to the folds."""
+    record = read_cross_validation(root / CROSSED)
+    if record.participants:
+        return record
+    held_out = [_fold(root, record, name) / HELD_OUT for name in record.folds]
+    studies = [study for file in held_out if file.is_file() for study in read_manifest(file).studies]
+    return record.model_copy(update={"participants": crossed_over(studies)})
+
+
+def _fold(root: Path, record: CrossValidationResults, name: str) -> Path:
+    """The folder of a fold of the first seed."""
+    return root / f"seed-{next(iter(record.thresholds))}" / name
+
+
+def _model_folder(root: Path, crossed: CrossValidationResults | None) -> Path:
+    """Of a cross-validation the run on all patients, or else the first fold, whose network is like all others."""
+    if crossed is None:
+        return root
+    final = root / _FINAL
+    return final if (final / "model").is_dir() else _fold(root, crossed, next(iter(crossed.folds)))
 
 
 def _model(root: Path) -> tuple[Mapping[str, Any], str | None, TrainedOn | None]:
@@ -171,6 +240,11 @@ def _yaml(path: Path) -> Mapping[str, Any]:
         return {}
     raw = yaml.load(read_text(path), Loader=yaml.BaseLoader)  # noqa: S506  # makes strings, lists and mappings only
     return raw if isinstance(raw, dict) else {}
+
+
+def _settings(path: Path) -> Mapping[str, Any]:
+    """What a cross-validation of an earlier version recorded, values as text."""
+    return {key: "null" if value is None else str(value) for key, value in _mapping(path).items()}
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:

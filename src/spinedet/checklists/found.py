@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spinedet.scoring.cross_validated import FILE as CROSSED
+from spinedet.scoring.cross_validated import HELD_OUT
+
+__all__ = ["CONFIG", "CROSSED", "HELD_OUT", "MODEL", "POINT", "RUN", "SCORES", "Found"]
+
 # Files that answers are shown in.
 SCORES, RUN, MODEL, CONFIG, POINT = "scores.json", "run.json", "model.json", "config.yaml", "operating_point.json"
 

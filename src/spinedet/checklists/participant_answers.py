@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping
 from spinedet.checklists.evidence import Evidence
 from spinedet.checklists.found import RUN, SCORES, Found
 from spinedet.checklists.result_answers import group_name, main_groups
-from spinedet.report.number_format import counted, plain
+from spinedet.report.number_format import counted, plain, verb
 from spinedet.scoring.participants import Participants
 
 
 def _participants(evidence: Evidence) -> Found | None:
-    parts = [("Tested", part) for part in evidence.tested] + [("Developed on", part) for part in evidence.developed]
+    tested = "Held out" if evidence.held_out and not evidence.results_known else "Tested"
+    parts = [(tested, part) for part in evidence.tested] + [("Developed on", part) for part in evidence.developed]
     if not parts:
         return None
-    source = f"{SCORES} participants" + (f"; {RUN} participants" if evidence.developed else "")
+    source = f"{evidence.results} participants" + (f"; {RUN} participants" if evidence.developed else "")
     return Found(" ".join(f"{word}: {part_in_words(part)}" for word, part in parts), source)
 
 
@@ -43,45 +44,49 @@ def _acquisition(evidence: Evidence) -> Found | None:
     for part in evidence.tested:
         stated = [f"{name.replace('_', ' ')} {_shares(part.counts[name])}" for name in _SCANNER if name in part.counts]
         gaps = [
-            f"{name.replace('_', ' ')} not recorded for {part.missing[name]}"
+            f"{name.replace('_', ' ')} not recorded for {part.missing[name]} of {counted(part.studies, 'study')}"
             for name in _SCANNER
             if name in part.missing
         ]
         lines.append(f"Centre {part.center}: {'; '.join([*stated, *gaps])}.")
-    return Found(" ".join(lines), f"{SCORES} participants") if lines else None
+    return Found(" ".join(lines), f"{evidence.results} participants") if lines else None
 
 
 _SCANNER = ("vendor", "field_strength")
 
 
 def _missing(evidence: Evidence) -> Found | None:
-    if evidence.scores is None:
+    if not (evidence.scores or evidence.tested):
         return None
     lines = [
-        f"Centre {part.center}: {name.replace('_', ' ')} is not recorded for {gap} of {part.studies} studies."
+        f"At centre {part.center} {name.replace('_', ' ')} is not recorded for {gap} of "
+        f"{counted(part.studies, 'study')}."
         for part in evidence.tested
         for name, gap in part.missing.items()
     ]
-    unread = len(evidence.scores.not_read)
-    lines.append(
-        f"{counted(unread, 'study')} without findings count nowhere." if unread else "No study lacks findings."
-    )
-    if evidence.skipped:
-        lines.append(f"{counted(len(evidence.skipped), 'study')} could not be read and are listed with the reason.")
-    lines.append("Attributes never enter the model; nothing was imputed.")
-    return Found(" ".join(lines), f"{SCORES} participants, not_read" + ("; skipped.json" if evidence.skipped else ""))
+    unread = len(evidence.scores.not_read) if evidence.scores else 0
+    if unread:
+        lines.append(f"{counted(unread, 'study')} without findings {verb(unread, 'counts', 'count')} nowhere.")
+    elif evidence.scores:
+        lines.append("The findings cover every study.")
+    if skipped := len(evidence.skipped):
+        lines.append(f"{counted(skipped, 'study')} could not be read; skipped.json states why.")
+    lines.append("Attributes of patients never enter the model; nothing was imputed.")
+    keys = "participants, not_read" if evidence.scores else "participants"
+    return Found(" ".join(lines), f"{evidence.results} {keys}" + ("; skipped.json" if skipped else ""))
 
 
 def _severity(evidence: Evidence) -> Found | None:
     if not evidence.tested:
         return None
     lines = [
-        f"Centre {part.center}: {', '.join(f'grade {grade} {count}' for grade, count in part.severity.items())}."
+        f"Lesions at centre {part.center} by severity: "
+        f"{', '.join(f'grade {grade}: {count}' for grade, count in part.severity.items())}."
         if part.severity
-        else f"Centre {part.center}: severity not recorded."
+        else f"Severity of the lesions at centre {part.center} is not recorded."
         for part in evidence.tested
     ]
-    return Found(" ".join(lines), f"{SCORES} participants")
+    return Found(" ".join(lines), f"{evidence.results} participants")
 
 
 def _flow(evidence: Evidence) -> Found | None:
@@ -95,7 +100,7 @@ def _flow(evidence: Evidence) -> Found | None:
         f"Analysed: {counted(held.studies, 'study')} of {counted(held.patients, 'patient')}",
         *reasons,
         *([f"{counted(len(evidence.skipped), 'study')} could not be read"] if evidence.skipped else []),
-        *([f"{counted(len(scores.not_read), 'study')} had no findings"] if scores.not_read else []),
+        *([f"{counted(len(scores.not_read), 'study')} without findings"] if scores.not_read else []),
     ]
     return Found(f"{'; '.join(lines)}.", f"{SCORES} groups[0].n" + (f"; {RUN} excluded" if excluded else ""))
 

@@ -51,7 +51,7 @@ def _estimates(evidence: Evidence) -> Found | None:
             f"{in_words(patient.sensitivity, level)}, specificity {in_words(patient.specificity, level)}, AUC "
             f"{in_words(patient.auc, level)}."
         )
-    return Found(f"Any lesion in the patient? {' '.join(lines)}", f"{SCORES} groups[].patient")
+    return Found(f"By patient, any lesion or none. {' '.join(lines)}", f"{SCORES} groups[].patient")
 
 
 def _errors(evidence: Evidence) -> Found | None:
@@ -75,8 +75,8 @@ def _external(evidence: Evidence) -> Found | None:
     if scores is None or found is None:
         return found
     changes = [
-        f"{gap.plane}, {listed(gap.centers)}: F1 {in_words(gap.change['f1'], scores.bootstrap.confidence)} against the "
-        "internal centres."
+        f"{gap.plane.capitalize()}, {listed(gap.centers)}: difference of F1 from the internal centres "
+        f"{in_words(gap.change['f1'], scores.bootstrap.confidence)}."
         for gap in scores.center_gaps
         if not gap.internal
     ]
@@ -94,8 +94,10 @@ def _centers(evidence: Evidence, *, inside: bool) -> Found | None:
         if set(group.by) == {"plane", "center"} and (group.by["center"] in internal) is inside
     ]
     where = "internal" if inside else "external"
-    head = f"Developed at {listed(internal)}. {scores.criterion['description']}."
-    text = " ".join([head, *lines]) if lines else f"{head} No {where} centre was tested."
+    word = "centre" if len(internal) == 1 else "centres"
+    head = f"Developed at the {word} {listed(internal)}."
+    criterion = f"{scores.criterion['description']}."
+    text = " ".join([head, criterion, *lines]) if lines else f"{head} No {where} centre was tested."
     return Found(text, f"{RUN} internal_centers; {SCORES} groups")
 
 
@@ -110,14 +112,16 @@ def _clusters(evidence: Evidence) -> Found | None:
         for one in forests
     ]
     text = "Patients are resampled with all their scans, within centres. "
-    return Found(text + (" ".join(lines) or "One centre: nothing to compare."), f"{SCORES} forests, bootstrap")
+    several = len({group.by.get("center") for group in main_groups(evidence.scores)} - {None}) > 1
+    none = "F1 was not pooled over centres." if several else "Data of one centre: there is nothing to compare."
+    return Found(text + (" ".join(lines) or none), f"{SCORES} forests, bootstrap")
 
 
 def _measures(evidence: Evidence) -> Found | None:
     if evidence.scores is None:
         return None
     text = (
-        "Precision, recall and F1 of lesions at the frozen threshold, FROC, average precision, and patient-level "
+        "Precision, recall and F1 of lesions at the threshold, FROC, average precision, and patient-level "
         f"sensitivity, specificity and AUC. {evidence.scores.criterion['description']}."
     )
     return Found(text, f"{SCORES} criterion")
@@ -136,8 +140,9 @@ def _threshold(evidence: Evidence) -> Found | None:
     if isinstance(applied, FrozenThresholds):
         each = ", ".join(f"{one.plane} {one.category} {plain(one.value)}" for one in applied.thresholds)
         text = (
-            f"{each}. Chosen by the rule {applied.rule} on {counted(applied.chosen_on.studies, 'tuning study')} "
-            f"(data {applied.chosen_on.data_sha256[:12]}) and frozen before the test."
+            f"Lowest score that counts: {each}. Chosen by the rule {applied.rule} on "
+            f"{counted(applied.chosen_on.studies, 'tuning study')} (SHA-256 of the data begins "
+            f"{applied.chosen_on.data_sha256[:12]}) and frozen before the test."
         )
         return Found(text, f"{SCORES} threshold")
     if applied is not None:
@@ -146,7 +151,7 @@ def _threshold(evidence: Evidence) -> Found | None:
         return None
     each = ", ".join(f"{one.plane} {one.category} {plain(one.value)}" for one in evidence.point.thresholds)
     chosen = counted(evidence.point.chosen_on.studies, "tuning study")
-    return Found(f"{each}. Chosen by the rule {evidence.point.rule} on {chosen}.", POINT)
+    return Found(f"Lowest score that counts: {each}. Chosen by the rule {evidence.point.rule} on {chosen}.", POINT)
 
 
 ANSWERS: Mapping[str, Callable[[Evidence], Found | None]] = {

@@ -21,6 +21,7 @@ from spinedet.detection.trainer import Settings
 from spinedet.pipelines.cross_validation import (
     POOLED,
     CrossValidation,
+    fold_folder,
     group_folds,
     patient_folds,
     pooled,
@@ -32,15 +33,20 @@ from spinedet.pipelines.cross_validation import (
 from spinedet.pipelines.score_cross_validation import Result, kinds_table, markdown
 from spinedet.pipelines.score_cross_validation import results as score_contenders
 from spinedet.pipelines.splits import data_hash, fewer, findings_on, only
+from spinedet.runs.claimed_folder import RunFolder, write_config
+from spinedet.runs.provenance import RunData, RunRecord, Stopwatch, write_run_record
 from spinedet.runs.run_folder import FinishedRun, open_run
+from spinedet.scoring.cross_validated import FILE, CrossValidationResults, crossed_over, write_cross_validation
+from spinedet.scoring.matching.criteria import criterion_record
 from spinedet.training.device import choose_device
+from spinedet.training.length import has_length, read_length
 
-RESULTS = "crossvalidation.json"
 EVERYTHING = "all studies"
 
 
 def crossvalidate(config: CrossvalidateConfig) -> Status:
     """Train and test every fold, then score all patients together."""
+    watch = Stopwatch()
     manifest = _manifest(config)
     folder = _folder(config, manifest)
     initial = _initial(config.init, manifest.studies) if config.init else None
@@ -56,24 +62,63 @@ def crossvalidate(config: CrossvalidateConfig) -> Status:
     contenders = {folder.name: findings, **others}
     scored = {name: _scored(part, contenders, config) for name, part in _parts(config, task, reference).items()}
     notes = [*phantom_note(manifest.studies), *(initial.as_initial.sentences if initial else ())]
-    content = {
-        "format": "spinedet-crossvalidation",
-        "version": 1,
-        "folds": {fold.name: sorted(fold.test) for fold in task.plan.tested},
-        "thresholds": {str(seed): thresholds_of(task, seed) for seed in config.seeds},
-        "results": [one.record for one in scored[EVERYTHING]],
-        "parts": {name: [one.record for one in found] for name, found in scored.items() if name != EVERYTHING},
-        "notes": notes,
-    }
     tables = "\n".join(f"## {name}\n\n{markdown(found)}" for name, found in scored.items())
     tables += kinds_table(reference, findings)
-    write_json(folder / RESULTS, content)
+    write_cross_validation(folder / FILE, _results(config, task, reference, scored, notes))
     write_text(folder / "crossvalidation.md", "".join(f"**{note}**\n\n" for note in notes) + tables)
     show_notes(notes)
     results.print(tables)
     if config.final:
         console.print(f"run: {train_on_all(task, prepared, config.seeds[0])}")
+    write_config(RunFolder(folder), config)
+    write_run_record(RunFolder(folder).record, watch, _run_record(config, task))
     return Skipped(prepared.skipped).report(folder)
+
+
+def _results(
+    config: CrossvalidateConfig,
+    task: CrossValidation,
+    reference: Manifest,
+    scored: Mapping[str, list[Result]],
+    notes: Sequence[str],
+) -> CrossValidationResults:
+    return CrossValidationResults(
+        folds={fold.name: tuple(sorted(fold.test)) for fold in task.plan.tested},
+        thresholds={str(seed): thresholds_of(task, seed) for seed in config.seeds},
+        results=tuple(one.record for one in scored[EVERYTHING]),
+        parts={name: tuple(one.record for one in found) for name, found in scored.items() if name != EVERYTHING},
+        notes=tuple(notes),
+        name=task.manifest.name,
+        patients=len({study.patient for study in reference.studies}),
+        plane=config.plane,
+        by=config.by,
+        rule=config.rule,
+        criterion=dict(criterion_record(config.criterion)),
+        bootstrap=config.bootstrap.record,
+        participants=crossed_over(reference.studies),
+    )
+
+
+def _run_record(config: CrossvalidateConfig, task: CrossValidation) -> RunRecord:
+    """What the command ran with; a study that is left out has its reason, a training its length."""
+    crossed = {study.id for study in task.manifest.studies}
+    whole = read_manifests([Path(path) for path in config.data.manifests])
+    checkpoints = {
+        f"seed {seed}, {fold.name}": fold_folder(task, fold, seed) / "checkpoints"
+        for seed in config.seeds
+        for fold in task.plan.every
+    }
+    return RunRecord(
+        command="crossvalidate",
+        seed=config.seed,
+        data=RunData(name=task.manifest.name, sha256=data_hash(task.manifest.studies)),
+        excluded={
+            study.id: study.excluded or f"no {config.plane} series"
+            for study in whole.studies
+            if study.id not in crossed
+        },
+        trainings={name: read_length(folder) for name, folder in checkpoints.items() if has_length(folder)},
+    )
 
 
 def _parts(config: CrossvalidateConfig, task: CrossValidation, reference: Manifest) -> dict[str, Manifest]:
@@ -104,9 +149,9 @@ def _beside(config: CrossvalidateConfig, task: CrossValidation) -> dict[str, lis
     found = {}
     folds = {fold.name: sorted(fold.test) for fold in task.plan.tested}
     for path in map(Path, config.beside):
-        if not (path / RESULTS).is_file():
-            raise InputError(f"beside={path} has no {RESULTS}; name the folder of a finished crossvalidate")
-        recorded = read_json(path / RESULTS)
+        if not (path / FILE).is_file():
+            raise InputError(f"beside={path} has no {FILE}; name the folder of a finished crossvalidate")
+        recorded = read_json(path / FILE)
         if recorded["folds"] != folds:
             raise InputError(f"beside={path} tested other patients or folds; cross-validate both with equal settings")
         found[path.name] = [read_findings(path / f"seed-{seed}" / POOLED) for seed in recorded["thresholds"]]

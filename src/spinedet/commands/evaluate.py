@@ -90,7 +90,7 @@ def _report(test: Test, answers: CohortFindings, watch: Stopwatch) -> Status:
     )
     write_run_record(run.record, watch, record)
     log_test(config.logger, run, tested, {**facts, **point, "data_sha256": data.sha256})
-    show_notes((*notes, *tested.scores.banner))
+    show_notes(tested.scores.banner)
     show_scores(tested.scores)
     console.print(f"report: {run.report}")
     return status

@@ -16,30 +16,35 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, sha256
 from spinedet.core.findings import FindingsTable, tabulate
 from spinedet.core.manifest import phantom_note, read_manifests
+from spinedet.core.radiograph.readings import FORMAT as READINGS
 from spinedet.core.types import Manifest, is_number
 from spinedet.formats.detector_findings import import_findings
 from spinedet.formats.reading_exports import read_sessions
-from spinedet.formats.rjafroc import write_rjafroc
+from spinedet.formats.rjafroc import write_rjafroc, write_rjafroc_roc
+from spinedet.pipelines.radiograph_readers import ReadingFiles, holds_radiographs, study_radiograph_readers
 from spinedet.readers import ReadersConfig
 from spinedet.report.number_format import plain, shown, signed
 from spinedet.scoring.reader_study.aided_reading import ReadingSession, aided_reading, session_findings
-from spinedet.scoring.reader_study.figures_of_merit import FEWEST_LESION_FREE, FIGURES, UNITS
-from spinedet.scoring.reader_study.obuchowski_rockette import FEWEST_READERS
-from spinedet.scoring.reader_study.records import AidedReading, Design, ReaderStudy, write_reader_study
-from spinedet.scoring.reader_study.study import (
+from spinedet.scoring.reader_study.effects import (
     AIDED,
     METHOD,
     PROGRAM,
     UNAIDED,
+    analyses,
+    disagreements,
+    reader_rows,
+)
+from spinedet.scoring.reader_study.figures_of_merit import FEWEST_LESION_FREE, FIGURES, UNITS
+from spinedet.scoring.reader_study.labels import LABEL_FIGURES, LabelReaderSettings
+from spinedet.scoring.reader_study.obuchowski_rockette import FEWEST_READERS
+from spinedet.scoring.reader_study.records import AidedReading, Analysis, Design, ReaderStudy, write_reader_study
+from spinedet.scoring.reader_study.study import (
     GivenReading,
     MatchedReading,
     ReaderSettings,
-    analyses,
     criterion_of,
     describe_figure,
-    disagreements,
     match_readings,
-    reader_rows,
     threshold_words,
 )
 from spinedet.scoring.thresholds import AppliedThresholds, FrozenThresholds, GivenThreshold, NoThreshold, TuningData
@@ -48,31 +53,74 @@ from spinedet.scoring.thresholds import AppliedThresholds, FrozenThresholds, Giv
 def readers(config: ReadersConfig) -> Status:
     """Read, match, analyse, write."""
     config.check_readers()
+    given = config.reference if isinstance(config.reference, list) else [config.reference]
+    paths = [Path(str(path)) for path in given]
+    if holds_radiographs(paths):
+        config.refuse_for_radiographs()
+        study = study_radiograph_readers(_files(config, paths), _label_settings(config), _design(config))
+        folder = claim_output(config, "readers")
+        if "rjafroc" in config.export:
+            write_rjafroc_roc(folder / "rjafroc.xlsx", study.measured)
+        _write(config, folder, study.record)
+    else:
+        _read_findings(config, paths)
+    return Status.DONE
+
+
+def _read_findings(config: ReadersConfig, paths: Sequence[Path]) -> None:
     settings = _settings(config)
     folder = claim_output(config, "readers")
-    paths = config.reference if isinstance(config.reference, list) else [config.reference]
-    manifest = read_manifests([Path(str(path)) for path in paths])
+    manifest = read_manifests(paths)
     given = list(_given(config, manifest))
     matched = match_readings(manifest, [one.reading for one in given], settings)
     aided = tuple(aided_reading(one.reading.reader, one.sessions, manifest, settings) for one in given if one.sessions)
-    study = _study(config, manifest, matched, aided)
+    if "rjafroc" in config.export:
+        write_rjafroc(folder / "rjafroc.xlsx", matched)
+    _write(config, folder, _study(config, manifest, matched, aided))
+
+
+def _write(config: ReadersConfig, folder: Path, study: ReaderStudy) -> None:
     write_reader_study(folder / "readers.json", study)
     if config.pages:
         from spinedet.report.reader_page import write_reader_page  # jinja2 is slow to load
 
         write_reader_page(folder / "readers.html", study)
-    if "rjafroc" in config.export:
-        write_rjafroc(folder / "rjafroc.xlsx", matched)
     show_notes(study.notes)
     show_table(_readings_table(study))
-    show_table(_effects_table(study))
+    title = f"{study.figure['description']}; {study.criterion['description']}"
+    show_table(_effects_table(study.analyses, title))
+    if study.time_analyses:
+        show_table(_effects_table(study.time_analyses, "mean seconds per image"))
     console.print(f"all numbers: {folder / 'readers.json'}")
-    return Status.DONE
+
+
+def _files(config: ReadersConfig, paths: Sequence[Path]) -> ReadingFiles:
+    return ReadingFiles(
+        reference=tuple(paths),
+        readers=tuple(map(Path, config.readers)),
+        aided=tuple(map(Path, config.aided)),
+        names=tuple(_names(config)),
+        program=Path(config.model) if config.model else None,
+        threshold=config.model_threshold,
+    )
+
+
+def _label_settings(config: ReadersConfig) -> LabelReaderSettings:
+    return LabelReaderSettings(config.fom, config.unit, config.split, config.confidence)
+
+
+def _design(config: ReadersConfig) -> Design:
+    return Design(order=config.order, washout=config.washout, program_first=config.program_first)
+
+
+def _names(config: ReadersConfig) -> list[str]:
+    return config.names or [f"reader {number}" for number in range(1, len(config.readers) + 1)]
 
 
 def _settings(config: ReadersConfig) -> ReaderSettings:
     if config.fom not in FIGURES:
-        raise InputError(f"fom={config.fom}: use one of {', '.join(FIGURES)}")
+        films = "; it is a figure of radiographs" if config.fom in LABEL_FIGURES else ""
+        raise InputError(f"fom={config.fom}: use one of {', '.join(FIGURES)}{films}")
     if config.unit not in UNITS:
         raise InputError(f"unit={config.unit}: use {' or '.join(UNITS)}")
     return ReaderSettings(
@@ -95,16 +143,24 @@ class _Given:
 
 def _given(config: ReadersConfig, manifest: Manifest) -> Iterator[_Given]:
     threshold = NoThreshold() if config.threshold is None else GivenThreshold.at(config.threshold)
-    names = config.names or [f"reader {number}" for number in range(1, len(config.readers) + 1)]
     for condition, paths in ((UNAIDED, config.readers), (AIDED, config.aided)):
-        for name, path in zip(names, map(Path, paths), strict=False):
+        for name, path in zip(_names(config), map(Path, paths), strict=False):
+            _refuse_readings(path)
             sessions = read_sessions(path) if _is_export(path) else []
             findings = _of_sessions(name, path, sessions) if sessions else import_findings(path, manifest, config.read)
             yield _Given(GivenReading(name, condition, findings, threshold, sha256(path)), sessions)
     if config.model:
         path = Path(config.model)
+        _refuse_readings(path)
         findings = import_findings(path, manifest, config.read)
         yield _Given(GivenReading("program", PROGRAM, findings, _program_threshold(config, path), sha256(path)), [])
+
+
+def _refuse_readings(path: Path) -> None:
+    """Readings of radiographs go with a manifest of radiographs."""
+    raw: Any = read_json(path) if path.suffix == ".json" else {}
+    if isinstance(raw, dict) and raw.get("format") == READINGS:
+        raise InputError(f"{path} holds readings of radiographs; pass the manifest of the radiographs as reference=")
 
 
 def _is_export(path: Path) -> bool:
@@ -141,6 +197,7 @@ def _study(
 ) -> ReaderStudy:
     settings = _settings(config)
     first = matched[0]
+    measured = [one.measured for one in matched]
     program = next((one.given.findings for one in matched if one.given.condition == PROGRAM), None)
     return ReaderStudy(
         name=manifest.name,
@@ -153,11 +210,11 @@ def _study(
         diseased_cases=int((first.cases.lesions > 0).sum()),
         lesion_free_cases=int(first.cases.free.sum()),
         lesions=int(first.cases.lesions.sum()),
-        readings=tuple(reader_rows(matched, settings.confidence)),
-        analyses=tuple(analyses(matched, settings.confidence)),
-        disagreements=tuple(disagreements(matched)),
+        readings=tuple(reader_rows(measured, settings.confidence)),
+        analyses=tuple(analyses(measured, settings.confidence)),
+        disagreements=tuple(disagreements(measured)),
         aided=aided,
-        design=Design(order=config.order, washout=config.washout, program_first=config.program_first),
+        design=_design(config),
         thresholds=threshold_words([one.given for one in matched]),
         notes=tuple(_notes(config, matched)),
         model=None if program is None else program.model,
@@ -181,7 +238,8 @@ def _notes(config: ReadersConfig, matched: Sequence[MatchedReading]) -> Iterator
 
 
 def _readings_table(study: ReaderStudy) -> Table:
-    table = plain_table("reader", "condition", "marks", study.figure["name"], "interval", title=study.name)
+    given = "answers" if study.labels else "marks"
+    table = plain_table("reader", "condition", given, study.figure["name"], "interval", title=study.name)
     for column in table.columns[2:]:
         column.justify = "right"
     for one in study.readings:
@@ -190,10 +248,9 @@ def _readings_table(study: ReaderStudy) -> Table:
     return table
 
 
-def _effects_table(study: ReaderStudy) -> Table:
-    head = ("question", "readers", "effect", "interval", "df", "p")
-    table = plain_table(*head, title=f"{study.figure['description']}; {study.criterion['description']}")
-    for one in study.analyses:
+def _effects_table(effects: Sequence[Analysis], title: str) -> Table:
+    table = plain_table("question", "readers", "effect", "interval", "df", "p", title=title)
+    for one in effects:
         for kind, effect in (("random", one.random), ("fixed", one.fixed)):
             cell = shown(effect.effect) if effect.p is None and kind == "fixed" else signed(effect.effect)
             if one.question.startswith("readers"):

@@ -108,7 +108,7 @@ def train(config: TrainConfig) -> Status:
     )
     write_run_record(run.record, watch, record)
     shutil.rmtree(run.cache, ignore_errors=True)
-    show_notes((*test_run.notes, *test.scores.banner))
+    show_notes(test.scores.banner)
     show_scores(test.scores)
     console.print(f"report: {run.report}")
     return status

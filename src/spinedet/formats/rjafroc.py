@@ -14,7 +14,9 @@ import numpy as np
 
 from spinedet.core.files import write_bytes
 from spinedet.scoring.matching.greedy import ABSORBED
-from spinedet.scoring.reader_study.study import AIDED, PROGRAM, UNAIDED, MatchedReading
+from spinedet.scoring.reader_study.effects import AIDED, PROGRAM, UNAIDED, MeasuredReading, Reading
+from spinedet.scoring.reader_study.figures_of_merit import RatedEntries
+from spinedet.scoring.reader_study.study import MatchedReading
 
 Cell = str | float | int
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -22,6 +24,8 @@ _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+_TP = ("ReaderID", "ModalityID", "CaseID", "LesionID", "TP_Rating")
+_FP = ("ReaderID", "ModalityID", "CaseID", "FP_Rating")
 
 
 def write_rjafroc(path: Path, readings: Sequence[MatchedReading]) -> None:
@@ -30,7 +34,32 @@ def write_rjafroc(path: Path, readings: Sequence[MatchedReading]) -> None:
     A case is a patient, numbered from 1 in the order of their ids, which stay out of the file; ratings are scores.
     The program is a modality of its own with the same score for every reader.
     """
-    sheets = {"TP": _hits(readings), "FP": _false(readings), "TRUTH": _truth(readings)}
+    _write(path, {"TP": _hits(readings), "FP": _false(readings), "TRUTH": _truth(readings)})
+
+
+def write_rjafroc_roc(path: Path, readings: Sequence[MeasuredReading]) -> None:
+    """The same sheets for cases that are rated as a whole: one rating of each reader for each case (paradigm ROC).
+
+    Ratings are as in `RatedEntries`; no answer is written one beyond the highest or lowest of all.
+    """
+    rated = [(one.who, one.figure) for one in readings if isinstance(one.figure, RatedEntries)]
+    people = [who for who, _ in rated]
+    finite = np.concatenate([figure.rating[np.isfinite(figure.rating)] for _, figure in rated])
+    lowest, highest = (float(finite.min()) - 1, float(finite.max()) + 1) if len(finite) else (-1.0, 1.0)
+    rows: dict[bool, list[tuple[Cell, ...]]] = {True: [], False: []}
+    for reader, modality, at in _cells(people):
+        figure = rated[at][1]
+        ratings = np.clip(figure.rating, lowest, highest).tolist()
+        for case, (rating, ill) in enumerate(zip(ratings, figure.diseased.tolist(), strict=True), 1):
+            rows[ill].append((reader, modality, case, 1, rating) if ill else (reader, modality, case, rating))
+    truth: list[tuple[Cell, ...]] = [
+        (case, int(ill), int(ill), *_every(people)) for case, ill in enumerate(rated[0][1].diseased.tolist(), 1)
+    ]
+    sheets = {"TP": [_TP, *rows[True]], "FP": [_FP, *rows[False]], "TRUTH": _with_paradigm(truth, "ROC")}
+    _write(path, sheets)
+
+
+def _write(path: Path, sheets: Mapping[str, Iterable[Sequence[Cell]]]) -> None:
     stream = BytesIO()
     with ZipFile(stream, "w") as archive:
         for name, text in _parts(sheets):
@@ -39,29 +68,40 @@ def write_rjafroc(path: Path, readings: Sequence[MatchedReading]) -> None:
     write_bytes(path, stream.getvalue())
 
 
-def _readers(readings: Sequence[MatchedReading]) -> list[str]:
-    names = dict.fromkeys(one.given.reader for one in readings if one.given.condition != PROGRAM)
+def _readers(people: Sequence[Reading]) -> list[str]:
+    names = dict.fromkeys(one.reader for one in people if one.condition != PROGRAM)
     return list(names) or [PROGRAM]
 
 
-def _modalities(readings: Sequence[MatchedReading]) -> list[str]:
-    there = {one.given.condition for one in readings}
+def _modalities(people: Sequence[Reading]) -> list[str]:
+    there = {one.condition for one in people}
     return [name for name in (UNAIDED, AIDED, PROGRAM) if name in there]
 
 
-def _cells(readings: Sequence[MatchedReading]) -> Iterator[tuple[str, str, MatchedReading]]:
-    """(reader, modality) by their numbers with the reading of each."""
-    readers, modalities = _readers(readings), _modalities(readings)
-    for one in readings:
-        shared = one.given.condition == PROGRAM
+def _cells(people: Sequence[Reading]) -> Iterator[tuple[str, str, int]]:
+    """(reader, modality) by their numbers with the row of the reading of each."""
+    readers, modalities = _readers(people), _modalities(people)
+    for at, one in enumerate(people):
+        shared = one.condition == PROGRAM
         for row, name in enumerate(readers):
-            if shared or name == one.given.reader:
-                yield str(row), str(modalities.index(one.given.condition)), one
+            if shared or name == one.reader:
+                yield str(row), str(modalities.index(one.condition)), at
+
+
+def _every(people: Sequence[Reading]) -> tuple[str, str]:
+    """All readers and all modalities, as the truth lists them for a case."""
+    readers, modalities = (",".join(map(str, range(len(names)))) for names in (_readers(people), _modalities(people)))
+    return readers, modalities
+
+
+def _who(readings: Sequence[MatchedReading]) -> list[Reading]:
+    return [one.measured.who for one in readings]
 
 
 def _hits(readings: Sequence[MatchedReading]) -> Iterator[Sequence[Cell]]:
-    yield ("ReaderID", "ModalityID", "CaseID", "LesionID", "TP_Rating")
-    for reader, modality, one in _cells(readings):
+    yield _TP
+    for reader, modality, at in _cells(_who(readings)):
+        one = readings[at]
         cohort, matches = one.matched.cohort, one.matched.matches
         for case, lesion, row in _lesions(one):
             if (mark := int(matches.finding[row])) >= 0:
@@ -69,8 +109,9 @@ def _hits(readings: Sequence[MatchedReading]) -> Iterator[Sequence[Cell]]:
 
 
 def _false(readings: Sequence[MatchedReading]) -> Iterator[Sequence[Cell]]:
-    yield ("ReaderID", "ModalityID", "CaseID", "FP_Rating")
-    for reader, modality, one in _cells(readings):
+    yield _FP
+    for reader, modality, at in _cells(_who(readings)):
+        one = readings[at]
         cohort, lesion = one.matched.cohort, one.matched.matches.lesion
         only_ignored = _touched(one) - {case for case, _, _ in _lesions(one)}
         for mark in np.flatnonzero((lesion < 0) & (lesion != ABSORBED)).tolist():
@@ -81,9 +122,7 @@ def _false(readings: Sequence[MatchedReading]) -> Iterator[Sequence[Cell]]:
 
 def _truth(readings: Sequence[MatchedReading]) -> Iterator[Sequence[Cell]]:
     one = readings[0]
-    who = ",".join(str(row) for row in range(len(_readers(readings))))
-    how = ",".join(str(row) for row in range(len(_modalities(readings))))
-    yield ("CaseID", "LesionID", "Weight", "ReaderID", "ModalityID", "Paradigm")
+    who, how = _every(_who(readings))
     listed = list(_lesions(one))
     counts = Counter(case for case, _, _ in listed)
     touched = _touched(one)
@@ -91,8 +130,13 @@ def _truth(readings: Sequence[MatchedReading]) -> Iterator[Sequence[Cell]]:
         (case, 0, 0, who, how) for case in range(1, len(one.matched.cohort.patients) + 1) if case not in touched
     ]
     rows += [(case, lesion, 1 / counts[case], who, how) for case, lesion, _ in listed]
-    # The paradigm and the design stand in the first two rows of their column.
-    for row, extra in zip(rows, ["FROC", "FCTRL", *[""] * len(rows)], strict=False):
+    yield from _with_paradigm(rows, "FROC")
+
+
+def _with_paradigm(rows: Sequence[tuple[Cell, ...]], paradigm: str) -> Iterator[Sequence[Cell]]:
+    """The truth under its head; the paradigm and the design stand in the first two rows of their column."""
+    yield ("CaseID", "LesionID", "Weight", "ReaderID", "ModalityID", "Paradigm")
+    for row, extra in zip(rows, [paradigm, "FCTRL", *[""] * len(rows)], strict=False):
         yield (*row, extra) if extra else row
 
 

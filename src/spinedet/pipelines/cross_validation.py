@@ -24,12 +24,11 @@ from spinedet.detection.trainer import PlanePlan, Settings, train_network
 from spinedet.imaging.planes import SPECS
 from spinedet.pipelines.splits import only
 from spinedet.scoring import Criterion, OperatingPoint, choose_operating_point, write_operating_point
+from spinedet.scoring.cross_validated import HELD_OUT
 
 # Findings are mapped so that this is every fold's threshold.
 COMMON_THRESHOLD = 0.5
 POOLED = "pooled.json"
-# The manifest of a fold's own patients, beside the model that never saw them.
-HELD_OUT = "held_out.json"
 _SURE = 1 - 1e-6
 
 
@@ -197,7 +196,7 @@ class CrossValidation:
 def run_folds(task: CrossValidation, prepared: Prepared, seed: int) -> Iterator[str]:
     """Train and test what is not there yet of one seed; yields each fold's name when it is finished."""
     for fold in task.plan.every:
-        folder = _folder(task, fold, seed)
+        folder = fold_folder(task, fold, seed)
         if not (folder / "fold.json").is_file():
             detector = _train(task, prepared, fold, seed)
             model = Model(f"cross-validation {fold.name}", task.manifest.region, {task.plane: detector})
@@ -223,7 +222,7 @@ def _train(task: CrossValidation, prepared: Prepared, fold: Fold, seed: int) -> 
         train=train,
         tune=tune,
         score=_unscored,
-        folder=_folder(task, fold, seed) / "checkpoints",
+        folder=fold_folder(task, fold, seed) / "checkpoints",
         seed=seed,
         initial=task.initial,
         weights=dict.fromkeys(extra, task.extra_weight),
@@ -258,7 +257,8 @@ def _unscored(detections: object) -> float:
     return 0.0
 
 
-def _folder(task: CrossValidation, fold: Fold, seed: int) -> Path:
+def fold_folder(task: CrossValidation, fold: Fold, seed: int) -> Path:
+    """Where a fold's training, findings and model lie."""
     return task.root / f"seed-{seed}" / fold.name
 
 
@@ -275,7 +275,7 @@ def pooled(task: CrossValidation, seed: int) -> Findings:
     studies: list[StudyFindings] = []
     thresholds = {}
     for fold in task.plan.tested:
-        point, folder = _operating_point(task, fold, seed), _folder(task, fold, seed)
+        point, folder = _operating_point(task, fold, seed), fold_folder(task, fold, seed)
         write_operating_point(folder / "operating_point.json", point)
         held_out = (study for study in task.manifest.studies if study.patient in fold.test)
         write_manifest(folder / HELD_OUT, only(task.manifest, held_out))
@@ -289,7 +289,7 @@ def pooled(task: CrossValidation, seed: int) -> Findings:
 
 
 def _tested(task: CrossValidation, fold: Fold, seed: int) -> tuple[StudyFindings, ...]:
-    return read_findings(_folder(task, fold, seed) / "findings.json").studies
+    return read_findings(fold_folder(task, fold, seed) / "findings.json").studies
 
 
 def _operating_point(task: CrossValidation, fold: Fold, seed: int) -> OperatingPoint:

@@ -13,6 +13,7 @@ from spinedet.core.types import Finding, Findings, Manifest, StudyFindings
 from spinedet.pipelines.cross_validation import COMMON_THRESHOLD
 from spinedet.report.number_format import DASH
 from spinedet.scoring import BootstrapSettings, Criterion, Estimate, ScoreSettings, examine
+from spinedet.scoring.cross_validated import CrossValidated
 from spinedet.scoring.metrics.counts import froc_name
 from spinedet.scoring.metrics.graded_places import (
     AUC,
@@ -72,13 +73,11 @@ class Result:
         return None if source is None else source.estimate(statistic)
 
     @property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> CrossValidated:
         """For a file."""
         names = dict.fromkeys((*_DETECTION, *self.grading.values, *self.apart))
-        known = {name: self.estimate(name) for name in names}
-        numbers = {name: one.model_dump(mode="json") for name, one in known.items() if one is not None}
-        behind = {name: one.model_dump(mode="json") for name, one in self.behind.items()}
-        return {"name": self.name, "seeds": self.seeds, "numbers": numbers} | ({"behind": behind} if behind else {})
+        numbers = {name: one for name in names if (one := self.estimate(name)) is not None}
+        return CrossValidated(name=self.name, seeds=self.seeds, numbers=numbers, behind=dict(self.behind))
 
 
 def rule_findings(manifest: Manifest, count: int) -> Findings:

@@ -138,6 +138,7 @@ def report_test(
     )
     examination = examine(reference, findings, settings)
     scores = report(reference.name, examination)
+    scores = scores.model_copy(update={"notes": (*test.notes, *scores.notes)})
     if config.robustness:
         model = (test.model, test.identity)
         curves = degradation_curves(model, reference, scores, settings, config.degradations)
@@ -149,7 +150,7 @@ def report_test(
         scores=scores,
         cases=cases,
         region=reference.region,
-        notes=(*test.notes, *_plan_notes(test, scores, run)),
+        notes=_plan_notes(test, scores, run),
         details=test.facts,
         shown=config.cases,
         internal_centers=test.internal_centers,

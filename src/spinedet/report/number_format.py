@@ -82,6 +82,11 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing.removesuffix('y')}ies" if thing.endswith("dy") else f"{number:,} {plural(thing)}"
 
 
+def verb(number: int, one: str, several: str) -> str:
+    """The verb of so many things: `1 study counts`, `2 studies count`."""
+    return one if number == 1 else several
+
+
 def plural(thing: str) -> str:
     """Series stay series."""
     return thing if thing.endswith("s") else f"{thing}s"

@@ -58,6 +58,7 @@ def render_reader_page(study: ReaderStudy) -> str:
         notes=study.notes,
         study=study,
         lines=[line for one in study.analyses for line in _lines(one)],
+        time_lines=[line for one in study.time_analyses for line in _lines(one)],
         curves=(drawn := curves(study.readings)),
         keys={curve.condition: curve.color for curve in drawn},
         axes=_AXES.get(study.figure["name"]),

@@ -38,6 +38,11 @@ def write_length(folder: Path, length: TrainingLength) -> None:
     write_json(folder / _FILE, length.model_dump(mode="json"))
 
 
+def has_length(folder: Path) -> bool:
+    """Whether the training whose checkpoints lie in `folder` has come to its end; earlier versions recorded nothing."""
+    return (folder / _FILE).is_file()
+
+
 def read_length(folder: Path) -> TrainingLength:
     """How long the training was whose checkpoints lie in `folder`.
 

@@ -12,6 +12,7 @@ from spinedet.cli.console import console
 from spinedet.cli.exit_status import Status
 from spinedet.cli.output_folder import output_folder, requeued
 from spinedet.cli.progress import progress_bar
+from spinedet.cli.sweep_jobs import job_number
 from spinedet.core.errors import InputError
 from spinedet.core.files import write_json
 from spinedet.core.radiograph import RadiographManifest, RadiographStudy, read_radiograph_cohort
@@ -209,6 +210,7 @@ def _record(
         trainings=developed.lengths,
         init=_begun(initial, developed) if initial else None,
         parameters={part.name: part.parameters for part in developed.classifier.parts},
+        sweep_job=job_number(),
         radiographs=radiograph_participants(
             {name: getattr(parted, name) for name in ("train", "tune", "test")}, manifest.task
         ),

@@ -157,7 +157,7 @@ class CohortReadings:
 
     def patients(self) -> Items:
         """One row for each patient whose images have one label; with a finding, the finding if any image has it."""
-        cohort, rows = self.cohort, _rows_by_patient(self.cohort)
+        cohort, rows = self.cohort, rows_by_patient(self.cohort)
         found = [(patient, label, members) for patient, (label, members) in rows.items() if label is not None]
         predicted = [self._together(np.array(members)) for _, _, members in found]
         width = len(cohort.task.labels)
@@ -211,7 +211,7 @@ def _of_labels(items: Items, labels: tuple[str, ...]) -> Items:
     )
 
 
-def _rows_by_patient(cohort: LabelledCohort) -> dict[int, tuple[int | None, list[int]]]:
+def rows_by_patient(cohort: LabelledCohort) -> dict[int, tuple[int | None, list[int]]]:
     """Rows of the images of known labels by patient, with the patient's label; None where the images disagree."""
     members: dict[int, list[int]] = {}
     for row, image in enumerate(cohort.images):

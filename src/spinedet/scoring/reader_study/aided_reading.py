@@ -14,12 +14,12 @@ from spinedet.core.types import Finding, Findings, Manifest, StudyFindings
 from spinedet.scoring.evaluate import ScoreSettings, examine
 from spinedet.scoring.matching.cohort import Selection
 from spinedet.scoring.matching.greedy import ABSORBED
+from spinedet.scoring.reader_study.effects import jackknifed_share
 from spinedet.scoring.reader_study.figures_of_merit import PatientShares
-from spinedet.scoring.reader_study.obuchowski_rockette import fixed_readers, jackknife_covariance
 from spinedet.scoring.reader_study.records import AidedReading, ProposalCounts
 from spinedet.scoring.reader_study.study import ReaderSettings
 from spinedet.scoring.records import Estimate
-from spinedet.scoring.statistics.bootstrap import BootstrapSettings, leave_one_out
+from spinedet.scoring.statistics.bootstrap import BootstrapSettings
 
 DECISIONS = ("accepted", "corrected", "rejected", "ignored")
 
@@ -69,7 +69,7 @@ def aided_reading(
     def share(true: int, decision: str) -> Estimate:
         below = np.bincount(patient[truth == true], minlength=patients).astype(float)
         above = np.bincount(patient[(truth == true) & (made == decision)], minlength=patients).astype(float)
-        return _jackknifed(PatientShares(above, below), settings.confidence)
+        return jackknifed_share(PatientShares(above, below), settings.confidence, "no such proposal")
 
     seconds = tuple(one.seconds for one in sessions if one.seconds is not None)
     return AidedReading(
@@ -111,16 +111,3 @@ def _truth(
     truth[cohort.marks.row] = np.where(lesion == ABSORBED, -1, lesion >= 0)
     patient[cohort.marks.row] = cohort.scans.patient[cohort.marks.scan]
     return truth, patient, len(cohort.patients)
-
-
-def _jackknifed(shares: PatientShares, confidence: float) -> Estimate:
-    patients = len(shares.below)
-    value = float(shares.value(np.ones((patients, 1)))[0])
-    if np.isnan(value):
-        return Estimate(reason="no such proposal")
-    left_out = shares.value(leave_one_out(patients).astype(float))
-    if np.isnan(left_out).any():
-        return Estimate(value=value, reason="all proposals of this kind are of one patient: no interval")
-    covariance = jackknife_covariance(left_out[None])
-    found = fixed_readers(np.array([value]), covariance, np.ones(1), confidence)
-    return Estimate(value=value, low=max(found.low, 0), high=min(found.high, 1), degenerate=found.error == 0)

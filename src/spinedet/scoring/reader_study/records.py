@@ -101,6 +101,41 @@ class AidedReading(Record):
     true_rejected: Estimate
 
 
+class AidedLabels(Record):
+    """How one reader of radiographs used the program's labels: cases (images or patients) that it answered.
+
+    Attributes:
+        program_right, program_wrong: its labels, as the reference has them. right_followed, wrong_followed: of these,
+            those where the reader gave the same label. wrong_taken_over: of wrong_followed, those that the reader had
+            right without the program.
+        gained, lost: cases that were right only with, or only without, the program at hand.
+        false_accepted: share of the program's wrong labels that the reader gave too (automation bias).
+        true_rejected: share of its right labels that the reader did not give.
+    """
+
+    reader: str
+    program_right: int
+    right_followed: int
+    program_wrong: int
+    wrong_followed: int
+    wrong_taken_over: int
+    gained: int
+    lost: int
+    false_accepted: Estimate
+    true_rejected: Estimate
+
+
+class ReadingTime(Record):
+    """Seconds per image of one reader under one condition; `timed` of the `images` have their time."""
+
+    reader: str
+    condition: str
+    images: int
+    timed: int
+    mean: FiniteFloat
+    median: FiniteFloat
+
+
 class Design(Record):
     """What the statistics cannot know; null is printed as `not stated`."""
 
@@ -114,7 +149,10 @@ class ReaderStudy(Record):
 
     Attributes:
         figure: name and description of the figure of merit. unit: what a case is.
-        cases: with lesions and lesion-free. notes: what a reader must know first.
+        diseased_cases, lesion_free_cases, lesions: of readings of findings; 0 for radiographs.
+        labels: cases of radiographs by their label. aided: work with proposals. aided_labels: work with labels.
+        times: seconds per image of radiographs. time_analyses: effects on their means.
+        notes: what a reader must know first.
     """
 
     name: str
@@ -130,7 +168,11 @@ class ReaderStudy(Record):
     readings: tuple[ReaderRow, ...]
     analyses: tuple[Analysis, ...]
     disagreements: tuple[Disagreement, ...] = Field(default=(), exclude_if=is_empty)
+    labels: dict[str, int] = Field(default_factory=dict, exclude_if=lambda value: value == {})
     aided: tuple[AidedReading, ...] = Field(default=(), exclude_if=is_empty)
+    aided_labels: tuple[AidedLabels, ...] = Field(default=(), exclude_if=is_empty)
+    times: tuple[ReadingTime, ...] = Field(default=(), exclude_if=is_empty)
+    time_analyses: tuple[Analysis, ...] = Field(default=(), exclude_if=is_empty)
     design: Design
     thresholds: str
     notes: tuple[str, ...] = ()
