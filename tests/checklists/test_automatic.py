@@ -118,7 +118,7 @@ def test_what_a_run_records(result: Path) -> None:
     assert "Random weights; no earlier run. Seed 4." in told["initialisation"].text
     assert COMMIT in told["software"].text
     assert "1 study excluded (no T2)" in told["flow"].text
-    assert "sex F: F1" in told["subgroups"].text
+    assert "F1 by subgroup: sex F: 0." in told["subgroups"].text
     assert "Developed at the centre A." in told["internal"].text
     assert "Sagittal, centre B" in told["external"].text
 

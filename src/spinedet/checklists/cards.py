@@ -12,6 +12,7 @@ from spinedet.checklists.automatic import facts, listed_notes
 from spinedet.checklists.catalogue import BY_NAME
 from spinedet.checklists.checklist import NOT_ANSWERED
 from spinedet.checklists.evidence import Evidence
+from spinedet.checklists.found import criterion_in_words
 from spinedet.checklists.participant_answers import part_in_words
 from spinedet.checklists.result_answers import group_name, main_groups
 from spinedet.core.manifest import phantom_note
@@ -81,7 +82,7 @@ def _evaluation(evidence: Evidence, answers: Answers) -> Iterator[Block]:
     scores = evidence.scores
     if scores is not None:
         yield Paragraph(
-            f"{scores.criterion['description']}. {scores.bootstrap.description}. {evidence.simulated}".strip()
+            f"{criterion_in_words(scores.criterion)} {scores.bootstrap.description}. {evidence.simulated}".strip()
         )
         head = ("Studies", "Patients", "Scans", "Lesions", "Precision", "Recall", "F1", "Average precision")
         yield TextTable(

@@ -122,11 +122,11 @@ def _subgroups(evidence: Evidence) -> Found | None:
     if not other:
         return Found("Not analysed by sex, age or scanner (`score by=[sex,vendor]` does).", f"{SCORES} groups")
     lines = [
-        f"{', '.join(f'{key} {value}' for key, value in group.by.items())}: F1 "
-        f"{in_words(group.f1, scores.bootstrap.confidence)}."
+        f"{', '.join(f'{key} {value}' for key, value in group.by.items())}: "
+        f"{in_words(group.f1, scores.bootstrap.confidence)}"
         for group in other
     ]
-    return Found(" ".join(lines), f"{SCORES} groups")
+    return Found(f"F1 by subgroup: {'; '.join(lines)}.", f"{SCORES} groups")
 
 
 def _representative(evidence: Evidence) -> Found | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spinedet.checklists.evidence import Evidence
-from spinedet.checklists.found import CONFIG, CROSSED, HELD_OUT, RUN, Found
+from spinedet.checklists.found import CONFIG, CROSSED, HELD_OUT, RUN, Found, criterion_in_words
 from spinedet.report.number_format import counted, in_words, listed, plain
 from spinedet.scoring import Estimate
 from spinedet.scoring.cross_validated import CrossValidated, CrossValidationResults
@@ -129,7 +129,7 @@ def _analysed(task: _Crossed) -> Found | None:
 def _performance(task: _Crossed) -> Found:
     record = task.record
     lines = [task.numbers(name, found) for name, found in {"all studies": record.results, **record.parts}.items()]
-    head = f"{record.criterion['description']}. " if record.criterion else ""
+    head = f"{criterion_in_words(record.criterion)} " if record.criterion else ""
     seeds = f"Means over {task.seeds}. " if len(record.thresholds) > 1 else f"From {task.seeds}. "
     return Found(f"{head}{seeds}{' '.join([*lines, *_rules(task)])}", f"{CROSSED} results, parts")
 
@@ -165,7 +165,7 @@ def _subgroups(task: _Crossed) -> Found:
 
 
 def _measures(task: _Crossed) -> Found:
-    head = f"{task.record.criterion['description']}. " if task.record.criterion else ""
+    head = f"{criterion_in_words(task.record.criterion)} " if task.record.criterion else ""
     graded = "; the AUC of grading assessed places" if "grading auc" in task.own.numbers else ""
     text = (
         "Precision, recall and F1 of lesions at each fold's threshold, the best F1 over thresholds, average precision "

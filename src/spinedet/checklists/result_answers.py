@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from spinedet.checklists.evidence import Evidence
-from spinedet.checklists.found import POINT, RUN, SCORES, Found
+from spinedet.checklists.found import POINT, RUN, SCORES, Found, criterion_in_words
 from spinedet.report.number_format import counted, in_words, listed, plain
 from spinedet.scoring import Group, Scores
 from spinedet.scoring.thresholds import FrozenThresholds
@@ -33,7 +33,7 @@ def _performance(evidence: Evidence) -> Found | None:
     scores = evidence.scores
     if scores is not None:
         lines = [performance_in_words(group, scores.bootstrap.confidence) for group in main_groups(scores)]
-        return Found(f"{scores.criterion['description']}. {' '.join(lines)}", f"{SCORES} groups")
+        return Found(f"{criterion_in_words(scores.criterion)} {' '.join(lines)}", f"{SCORES} groups")
     known = evidence.trained_on.known if evidence.trained_on else None
     return Found(f"Known results on patients: {known.words}.", "model/known_results.json") if known else None
 
@@ -96,7 +96,7 @@ def _centers(evidence: Evidence, *, inside: bool) -> Found | None:
     where = "internal" if inside else "external"
     word = "centre" if len(internal) == 1 else "centres"
     head = f"Developed at the {word} {listed(internal)}."
-    criterion = f"{scores.criterion['description']}."
+    criterion = criterion_in_words(scores.criterion)
     text = " ".join([head, criterion, *lines]) if lines else f"{head} No {where} centre was tested."
     return Found(text, f"{RUN} internal_centers; {SCORES} groups")
 
@@ -122,7 +122,7 @@ def _measures(evidence: Evidence) -> Found | None:
         return None
     text = (
         "Precision, recall and F1 of lesions at the threshold, FROC, average precision, and patient-level "
-        f"sensitivity, specificity and AUC. {evidence.scores.criterion['description']}."
+        f"sensitivity, specificity and AUC. {criterion_in_words(evidence.scores.criterion)}"
     )
     return Found(text, f"{SCORES} criterion")
 
