@@ -258,5 +258,4 @@ def _developed_on(evidence: Evidence) -> int:
     if evidence.crossed:
         return sum(len(fold) for fold in evidence.crossed.folds.values())
     films = evidence.run.radiographs if evidence.run else ()
-    parts = (*evidence.developed, *(one for one in films if one.split != "test"))
-    return sum(part.patients for part in parts)
+    return sum(part.patients for part in evidence.developed) + sum(one.patients for one in films if one.split != "test")

@@ -96,13 +96,13 @@ class Evidence:
         scored = self.scores or self.labels or self.crossed
         notes = scored.notes if scored else ()
         films = self.run.radiographs if self.run else ()
-        simulated = [*self.tested, *(one for one in films if one.split == "test")]
-        if any(one.simulated for one in simulated) or any("drawn by software" in note for note in notes):
+        tested = any(one.simulated for one in self.tested) or any(one.simulated for one in films if one.split == "test")
+        if tested or any("drawn by software" in note for note in notes):
             lines.append("Tested on simulated data: phantoms drawn by software, no patients.")
         if self.trained_on is not None and self.trained_on.phantoms:
             also = f" and on images of {self.trained_on.patients} patients" if self.trained_on.patients else ""
             lines.append(f"Trained on {self.trained_on.phantoms} simulated studies (phantoms){also}.")
-        elif any(one.simulated for one in (*self.developed, *(one for one in films if one.split != "test"))):
+        elif any(one.simulated for one in self.developed) or any(one.simulated for one in films if one.split != "test"):
             lines.append("Trained on simulated data (phantoms).")
         return " ".join(lines)
 

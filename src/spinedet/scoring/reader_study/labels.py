@@ -310,7 +310,8 @@ def _timed(one: GatheredReading) -> MeasuredReading | None:
     _, patient = np.unique([image.patient for image in one.read.cohort.images], return_inverse=True)
     seconds = np.array([image.seconds for image in one.images], dtype=np.float64)
     patients = int(patient.max()) + 1
-    shares = PatientShares(np.bincount(patient, seconds, minlength=patients), _by_patient(patient, patients))
+    total = np.bincount(patient, seconds, minlength=patients).astype(np.float64)
+    shares = PatientShares(total, _by_patient(patient, patients))
     return measure(one.measured.who, shares, patients, one.measured.right)
 
 
