@@ -108,7 +108,8 @@ def test_silence_is_stated_and_nothing_inferred(result: Path) -> None:
     assert "sex not recorded for 1 of 6" in told["participants"].text
     assert "field strength is not recorded for 6 of 6" in told["missing_data"].text
     assert "age 53.5" not in told["participants"].text  # ages are by centre
-    assert "F " in told["participants"].text
+    assert "sex F (" in told["participants"].text
+    assert "vendor Maker (" in told["acquisition"].text
 
 
 def test_what_a_run_records(result: Path) -> None:

@@ -86,7 +86,7 @@ def test_every_number_is_in_the_results(folds: Evidence) -> None:
 
 def test_what_a_cross_validation_states(folds: Evidence) -> None:
     told = {name: one.text for name, one in automatic(folds).items()}
-    assert "12 patients were cut into 3 folds of 4, 4, 4" in told["partitions"]
+    assert "12 patients were cut into 3 folds of 4, 4 and 4" in told["partitions"]
     assert "2 training seeds (0 and 1)" in told["partitions"]
     assert "All studies: F1 0.812 (95% interval 0.701 to 0.893)" in told["performance"]
     assert "Slabs: F1 0.812" in told["performance"]
@@ -124,7 +124,7 @@ def test_folders_of_earlier_versions(tmp_path: Path) -> None:
     (folder / "settings.json").write_text(json.dumps(settings))
     told = {name: one.text for name, one in automatic(read_evidence(str(folder))).items()}
     assert "centre B (cross-validation), 6 patients" in told["participants"]
-    assert "its level is not recorded" in told["performance"]
+    assert "their level is not recorded. All studies: F1 0.812 (0.701 to 0.893)" in told["performance"]
     assert "(seed 5)" in told["partitions"]
     assert str(tmp_path) not in str(told)
     for file in folder.glob("seed-0/*/held_out.json"):

@@ -46,13 +46,17 @@ class _Crossed:
         return [one.name for one in self.record.results[1:] if not one.name.endswith(_NO_IMAGE)]
 
     def words(self, estimate: Estimate) -> str:
-        """With its interval, whose level earlier versions did not record."""
+        """With its interval; see `unknown_level`."""
         if self.record.bootstrap is not None:
             return in_words(estimate, self.record.bootstrap.confidence)
         if estimate.value is None or estimate.low is None or estimate.high is None:
             return in_words(estimate, 0)
-        between = f"{plain(estimate.low)} to {plain(estimate.high)}"
-        return f"{plain(estimate.value)} (interval {between}, its level is not recorded)"
+        return f"{plain(estimate.value)} ({plain(estimate.low)} to {plain(estimate.high)})"
+
+    @property
+    def unknown_level(self) -> str:
+        """What files of earlier versions left out."""
+        return "" if self.record.bootstrap else "Intervals in brackets; their level is not recorded. "
 
     def numbers(self, name: str, results: Sequence[CrossValidated]) -> str:
         """The detector's own results on a part of the data, in a sentence."""
@@ -87,8 +91,8 @@ def _partitions(task: _Crossed) -> Found:
     what = f"by the values of {task.by} into {len(sizes)} groups" if task.by else f"into {len(sizes)} folds{seed}"
     text = (
         f"Cross-validation over patients: {counted(sum(sizes), 'patient')} were cut {what} of "
-        f"{', '.join(map(str, sizes))}. Each part was tested by a detector that was trained on the patients of the "
-        f"others alone, with {task.seeds}."
+        f"{listed([str(size) for size in sizes])}. Each part was tested by a detector that was trained on the patients "
+        f"of the others alone, with {task.seeds}."
     )
     return Found(text, f"{CROSSED} folds, thresholds")
 
@@ -131,7 +135,8 @@ def _performance(task: _Crossed) -> Found:
     lines = [task.numbers(name, found) for name, found in {"all studies": record.results, **record.parts}.items()]
     head = f"{criterion_in_words(record.criterion)} " if record.criterion else ""
     seeds = f"Means over {task.seeds}. " if len(record.thresholds) > 1 else f"From {task.seeds}. "
-    return Found(f"{head}{seeds}{' '.join([*lines, *_rules(task)])}", f"{CROSSED} results, parts")
+    text = f"{head}{seeds}{task.unknown_level}{' '.join([*lines, *_rules(task)])}"
+    return Found(text, f"{CROSSED} results, parts")
 
 
 def _rules(task: _Crossed) -> Iterator[str]:

@@ -25,24 +25,28 @@ def part_in_words(part: Participants) -> str:
     words = [
         f"centre {part.center} ({part.split}), {counted(part.patients, 'patient')}"
         f"{' (simulated)' if part.simulated else ''}, {counted(part.series, 'scan')}, "
-        f"{counted(part.lesions, 'lesion')}, {part.lesion_free} without any lesion"
+        f"{counted(part.lesions, 'lesion')}, {part.lesion_free} of {counted(part.studies, 'study')} without any lesion"
     ]
     if part.age:
         spread = f" (SD {plain(part.age.sd, 1)})" if part.age.sd is not None else ""
         words.append(f"age {plain(part.age.mean, 1)}{spread}, {part.age.low:g} to {part.age.high:g} years")
-    words += [f"{name.replace('_', ' ')} {_shares(each)}" for name, each in part.counts.items()]
+    words += [f"{name.replace('_', ' ')} {_shares(name, each)}" for name, each in part.counts.items()]
     gaps = [f"{name.replace('_', ' ')} not recorded for {gap} of {part.studies}" for name, gap in part.missing.items()]
     return "; ".join([*words, *gaps]) + "."
 
 
-def _shares(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{value} {count}" for value, count in counts.items())
+def _shares(name: str, counts: Mapping[str, int]) -> str:
+    """`1.5 T (24), 3 T (6)`: studies by value."""
+    unit = _UNITS.get(name, "")
+    return ", ".join(f"{value}{unit} ({count})" for value, count in counts.items())
 
 
 def _acquisition(evidence: Evidence) -> Found | None:
     lines = []
     for part in evidence.tested:
-        stated = [f"{name.replace('_', ' ')} {_shares(part.counts[name])}" for name in _SCANNER if name in part.counts]
+        stated = [
+            f"{name.replace('_', ' ')} {_shares(name, part.counts[name])}" for name in _SCANNER if name in part.counts
+        ]
         gaps = [
             f"{name.replace('_', ' ')} not recorded for {part.missing[name]} of {counted(part.studies, 'study')}"
             for name in _SCANNER
@@ -53,6 +57,7 @@ def _acquisition(evidence: Evidence) -> Found | None:
 
 
 _SCANNER = ("vendor", "field_strength")
+_UNITS = {"field_strength": " T"}
 
 
 def _missing(evidence: Evidence) -> Found | None:

@@ -51,7 +51,8 @@ def _estimates(evidence: Evidence) -> Found | None:
             f"{in_words(patient.sensitivity, level)}, specificity {in_words(patient.specificity, level)}, AUC "
             f"{in_words(patient.auc, level)}."
         )
-    return Found(f"By patient, any lesion or none. {' '.join(lines)}", f"{SCORES} groups[].patient")
+    head = "By patient, any lesion or none; patients whose only lesions are to be ignored are left out."
+    return Found(f"{head} {' '.join(lines)}", f"{SCORES} groups[].patient")
 
 
 def _errors(evidence: Evidence) -> Found | None:
