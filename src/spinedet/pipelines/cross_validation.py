@@ -281,7 +281,7 @@ def pooled(task: CrossValidation, seed: int) -> Findings:
         write_manifest(folder / HELD_OUT, only(task.manifest, held_out))
         # Of the category that is tested.
         threshold = thresholds[fold.name] = next(iter(point.values.values()))
-        studies += [_mapped(study, threshold) for study in _tested(task, fold, seed)]
+        studies += [at_common_threshold(study, threshold) for study in _tested(task, fold, seed)]
     write_json(task.root / f"seed-{seed}" / "thresholds.json", thresholds)
     findings = _findings(task, studies)
     write_findings(task.root / f"seed-{seed}" / POOLED, findings)
@@ -300,8 +300,8 @@ def _operating_point(task: CrossValidation, fold: Fold, seed: int) -> OperatingP
     return choose_operating_point(reference, _findings(task, studies), task.criterion, task.rule)
 
 
-def _mapped(study: StudyFindings, threshold: float) -> StudyFindings:
-    """Scores p as p to the power that takes the threshold to one half: the order stays, and 0 and 1 do."""
+def at_common_threshold(study: StudyFindings, threshold: float) -> StudyFindings:
+    """Scores p as p to the power that takes the threshold to `COMMON_THRESHOLD`: the order stays, and 0 and 1 do."""
     power = np.log(COMMON_THRESHOLD) / np.log(np.clip(threshold, 1e-6, _SURE))
     found = (
         finding.model_copy(update={"score": float(np.clip(finding.score, 0, 1) ** power)}) for finding in study.findings

@@ -66,7 +66,7 @@ def _scored(
 ) -> tuple[Scores | None, int]:
     """Scores of one step and how many studies could not be read any more; those count as without findings."""
     with TemporaryDirectory(prefix="spinedet-") as folder:
-        studies = list(_degraded(reference.studies, step, Path(folder)))
+        studies = list(degraded_studies(reference.studies, step, Path(folder)))
         found = detect_studies(model[0], studies, _MIN_SCORE, Effort(workers=1))
     if not found.studies:
         return None, len(found.skipped)
@@ -80,8 +80,11 @@ def _with_silent(found: CohortFindings, reference: Manifest) -> tuple[StudyFindi
     return tuple(there.get(study.id) or StudyFindings(id=study.id) for study in reference.studies)
 
 
-def _degraded(studies: Sequence[Study], step: tuple[str, float], folder: Path) -> Iterator[Study]:
-    """The studies with degraded copies of their series; the draws depend on study, series and degradation alone."""
+def degraded_studies(studies: Sequence[Study], step: tuple[str, float], folder: Path) -> Iterator[Study]:
+    """The studies with copies of their series in `folder`, degraded by a step: a degradation and its strength.
+
+    The draws depend on study, series and degradation alone.
+    """
     name, strength = step
     for number, study in enumerate(studies):
         copies: list[Series] = []
