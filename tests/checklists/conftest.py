@@ -90,7 +90,8 @@ def write_result(folder: Path, hits: int = 7, origin: str = "phantom") -> Path:
         "device": {"gpu": None, "machine": "x86_64"},
     }
     (folder / "run.json").write_text(json.dumps(run))
-    (folder / "config.yaml").write_text("recipe: {lr: 0.001, batch: 2}\naugment: {noise_probability: 0.6}\n")
+    settings = "recipe: {lr: 0.001, batch: 2}\naugment: {noise_probability: 0.6}\ndata: {mix: []}\n"
+    (folder / "config.yaml").write_text(settings)
     card = {"spacing": [4.0, 1.6, 1.6], "grades": []}
     model = {"name": "drawn", "region": "lumbar", "categories": ["degeneration"]}
     model["planes"] = {"sagittal": {"model": {"name": "set"}, "card": card}}  # type: ignore[assignment]

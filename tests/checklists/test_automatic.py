@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,15 @@ def test_a_run_of_a_sweep_says_so(result: Path) -> None:
     assert "job 3 of a sweep" in automatic(read_evidence(str(result)))["choice"].text
 
 
+def test_studies_that_were_mixed_in_are_named(result: Path) -> None:
+    assert automatic(read_evidence(str(result)))["imbalance"].text.startswith("An epoch draws every study alike;")
+    (result / "config.yaml").write_text("data: {mix: [b.json], mix_weight: 0.25}\n")
+    told = automatic(read_evidence(str(result)))["imbalance"].text
+    assert "but for those of data.mix, which an epoch draws 0.25 times on average" in told
+    (result / "config.yaml").unlink()
+    assert "imbalance" not in automatic(read_evidence(str(result)))
+
+
 def test_skipped_studies_are_counted_and_not_named(result: Path) -> None:
     (result / "skipped.json").write_text(json.dumps([{"study": "study-99", "reason": "no T2"}]))
     told = automatic(read_evidence(str(result)))
@@ -149,11 +159,14 @@ def test_one_answer_serves_all_checklists(result: Path) -> None:
 
 def test_findings_of_another_detector_need_no_run(result: Path) -> None:
     (result / "run.json").unlink()
-    (result / "model/model.json").unlink()
+    shutil.rmtree(result / "model")
     told = automatic(read_evidence(str(result)))
     assert "performance" in told
-    assert "model" not in told
-    assert "software" not in told
+    # What holds for detectors of this program says nothing of others.
+    of_ours = ("model", "software", "ensembling", "handling", "deidentification", "predictors", "blind_index")
+    assert not set(of_ours) & set(told)
+    assert "never enter the model" not in told["missing_data"].text
+    assert told["sharing"].text.startswith("Findings were scored with spinedet")
 
 
 def test_the_shipped_weights() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from spinedet.checklists.automatic import automatic
+from spinedet.checklists.evidence import read_evidence
 from spinedet.core.manifest import read_manifest, write_manifest
 from spinedet.core.types import Split
 from spinedet.scoring import read_operating_point, read_scores
@@ -61,8 +63,13 @@ def test_studies_that_the_run_learned_on_are_called_out(
 ) -> None:
     out = tmp_path / "all"
     assert run("evaluate", f"run={smoke_run}", f"data.manifests=[{cohort}]", f"out={out}", *QUICK) == 0
-    assert "4 of the 5 studies were used to develop this run" in (out / "report.html").read_text()
+    note = "4 of the 5 studies were used to develop this run"
+    assert (out / "report.html").read_text().count(note) == 2  # above the numbers, and among the notes
+    assert read_scores(out / "scores.json").notes[0].startswith(note)
     assert read_scores(out / "scores.json").group().n.studies == 5
+    told = automatic(read_evidence(str(out)))
+    assert note in told["partitions"].text
+    assert told["internal"].text.startswith("Developed at the centre")
 
 
 def test_a_copied_model_with_its_operating_point_is_enough(

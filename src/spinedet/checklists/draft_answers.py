@@ -60,6 +60,8 @@ def _selection(evidence: Evidence) -> Found | None:
 
 
 def _deidentification(evidence: Evidence) -> Found | None:
+    if not evidence.ours:
+        return None
     text = (
         "The program keeps no name, birth date or free text of an image's header; who removed what before is not "
         "recorded."
@@ -141,6 +143,9 @@ def _representative(evidence: Evidence) -> Found | None:
 
 
 def _sharing(evidence: Evidence) -> Found | None:
+    if not evidence.ours:
+        text = "Findings were scored with spinedet, licence Apache-2.0. Who may have the detector and the data is not"
+        return Found(f"{text} recorded.", SCORES)
     commit = evidence.run.commit if evidence.run else None
     weights = f" The weights have the SHA-256 {evidence.weights_sha256}." if evidence.weights_sha256 else ""
     text = f"The code is spinedet, licence Apache-2.0{f', commit {commit}' if commit else ''}.{weights}"
@@ -148,6 +153,8 @@ def _sharing(evidence: Evidence) -> Found | None:
 
 
 def _handling(evidence: Evidence) -> Found | None:
+    if not evidence.ours:
+        return None
     text = (
         "`predict` checks every image (geometry, field of view, weighting, contrast), refuses unfit ones and marks "
         "doubtful ones; a person must read all images."

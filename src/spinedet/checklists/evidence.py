@@ -79,6 +79,11 @@ class Evidence:
         return CROSSED if self.crossed else SCORES if self.scores or self.labels else HELD_OUT
 
     @property
+    def ours(self) -> bool:
+        """Whether a run or a model states that it is a detector of this program; findings alone may be of any other."""
+        return self.run is not None or bool(self.model)
+
+    @property
     def results_known(self) -> bool:
         """Whether there is the result of a test of a detector."""
         return self.scores is not None or self.crossed is not None

@@ -141,7 +141,7 @@ def _tested_in_sweep(sweep: Sweep) -> Found | None:
 
 def _ensembling(evidence: Evidence) -> Found | None:
     source: Mapping[str, Any] = evidence.scores.model if evidence.scores else {}
-    if not (evidence.model or source):
+    if not (evidence.model or source.get("weights_sha256")):
         return None
     others: Any = source.get("ensemble_weights_sha256")
     text = f"{1 + len(others)} sets of weights predict together." if others else "None: one set of weights predicts."
@@ -188,12 +188,15 @@ def _software(evidence: Evidence) -> Found | None:
 
 
 def _imbalance(evidence: Evidence) -> Found | None:
-    if not evidence.model:
+    data: Any = evidence.config.get("data")
+    if not evidence.model or not isinstance(data, dict):
         return None
     lesions = [f"centre {part.center} {part.lesion_free} of {part.studies}" for part in evidence.tested]
     free = f" Studies without a lesion among those tested: {', '.join(lesions)}." if lesions else ""
-    text = "Studies and categories were not resampled to balance them, and scores were not recalibrated."
-    return Found(text + free, "by design" + (f"; {evidence.results} participants" if lesions else ""))
+    mixed, weight = data.get("mix") or [], str(data.get("mix_weight", "1"))
+    drawn = f", but for those of data.mix, which an epoch draws {weight} times on average" if mixed else ""
+    text = f"An epoch draws every study alike{drawn}; categories were not balanced, and scores were not recalibrated."
+    return Found(text + free, f"{CONFIG} data" + (f"; {evidence.results} participants" if lesions else ""))
 
 
 def _updating(evidence: Evidence) -> Found | None:

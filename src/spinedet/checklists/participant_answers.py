@@ -56,6 +56,7 @@ def _acquisition(evidence: Evidence) -> Found | None:
     return Found(" ".join(lines), f"{evidence.results} participants") if lines else None
 
 
+_NO_ATTRIBUTES = "Attributes of patients never enter the model; nothing was imputed."
 _SCANNER = ("vendor", "field_strength")
 _UNITS = {"field_strength": " T"}
 
@@ -76,7 +77,7 @@ def _missing(evidence: Evidence) -> Found | None:
         lines.append("The findings cover every study.")
     if skipped := len(evidence.skipped):
         lines.append(f"{counted(skipped, 'study')} could not be read; skipped.json states why.")
-    lines.append("Attributes of patients never enter the model; nothing was imputed.")
+    lines.append("Nothing was imputed." if not evidence.ours else _NO_ATTRIBUTES)
     keys = "participants, not_read" if evidence.scores else "participants"
     return Found(" ".join(lines), f"{evidence.results} {keys}" + ("; skipped.json" if skipped else ""))
 

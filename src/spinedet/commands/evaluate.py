@@ -84,6 +84,7 @@ def _report(test: Test, answers: CohortFindings, watch: Stopwatch) -> Status:
         split=config.split,
         center=config.center,
         operating_point_sha256=finished.operating_point.sha256,
+        internal_centers=finished.internal_centers,
         trained_on=finished.trained_on,
         weights_sha256=next(iter(finished.weights_sha256), None),
         data=data,
