@@ -41,6 +41,7 @@ def test_a_number_has_a_true_minus_and_no_negative_zero() -> None:
 
 def test_a_small_p_value_is_a_bound_and_no_zero() -> None:
     assert [p_value(p) for p in (0.0, 0.0004, 0.0005, 0.04, 1.0)] == ["< 0.001", "< 0.001", "0.001", "0.040", "1.000"]
+    assert [p_value(p, 4) for p in (0.00004, 0.0004)] == ["< 0.0001", "0.0004"]
 
 
 def test_in_words() -> None:

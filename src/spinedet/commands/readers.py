@@ -23,7 +23,7 @@ from spinedet.formats.reading_exports import read_sessions
 from spinedet.formats.rjafroc import write_rjafroc, write_rjafroc_roc
 from spinedet.pipelines.radiograph_readers import ReadingFiles, holds_radiographs, study_radiograph_readers
 from spinedet.readers import ReadersConfig
-from spinedet.report.number_format import plain, shown, signed
+from spinedet.report.number_format import p_value, plain, shown, signed
 from spinedet.scoring.reader_study.aided_reading import ReadingSession, aided_reading, session_findings
 from spinedet.scoring.reader_study.effects import (
     AIDED,
@@ -256,6 +256,6 @@ def _effects_table(effects: Sequence[Analysis], title: str) -> Table:
             if one.question.startswith("readers"):
                 cell = shown(effect.effect)
             df = "–" if effect.df is None else plain(effect.df, 1)
-            p = "–" if effect.p is None else plain(effect.p, 4)
+            p = "–" if effect.p is None else p_value(effect.p, 4)
             table.add_row(one.question, kind, cell.value, cell.interval or cell.remark, df, p)
     return table

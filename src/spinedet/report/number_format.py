@@ -50,9 +50,10 @@ def plain(value: float, digits: int = 3) -> str:
     return text.replace("-", MINUS) if float(text) else text.lstrip("-")
 
 
-def p_value(value: float) -> str:
+def p_value(value: float, digits: int = 3) -> str:
     """A p value, below its last digit as a bound."""
-    return plain(value) if value >= 0.0005 else "< 0.001"
+    least = 10.0**-digits
+    return plain(value, digits) if value >= least / 2 else f"< {least:.{digits}f}"
 
 
 def signed(estimate: Estimate, digits: int = 3) -> Shown:

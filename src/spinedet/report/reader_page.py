@@ -11,7 +11,7 @@ import numpy as np
 from spinedet import __version__
 from spinedet.core.files import write_text
 from spinedet.report.html import render
-from spinedet.report.number_format import DASH, MARKS, plain
+from spinedet.report.number_format import DASH, MARKS, p_value, plain
 from spinedet.scoring.reader_study.records import Analysis, Effect, ReaderRow, ReaderStudy
 
 SIZE, MARGIN = 300, 36
@@ -77,7 +77,7 @@ def _lines(one: Analysis) -> list[EffectLine]:
             effect,
             not one.question.startswith("readers"),
             DASH if effect.df is None else plain(effect.df, 1),
-            DASH if effect.p is None else plain(effect.p, 4),
+            DASH if effect.p is None else p_value(effect.p, 4),
         )
         for kind, effect in (("readers and patients as samples", one.random), ("these readers only", one.fixed))
     ]
