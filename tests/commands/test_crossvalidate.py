@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from spinedet.checklists.automatic import automatic
+from spinedet.checklists.evidence import read_evidence
 from spinedet.commands.crossvalidate import _parts
 from spinedet.core.manifest import read_manifest, write_manifest
 from spinedet.crossvalidate import CrossvalidateConfig, CrossvalidationData
@@ -32,6 +34,12 @@ def test_every_patient_is_tested_and_a_finished_training_is_kept(tmp_path: Path,
     assert set(told["thresholds"]) == {"0"}
     assert told["parts"] == {}
     first = out / "seed-0" / "fold-0" / "findings.json"
+    answers = {name: one.text for name, one in automatic(read_evidence(str(out))).items()}
+    assert "(cross-validation)" in answers["participants"]
+    assert answers["training"].startswith("2 trainings of")
+    assert "3D IoU" in answers["performance"]
+    assert "spinedet" in answers["software"]
+    assert all("simulated" in text for text in answers.values())
     # A fold is a run that is tested on its own patients, whom it never saw.
     fold, mine = out / "seed-0" / "fold-0", tmp_path / "fold"
     held_out = f"data.manifests=[{fold / 'held_out.json'}]"
