@@ -16,6 +16,11 @@ from spinedet.checklists.evidence import Evidence, read_evidence
 from spinedet.core.radiograph import read_radiograph_cohort
 from spinedet.core.radiograph.readings import read_readings
 from spinedet.scoring import BootstrapSettings
+from spinedet.scoring.classification.operating_point import (
+    LabelOperatingPoint,
+    PartPoint,
+    write_label_operating_point,
+)
 from spinedet.scoring.classification.records import write_label_scores
 from spinedet.scoring.classification.report import Contestant, LabelSettings, score_readings
 
@@ -51,7 +56,11 @@ def classified(folder: Path, phantom: bool) -> Path:
     contestant = Contestant(read_readings(folder / "readings.json"), "readings.json")
     write_label_scores(folder / "scores.json", score_readings(cohort, contestant, [], settings))
     (folder / "run.json").write_text(json.dumps(trained_on(phantom)))
-    (folder / "config.yaml").write_text("search: {trials: 6}\nnetwork: {weights: null}\nlearning: {balance: 0.5}\n")
+    settings = "search: {trials: 6}\nnetwork: {weights: null}\nlearning: {balance: 0.5, lr: 0.01}\n"
+    (folder / "config.yaml").write_text(settings)
+    part = PartPoint(part="lateral", images=6, patients=5, threshold=0.5123)
+    point = LabelOperatingPoint(task=task, rule="plateau_youden", parts=(part,), chosen_on=("x",))
+    write_label_operating_point(folder / "operating_point.json", point)
     return folder
 
 
@@ -70,6 +79,7 @@ def trained_on(phantom: bool) -> dict[str, Any]:
         **about,
         "radiographs": radiographs,
         "parameters": {"lateral": 1234},
+        "trainings": {"lateral": {"steps": 90, "planned": 100}},
     }
 
 
@@ -102,7 +112,22 @@ def test_who_was_tested_and_trained_on(films: Evidence) -> None:
     assert "A search tried 6 recipes" in told["choice"]
     assert told["initialisation"].startswith("Random weights. Seed 3.")
     assert "power of -0.5" in told["imbalance"]
+    assert (
+        "fresh from a score of 0.512, chosen by the rule plateau_youden on 6 tuning images of 5 patients"
+        in (told["threshold"])
+    )
+    training = "Training lateral: 90 of 100 planned steps. Settings: lr 0.01 (all values, with the augmentation, in"
+    assert told["training"] == f"{training} config.yaml). {films.simulated}"
     assert all(one.text.endswith(".") for one in automatic(films).values())
+
+
+def test_initial_weights_are_named_without_their_path(films: Evidence) -> None:
+    (films.root / "config.yaml").write_text("network: {weights: /data/lite0.pth}\n")
+    told = automatic(read_evidence(str(films.root)))["initialisation"].text
+    assert told.startswith("Began with the weights lite0.pth (network.weights). Seed 3.")
+    (films.root / "config.yaml").write_text("network: {weights: phantoms}\n")
+    told = automatic(read_evidence(str(films.root)))["performance"].text
+    assert told.endswith("The initial weights were taught on simulated radiographs.")
 
 
 def test_labels_are_not_explained_as_boxes_are(films: Evidence) -> None:

@@ -39,7 +39,7 @@ def test_the_best_run_on_the_tuning_split_stands_for_a_sweep(sweep: Path) -> Non
     told = automatic(evidence)["choice"].text
     assert "one of a sweep of 3 finished trainings (1 more did not finish), which differ in recipe.lr." in told
     assert "job-0 sagittal 0.700; job-1 sagittal 0.812; job-2 sagittal 0.610" in told
-    assert "This one has the highest mean over planes; the test split took no part" in told
+    assert "No other has a higher mean over planes; the test split took no part" in told
     assert str(sweep.parent) not in told
 
 

@@ -18,6 +18,8 @@ from spinedet.core.types import TrainedOn
 from spinedet.runs.known_results import with_known_results
 from spinedet.runs.provenance import RunRecord, read_run_record
 from spinedet.scoring import OperatingPoint, Scores, read_operating_point, read_scores
+from spinedet.scoring.classification.operating_point import FORMAT as LABEL_POINT
+from spinedet.scoring.classification.operating_point import LabelOperatingPoint, read_label_operating_point
 from spinedet.scoring.classification.records import FORMAT as LABELS
 from spinedet.scoring.classification.records import LabelScores, read_label_scores
 from spinedet.scoring.cross_validated import CrossValidationResults, crossed_over, read_cross_validation
@@ -28,6 +30,8 @@ from spinedet.scoring.records import FORMAT as DETECTION
 SHIPPED = "shipped"
 _WEIGHTS = Path(__file__).parents[1] / "weights"
 _STUDY_STEPS, _STUDY_PLAN = "steps", "steps.json"
+# `network.weights` of radiograph networks that begin with shipped weights.
+PHANTOM_WEIGHTS = "phantoms"
 # The run of a cross-validation that was trained on all patients.
 _FINAL = "final"
 # Of detectors, and of classifications of radiographs.
@@ -59,6 +63,7 @@ class Evidence:
     run: RunRecord | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     point: OperatingPoint | None = None
+    label_point: LabelOperatingPoint | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
     weights_sha256: str | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
@@ -109,6 +114,9 @@ class Evidence:
             lines.append(f"Trained on {self.trained_on.phantoms} simulated studies (phantoms){also}.")
         elif any(one.simulated for one in self.developed) or any(one.simulated for one in films if one.split != "test"):
             lines.append("Trained on simulated data (phantoms).")
+        network = self.config.get("network")
+        if self.labels and isinstance(network, dict) and network.get("weights") == PHANTOM_WEIGHTS:
+            lines.append("The initial weights were taught on simulated radiographs.")
         return " ".join(lines)
 
 
@@ -148,6 +156,7 @@ def read_evidence(path: str) -> Evidence:
         run=run,
         config=_yaml(root / CONFIG) or _settings(root / "settings.json"),
         point=read_operating_point(point) if _format(point) == POINT else None,
+        label_point=read_label_operating_point(point) if _format(point) == LABEL_POINT else None,
         model=model,
         weights_sha256=weights or (run.weights_sha256 if run else None),
         skipped=_skipped(root / "skipped.json"),

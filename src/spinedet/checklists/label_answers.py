@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from spinedet.checklists.evidence import Evidence
+from spinedet.checklists.evidence import PHANTOM_WEIGHTS, Evidence
 from spinedet.checklists.found import CONFIG, MODEL, POINT, RUN, Found
 from spinedet.checklists.found import SCORES as _SCORES
 from spinedet.checklists.model_answers import seen_in_words, sweep_in_words
@@ -99,12 +100,16 @@ def _flow(evidence: Evidence, scores: LabelScores) -> Found:
     lines = []
     for part in scores.flow:
         by = _part_of(part.by) or "all"
-        rejected = ", ".join(f"{count} without an answer ({why})" for why, count in part.rejected.items())
+        counts = {
+            "of none of the labels": part.other,
+            "without a label": part.unlabelled,
+            "excluded": part.excluded,
+            **{f"without an answer ({why})": count for why, count in part.rejected.items()},
+        }
         lines.append(
             f"{by[0].upper()}{by[1:]}: {counted(part.studies, 'study')} of {counted(part.patients, 'patient')}, "
-            f"{counted(part.images, 'image')}, "
-            f"{part.labelled} labelled, {part.other} of none of the labels, {part.unlabelled} unlabelled, "
-            f"{part.excluded} excluded{f'; {rejected}' if rejected else ''}."
+            f"{counted(part.images, 'image')}, {part.labelled} with a label"
+            f"{''.join(f', {count} {what}' for what, count in counts.items() if count)}."
         )
     return Found(" ".join(lines), f"{_SCORES} flow")
 
@@ -185,7 +190,8 @@ def _goal(evidence: Evidence, scores: LabelScores) -> Found:
 
 def _missing(evidence: Evidence, scores: LabelScores) -> Found:
     unlabelled = sum(part.unlabelled for part in scores.flow if not part.by)
-    text = f"{counted(unlabelled, 'image')} without a label {verb(unlabelled, 'is', 'are')} not scored."
+    some = f"{counted(unlabelled, 'image')} without a label {verb(unlabelled, 'is', 'are')} not scored."
+    text = some if unlabelled else "Every image has a label."
     return Found(f"{text} Age, sex and scanner are not recorded.", f"{_SCORES} flow")
 
 
@@ -296,8 +302,43 @@ def _initialisation(evidence: Evidence, scores: LabelScores) -> Found | None:
         parts = run.init.planes.items()
         shares = ", ".join(f"{part} {plain(100 * one.share, 1)} % of all numbers" for part, one in parts)
         return Found(f"Began with the run {run.init.model} ({shares}).{seed}", f"{RUN} init, seed")
-    text = "Random weights." if weights in ("null", "") else "Published weights from a file (network.weights)."
+    named = Path(str(weights)).name
+    if weights in ("null", "none", ""):
+        text = "Random weights."
+    elif weights == PHANTOM_WEIGHTS:
+        text = "Began with the shipped weights that were taught on simulated radiographs."
+    else:
+        text = f"Began with the weights {named} (network.weights)."
     return Found(f"{text}{seed}", f"{CONFIG} network; {RUN} seed")
+
+
+def _training(evidence: Evidence, scores: LabelScores) -> Found | None:
+    run, learning = evidence.run, evidence.config.get("learning", {})
+    if run is None or not run.trainings:
+        return None
+    lines = [
+        f"Training {name}: {length.steps} of {length.planned or length.steps} planned steps."
+        for name, length in run.trainings.items()
+    ]
+    named = ("lr", "weight_decay", "batch", "smoothing", "ema")
+    known = [f"{key} {learning[key]}" for key in named if isinstance(learning, dict) and key in learning]
+    settings = [f"Settings: {', '.join(known)} (all values, with the augmentation, in {CONFIG})."] if known else []
+    return Found(" ".join([*lines, *settings]), f"{RUN} trainings; {CONFIG} learning, augment")
+
+
+def _threshold(evidence: Evidence, scores: LabelScores) -> Found | None:
+    point = evidence.label_point
+    if point is None:
+        return None
+    lines = []
+    for one in point.parts:
+        chosen = f"{counted(one.images, 'tuning image')} of {counted(one.patients, 'patient')}"
+        if one.threshold is None:
+            lines.append(f"Network {one.part}: the label of the highest score; calibrated on {chosen}.")
+        else:
+            least = f"{point.task.get('positive')} from a score of {plain(one.threshold)}"
+            lines.append(f"Network {one.part}: {least}, chosen by the rule {point.rule} on {chosen}.")
+    return Found(" ".join([*lines, "Frozen before the test."]), POINT)
 
 
 def _preprocessing(evidence: Evidence, scores: LabelScores) -> Found | None:
@@ -368,6 +409,8 @@ _ANSWERS: Mapping[str, Callable[[Evidence, LabelScores], Found | None]] = {
     "partitions": _partitions,
     "choice": _choice,
     "initialisation": _initialisation,
+    "training": _training,
+    "threshold": _threshold,
     "preprocessing": _preprocessing,
     "imbalance": _imbalance,
     "handling": _handling,

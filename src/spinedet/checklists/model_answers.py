@@ -120,7 +120,7 @@ def sweep_in_words(sweep: Sweep) -> str:
     if sweep.best is None:
         return f"{text} How one was chosen among them has to be added (extra:)."
     if sweep.best == sweep.own:
-        return f"{text} This one has the highest mean over planes; the test split took no part in that comparison."
+        return f"{text} No other has a higher mean over planes; the test split took no part in that comparison."
     return f"{text} {sweep.best} has the highest mean over planes: why another was taken has to be added (extra:)."
 
 
