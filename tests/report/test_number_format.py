@@ -48,6 +48,8 @@ def test_in_words() -> None:
     assert in_words(Estimate(value=0.9, low=0.8, high=0.95), 0.95) == "0.900 (95% interval 0.800 to 0.950)"
     assert in_words(Estimate(reason="no lesion"), 0.95) == "undefined (no lesion)"
     assert in_words(Estimate(value=0.9), 0.95) == "0.900 (no interval)"
+    same = Estimate(value=1, low=1, high=1, degenerate=True)
+    assert in_words(same, 0.95) == "1.000 (no interval: every resample gave this value)"
     assert percent(0.975) == "97.5%"
 
 

@@ -72,7 +72,8 @@ def _internal(evidence: Evidence, scores: LabelScores) -> Found | None:
     lines = _at(evidence, scores, inside=True)
     if lines is None:
         return None
-    head = f"Developed at {listed(evidence.run.internal_centers if evidence.run else ())}."
+    centers = evidence.run.internal_centers if evidence.run else ()
+    head = f"Developed at the {'centre' if len(centers) == 1 else 'centres'} {listed(centers)}."
     text = " ".join([head, *(lines or ["No internal centre was tested."])])
     return Found(text, f"{RUN} internal_centers; {_SCORES} groups")
 

@@ -68,6 +68,8 @@ def in_words(estimate: Estimate, confidence: float) -> str:
     cell = shown(estimate)
     if estimate.low is None or estimate.high is None:
         return f"{'undefined' if estimate.value is None else cell.value} ({cell.remark})"
+    if estimate.degenerate:
+        return f"{cell.value} (no interval: every resample gave this value)"
     return f"{cell.value} ({percent(confidence)} interval {plain(estimate.low)} to {plain(estimate.high)})"
 
 
