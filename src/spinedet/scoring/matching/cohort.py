@@ -253,14 +253,21 @@ def _scans(studies: Sequence[Study], patients: Sequence[str], planes: tuple[str,
 
 
 def _lesions(manifest: Manifest, studies: Sequence[Study], number: dict[tuple[str, str], int]) -> Lesions:
-    kept = [(study.id, lesion) for study in studies for lesion in study.lesions if (study.id, lesion.series) in number]
+    # Lists of what is there already: so many new tuples would set off searches for garbage among all studies.
+    records: list[Lesion] = []
+    scans: list[int] = []
+    for study in studies:
+        for lesion in study.lesions:
+            if (scan := number.get((study.id, lesion.series))) is not None:
+                records.append(lesion)
+                scans.append(scan)
     return Lesions(
-        records=tuple(lesion for _, lesion in kept),
-        scan=_ints(number[study, lesion.series] for study, lesion in kept),
-        category=_ints(manifest.categories.index(lesion.category) for _, lesion in kept),
-        ignore=np.array([lesion.ignore for _, lesion in kept], dtype=bool),
-        boxes=_boxes([lesion.box for _, lesion in kept]),
-        severity=np.array([lesion.severity for _, lesion in kept], dtype=float),
+        records=tuple(records),
+        scan=_ints(scans),
+        category=_ints(manifest.categories.index(lesion.category) for lesion in records),
+        ignore=np.array([lesion.ignore for lesion in records], dtype=bool),
+        boxes=_boxes([lesion.box for lesion in records]),
+        severity=np.array([lesion.severity for lesion in records], dtype=float),
     )
 
 
@@ -278,7 +285,8 @@ def _marks(manifest: Manifest, table: FindingsTable, places: _Places, number: di
     scans = _ints(number.get((table.studies[row], table.series_names[code]), -1) for row, code in places.codes)
     scan = scans[places.row]
     rows = np.flatnonzero(scan >= 0)
-    score = table.score[rows]
+    kept = rows if len(rows) < len(scan) else slice(None)  # where every finding counts, the columns are not copied
+    score = table.score[kept]
     falling = np.argsort(-score, kind="stable")
     lower = np.diff(score[falling], prepend=np.inf) < 0
     rank = np.empty(len(rows), dtype=np.int64)
@@ -286,13 +294,13 @@ def _marks(manifest: Manifest, table: FindingsTable, places: _Places, number: di
     category = _ints(manifest.categories.index(name) for name in table.category_names)
     return Marks(
         row=rows,
-        scan=scan[rows],
-        category=category[table.category[rows]],
+        scan=scan[kept],
+        category=category[table.category[kept]],
         score=score,
-        boxes=Boxes(table.center[rows], table.size[rows], table.frame[rows], table.frames),
+        boxes=Boxes(table.center[kept], table.size[kept], table.frame[kept], table.frames),
         falling=falling,
         rank=rank,
-        severity=table.severity[rows],
+        severity=table.severity[kept],
     )
 
 
@@ -308,7 +316,7 @@ def _ties(rank: Ints) -> list[str]:
 
 
 def _silent_planes(scans: Scans, marks: Marks) -> list[str]:
-    heard = set(scans.plane[marks.scan].tolist())
+    heard = np.flatnonzero(np.bincount(scans.plane[marks.scan])).tolist()
     return [
         f"no finding in any of the {int(scans.of_plane(plane).sum())} {PLANES[plane]} scans, which count all the "
         f"same; if the detector does not read them, name the planes that it reads (planes=)"
