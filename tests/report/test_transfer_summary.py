@@ -41,6 +41,11 @@ def test_a_control_that_still_rises_is_not_called_converged() -> None:
     assert "from scratch on 20 patients has converged" in said(SCRATCH[0], row("scratch", 20, 200, 0.604))
 
 
+def test_convergence_needs_a_training_of_half_the_steps() -> None:
+    assert "is not known" in said(row("scratch", 20, 70, 0.60), row("scratch", 20, 280, 0.60))
+    assert "is not known" not in said(row("scratch", 20, 140, 0.60), row("scratch", 20, 280, 0.60))
+
+
 def test_a_training_that_finds_nothing_has_neither_converged_nor_saved_time() -> None:
     text = said(row("scratch", 20, 100, 0.0), row("scratch", 20, 200, 0.0), row("full", 20, 100, 0.0))
     assert "from scratch on 20 patients has learned nothing yet" in text
@@ -71,9 +76,22 @@ def test_time_and_patients_saved_are_claims_of_their_own() -> None:
     tuned = (row("full", 20, 100, 0.72), row("full", 20, 200, 0.75), row("full", 5, 100, 0.50))
     text = said(*SCRATCH, *tuned, row("scratch", 5, 100, 0.30))
     assert "reaches AP 0.700 after 200 steps; fine-tuning has it after 100" in text
-    assert "the AP of 20 patients from scratch (0.600) is reached by fine-tuning with 20" in text
+    assert (
+        "the AP of 20 patients from scratch (0.600) is reached by fine-tuning with 20 and from scratch with 20" in text
+    )
     early = row("full", 20, 100, 0.72, change={"value": 0.12, "low": 0.05, "high": 0.2})
     assert "with only 100 steps each fine-tuning is ahead in average precision: +0.120" in said(*SCRATCH, early)
-    slow = said(*SCRATCH, row("full", 20, 100, 0.50), row("full", 20, 200, 0.55))
+    slow = said(*SCRATCH, row("full", 20, 100, 0.50), row("full", 20, 200, 0.55), row("scratch", 5, 100, 0.30))
     assert "fine-tuning does not have it after 200" in slow
     assert "reached by fine-tuning with none of up to 20" in slow
+
+
+def test_patients_are_saved_only_where_training_from_scratch_needs_more() -> None:
+    tuned = (row("full", 20, 100, 0.72), row("full", 5, 100, 0.65))
+    assert "fine-tuning with 5 and from scratch with 20: fewer after transfer, by point estimates" in said(
+        *SCRATCH, *tuned, row("scratch", 5, 100, 0.30)
+    )
+    assert "fine-tuning with 5 and from scratch with 5: transfer saves none" in said(
+        *SCRATCH, *tuned, row("scratch", 5, 100, 0.61)
+    )
+    assert "save patients" not in said(*SCRATCH, row("full", 20, 100, 0.72))

@@ -103,6 +103,12 @@ def _convergence(trainings: Trainings) -> Iterator[str]:
         if len(known) < _RUNGS:
             continue
         (before, low), (last, high) = known[-2:]
+        if 2 * before < last:
+            yield (
+                f"{plane}: whether {name} on {patients} patients has converged after {last} steps is not known: no "
+                "training of half as many steps is there to compare it with."
+            )
+            continue
         if not high:
             verdict = "has learned nothing yet"
         elif high - low <= CONVERGED:
@@ -158,17 +164,27 @@ def _sooner(trainings: Trainings) -> Iterator[str]:
 
 
 def _fewer_patients(trainings: Trainings) -> Iterator[str]:
+    """Fine-tuning against a training from scratch with as few patients: AP need not rise with their number."""
     control, tuned = trainings.over_patients(SCRATCH), trainings.over_patients(FULL)
-    if not control or not tuned or not control[-1].ap.value:
+    if len(control) < _RUNGS or not tuned or not control[-1].ap.value:
         return
-    goal = control[-1]
-    enough = next((row for row in tuned if (row.ap.value or 0.0) >= (goal.ap.value or 0.0)), None)
-    reached = f"with {enough.patients}" if enough else f"with none of up to {tuned[-1].patients}"
+    most = control[-1]
+    goal = most.ap.value or 0.0
+    needed, enough = _fewest(control, goal), _fewest(tuned, goal)
+    reached = f"with {enough}" if enough else f"with none of up to {tuned[-1].patients}"
+    verdict = (
+        "fewer after transfer, by point estimates" if enough and needed and enough < needed else "transfer saves none"
+    )
     yield (
         f"{trainings.plane.capitalize()}, does transfer save patients? With {trainings.equal_steps} steps each, the "
-        f"AP of {goal.patients} patients from scratch ({plain(goal.ap.value or 0.0)}) is reached by fine-tuning "
-        f"{reached}."
+        f"AP of {most.patients} patients from scratch ({plain(goal)}) is reached by fine-tuning {reached} and from "
+        f"scratch with {needed}: {verdict}."
     )
+
+
+def _fewest(rows: Sequence[Pooled], goal: float) -> int | None:
+    """The smallest number of patients whose AP is at least this."""
+    return next((row.patients for row in rows if (row.ap.value or 0.0) >= goal), None)
 
 
 def _threshold(one: AdaptedThreshold) -> str:

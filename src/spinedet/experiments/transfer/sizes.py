@@ -71,10 +71,10 @@ DEMO = SizeConfig(
     # Of few patients a threshold needs about as many as the weights do: four leave it to chance.
     target=["data.tune_fraction=0.4", "trainer.max_time=00:01:00:00", *_REPEATABLE, _UNWATCHED],
     patients=[5, 10, 20, 40],
-    steps=[70, 280, 560],
-    control_steps=[1120],
+    steps=[70, 280],
+    control_steps=[560, 1120],
     equal_steps=280,
-    recipes=["mixed", "threshold"],
+    recipes=["threshold"],
 )
 
 YI2023 = SizeConfig(
