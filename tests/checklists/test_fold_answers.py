@@ -14,6 +14,7 @@ from spinedet.checklists.cards import review_row
 from spinedet.checklists.catalogue import CHECKLISTS
 from spinedet.checklists.checklist import fill
 from spinedet.checklists.evidence import Evidence, read_evidence
+from spinedet.core.anatomy import Plane
 from spinedet.core.manifest import write_manifest
 from spinedet.scoring import BootstrapSettings, Estimate
 from spinedet.scoring.cross_validated import (
@@ -132,6 +133,16 @@ def test_folders_of_earlier_versions(tmp_path: Path) -> None:
     told = {name: one.text for name, one in automatic(read_evidence(str(folder))).items()}
     assert "participants" not in told
     assert "12 patients" in told["partitions"]
+
+
+def test_only_the_plane_that_was_crossed_over_counts() -> None:
+    study = manifest_of().studies[0]
+    axial = study.series[0].model_copy(update={"id": "ax", "plane": Plane.AXIAL})
+    both = study.model_copy(update={"series": (*study.series, axial)})
+    lesions = (*study.lesions, study.lesions[0].model_copy(update={"id": "2", "series": "ax"}))
+    both = both.model_copy(update={"lesions": lesions})
+    counts = [(part.series, part.lesions) for part in (*crossed_over([both]), *crossed_over([both], ["sagittal"]))]
+    assert counts == [(2, 2), (1, 1)]
 
 
 def test_one_fold_is_a_run_of_its_own(folds: Evidence) -> None:

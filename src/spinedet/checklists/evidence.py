@@ -151,7 +151,7 @@ def read_evidence(path: str) -> Evidence:
         scores=scores,
         labels=labels,
         crossed=crossed,
-        held_out=crossed_over(read_manifest(root / HELD_OUT).studies) if (root / HELD_OUT).is_file() else (),
+        held_out=_held_out(root / HELD_OUT, model),
         sweep=sweep_around(root),
         run=run,
         config=_yaml(root / CONFIG) or _settings(root / "settings.json"),
@@ -214,7 +214,15 @@ def _crossed(root: Path) -> CrossValidationResults:
         return record
     held_out = [_fold(root, record, name) / HELD_OUT for name in record.folds]
     studies = [study for file in held_out if file.is_file() for study in read_manifest(file).studies]
-    return record.model_copy(update={"participants": crossed_over(studies)})
+    plane = record.plane or _settings(root / "settings.json").get("plane")
+    return record.model_copy(update={"participants": crossed_over(studies, [plane] if plane else ())})
+
+
+def _held_out(path: Path, model: Mapping[str, Any]) -> tuple[Participants, ...]:
+    """The patients of a fold, in the planes that its model reads."""
+    planes = model.get("planes")
+    known = list(planes) if isinstance(planes, dict) else []
+    return crossed_over(read_manifest(path).studies, known) if path.is_file() else ()
 
 
 def _fold(root: Path, record: CrossValidationResults, name: str) -> Path:

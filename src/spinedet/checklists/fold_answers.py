@@ -221,12 +221,12 @@ def _training(task: _Crossed) -> Found | None:
     if not lengths:
         return None
     steps = sorted(one.steps for one in lengths)
-    span = f"{steps[0]}" if steps[0] == steps[-1] else f"{steps[0]} to {steps[-1]}"
+    span = counted(steps[0], "step") if steps[0] == steps[-1] else f"{steps[0]} to {steps[-1]} steps"
     recipe: Any = task.evidence.config.get("recipe", {})
     named = ("lr", "weight_decay", "batch", "ema")
     known = [f"{key} {recipe[key]}" for key in named if isinstance(recipe, dict) and recipe.get(key, "null") != "null"]
     settings = f" Settings: {', '.join(known)} (all in {CONFIG})." if known else ""
-    return Found(f"{counted(len(lengths), 'training')} of {span} steps each.{settings}", f"{RUN} trainings; {CONFIG}")
+    return Found(f"{counted(len(lengths), 'training')} of {span} each.{settings}", f"{RUN} trainings; {CONFIG}")
 
 
 def _choice(task: _Crossed) -> Found:

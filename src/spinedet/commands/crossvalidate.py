@@ -95,7 +95,7 @@ def _results(
         rule=config.rule,
         criterion=dict(criterion_record(config.criterion)),
         bootstrap=config.bootstrap.record,
-        participants=crossed_over(reference.studies),
+        participants=crossed_over(reference.studies, [config.plane]),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from pydantic import Field, FiniteFloat
@@ -60,10 +60,20 @@ class CrossValidationResults(Record):
     participants: tuple[Participants, ...] = Field(default=(), exclude_if=is_empty)
 
 
-def crossed_over(studies: Iterable[Study]) -> tuple[Participants, ...]:
-    """A record for each centre; the splits of the manifests play no part in a cross-validation."""
-    found = participants(study.model_copy(update={"split": None}) for study in studies)
+def crossed_over(studies: Iterable[Study], planes: Collection[str] = ()) -> tuple[Participants, ...]:
+    """A record for each centre, of the series of these planes, or of all, and their lesions.
+
+    The splits of the manifests play no part in a cross-validation.
+    """
+    found = participants(_in_planes(study, planes) for study in studies)
     return tuple(part.model_copy(update={"split": CROSSED}) for part in found)
+
+
+def _in_planes(study: Study, planes: Collection[str]) -> Study:
+    series = tuple(one for one in study.series if not planes or one.plane.value in planes)
+    kept = {one.id for one in series}
+    lesions = tuple(lesion for lesion in study.lesions if lesion.series in kept)
+    return study.model_copy(update={"split": None, "series": series, "lesions": lesions})
 
 
 def read_cross_validation(path: Path) -> CrossValidationResults:
