@@ -12,10 +12,10 @@ from spinedet.core.files import sha256
 from spinedet.core.radiograph import read_radiographs
 from spinedet.core.radiograph.readings import read_readings
 from spinedet.radiograph.experiment.metadata_baseline import read_metadata
-from spinedet.radiograph.experiment.plan import StudyInput, plan_steps
+from spinedet.radiograph.experiment.plan import StudyInput, TaskManifests, plan_steps
 from spinedet.radiograph.experiment.simulated_readers import simulate_reader
 from spinedet.radiograph.experiment.sizes import SIZES, SimulatedReaderConfig
-from spinedet.report.radiograph_study_page import baselines_of, repeats_of
+from spinedet.report.radiograph_study_results import baselines_of, repeats_of
 from spinedet.scoring.classification.records import read_label_scores
 from tests.commands.conftest import run_command
 from tests.radiograph.cohorts import FRACTURES, PLATES, cohort
@@ -34,25 +34,31 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_training_is_done_and_none_twice(run: Run, studied: Path) -> None:
     stamps = {file: file.stat().st_mtime_ns for file in studied.glob("steps/*/run.json")}
-    names = ["fine-tuned", "frozen-features", "32x32-pixels", "rim-alone"]
-    assert {file.parent.name for file in stamps} == {f"fractures-{name}-seed0" for name in names}
+    networks, baselines = ["fine-tuned", "frozen-features"], ["32x32-pixels", "rim-alone"]
+    names = {f"fractures-{name}-seed0" for name in (*networks, *baselines)}
+    names |= {f"fractures-{name}-seed0-control" for name in networks}
+    names |= {f"fractures-{name}-seed0-{part}" for name in baselines for part in ("confounded", "confounder-removed")}
+    assert {file.parent.name for file in stamps} == names
     assert run("study", *LEAN, f"out={studied}")[0] == 0
     assert {file: file.stat().st_mtime_ns for file in stamps} == stamps
     assert {one["state"] for one in json.loads((studied / "steps.json").read_text())} == {"kept"}
 
 
-def test_algorithms_and_readers_are_compared_at_every_centre_and_baselines_apart(studied: Path) -> None:
+def test_algorithms_are_compared_at_every_centre_readers_on_the_control_set_and_baselines_apart(studied: Path) -> None:
     scores = read_label_scores(studied / "scores/fractures/seed0.json")
-    everyone = [one.model_name for one in (scores, *scores.others)]
-    assert everyone == ["fine-tuned", "frozen-features", "simulated-senior", "simulated-junior"]
+    assert [one.model_name for one in (scores, *scores.others)] == ["fine-tuned", "frozen-features"]
     assert {group.by.get("center") for group in scores.groups} == {None, "A", "B", "C"}
     assert {contrast.external for contrast in scores.contrasts} == {"B", "C"}
-    assert {pair.kind for pair in scores.pairs} == {
+    assert {pair.kind for pair in scores.pairs} == {"two networks"}
+    control = read_label_scores(studied / "scores/fractures/control.json")
+    everyone = [one.model_name for one in (control, *control.others)]
+    assert everyone == ["fine-tuned", "frozen-features", "simulated-senior", "simulated-junior"]
+    assert {pair.kind for pair in control.pairs} == {
         "two networks",
         "a network and a reader",
         "two readers",
     }
-    corrected = {(pair.kind, one.among) for pair in scores.pairs for one in pair.discordance if one.p_holm is not None}
+    corrected = {(pair.kind, one.among) for pair in control.pairs for one in pair.discordance if one.p_holm is not None}
     assert corrected >= {
         ("two networks", "all"),
         ("a network and a reader", "with fresh"),
@@ -74,6 +80,10 @@ def test_algorithms_and_readers_are_compared_at_every_centre_and_baselines_apart
 def test_every_test_uses_the_operating_point_that_its_training_froze(studied: Path) -> None:
     page = (studied / "fractures.html").read_text()
     for run in (studied / "steps").glob("fractures-*-seed0"):
+        control = run.with_name(f"{run.name}-control")
+        if control.is_dir():
+            model = read_readings(control / "readings.json").model
+            assert model["operating_point_sha256"] == sha256(run / "operating_point.json")
         frozen = sha256(run / "operating_point.json")
         assert read_readings(run / "readings.json").model["operating_point_sha256"] == frozen
         assert frozen[:12] in page
@@ -93,6 +103,35 @@ def test_pages_count_patients_and_images_and_keep_published_numbers_apart(studie
     assert "published: other patients, definitions unknown" in index
     assert "drawn by chance" in page
     assert 'src="http' not in index + page
+
+
+def test_the_control_set_trained_tuned_and_tested_no_network(studied: Path) -> None:
+    manifest = read_radiographs(studied / "cohorts/fractures/manifest.json")
+    control = read_radiographs(studied / "cohorts/fractures-control/manifest.json")
+    assert not {one.patient for one in control.studies} & {one.patient for one in manifest.studies}
+    assert not {d for one in control.studies for d in one.digests} & {
+        d for one in manifest.studies for d in one.digests
+    }
+    notes = read_label_scores(studied / "steps/fractures-fine-tuned-seed0-control/scores.json").notes
+    assert not any("no external test" in note for note in notes)
+
+
+def test_the_confounder_is_on_the_same_patients_and_nowhere_else(studied: Path) -> None:
+    plain, leaky = (
+        {
+            one.id: one
+            for one in read_radiographs(studied / f"cohorts/{name}/manifest.json").studies
+            if one.split == "test"
+        }
+        for name in ("fractures", "fractures-confounded")
+    )
+    assert set(leaky) == {name for name, study in plain.items() if study.center == "A"}
+    for name, study in leaky.items():
+        assert study.label == plain[name].label
+        assert study.attributes == plain[name].attributes
+        assert [image.places for image in study.images] == [image.places for image in plain[name].images]
+        assert study.digests != plain[name].digests
+    assert "without the letter" in (studied / "study.md").read_text()
 
 
 def test_a_training_that_breaks_is_named_and_leaves_the_rest(run: Run, studied: Path, tmp_path: Path) -> None:
@@ -120,10 +159,17 @@ def test_repeats_stand_side_by_side(studied: Path) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_every_size_takes_each_training_once(size: str, tmp_path: Path) -> None:
     tasks = SIZES[size].tasks
-    given = StudyInput({task.cohort.task: tmp_path / "m.json" for task in tasks}, "lite0.pth", ("logger=none",))
-    steps = plan_steps(tasks, given, (0, 1))
-    assert len({step.name for step in steps}) == len(steps) == 2 * sum(len(t.algorithms + t.baselines) for t in tasks)
-    for step in steps:
+    path = tmp_path / "m.json"
+    manifests = {
+        t.cohort.task: TaskManifests(path, path if t.control else None, path if t.confounded else None) for t in tasks
+    }
+    steps = plan_steps(tasks, StudyInput(manifests, tmp_path, "lite0.pth", ("logger=none",)), (0, 1))
+    trained = 2 * sum(len(t.algorithms + t.baselines) for t in tasks)
+    controlled = sum(len(t.algorithms) for t in tasks if t.control)
+    confounded = sum(2 * len(t.baselines) for t in tasks if t.confounded)
+    assert len({step.name for step in steps}) == len(steps) == trained + controlled + confounded
+    for number, step in enumerate(steps):
+        assert set(step.needs) <= {before.name for before in steps[:number]}
         networks = [word for word in step.words if word.startswith("network=")]
         wants = any(word in ("network=lite0", "network=frozen") for word in networks)
         assert ("network.weights=lite0.pth" in step.words) == wants

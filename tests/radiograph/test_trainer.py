@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from spinedet.radiograph.batches import TrainingImages
+from spinedet.radiograph.development import repeated_rows
 from spinedet.radiograph.settings import InvertedConfig, LearningConfig, VariationConfig
 from spinedet.radiograph.trainer import PartPlan, Recipe, embed, label_weights, train_part
 from spinedet.training.checkpoints import newest_checkpoint
@@ -79,6 +80,29 @@ def test_a_shift_is_a_share_of_the_side() -> None:
     places = [np.argwhere(images.batch([Draw(epoch, 0)]).images[0, 0].numpy() > 0.2) for epoch in range(40)]
     moved = np.concatenate(places) - 20
     assert 2 <= np.abs(moved).max() <= 4
+
+
+def test_mirrored_images_exchange_left_and_right_as_often_as_is_said() -> None:
+    pixels = np.zeros((1, 16, 16), np.float16)
+    pixels[0, 4, 2] = 1
+    still = {"shift": 0, "scale": 0, "degrees": 0, "gamma": 0, "noise": 0}
+
+    def columns(chance: float) -> list[int]:
+        images = TrainingImages(pixels, np.array([0]), VariationConfig(**still, mirror=chance), seed=3)
+        return [int(images.batch([Draw(epoch, 0)]).images[0, 0, 4].argmax()) for epoch in range(60)]
+
+    assert set(columns(0.0)) == {2}
+    assert set(columns(1.0)) == {13}
+    assert 15 < columns(0.5).count(13) < 45
+
+
+def test_images_of_rare_labels_are_repeated() -> None:
+    reference = np.array([0] * 18 + [1] * 2)
+    rows = repeated_rows(reference, 0.25)
+    assert sorted(set(rows.tolist())) == list(range(20))
+    assert (reference[rows] == 1).mean() == pytest.approx(0.25)
+    assert repeated_rows(reference, 0.0).tolist() == list(range(20))
+    assert repeated_rows(np.array([0, 1, 1]), 0.25).tolist() == [0, 1, 2]
 
 
 def test_rare_labels_weigh_more() -> None:

@@ -17,7 +17,13 @@ from spinedet.radiograph.classifier import Outputs
 from spinedet.radiograph.crops import Crop, vertebra_crops
 from spinedet.radiograph.images import Preparation, PreparedImage, prepare_image
 from spinedet.radiograph.settings import InputConfig
-from spinedet.radiograph.single_vertebrae import decisive, examples, read_part, refuse_focus
+from spinedet.radiograph.single_vertebrae import (
+    decisive,
+    examples,
+    read_part,
+    refuse_focus,
+    refuse_without_evidence,
+)
 from spinedet.simulation.radiograph.cohort import draw_radiographs
 from spinedet.simulation.radiograph.settings import RadiographCohort, RadiographGroup
 from spinedet.simulation.radiograph.tasks import TASKS
@@ -72,6 +78,14 @@ def test_the_evidence_decides_which_vertebra_has_the_finding() -> None:
     assert examples([image(1, [(0.2, False), (0.7, False)])], FRACTURES) == []
     plain = image(1, [])
     assert examples([plain], FRACTURES) == [plain]
+
+
+def test_a_training_without_evidence_is_refused() -> None:
+    clear = examples([image(0, [(0.1, False)])], FRACTURES)
+    with pytest.raises(InputError, match="no training image of 'fresh' has a box of its evidence"):
+        refuse_without_evidence(clear, FRACTURES, FOCUS)
+    refuse_without_evidence(clear, FRACTURES, InputConfig(48))
+    refuse_without_evidence(examples([image(1, [(0.7, True)])], FRACTURES), FRACTURES, FOCUS)
 
 
 def test_tasks_that_single_vertebrae_cannot_answer() -> None:

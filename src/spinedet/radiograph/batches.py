@@ -47,13 +47,14 @@ class TrainingImages:
     def _varied(self, images: Tensor, draws: Sequence[Draw]) -> Tensor:
         how = self.variation
         streams = [np.random.default_rng(seed_for(self.seed, draw.epoch, draw.index)) for draw in draws]
-        numbers = np.array([stream.uniform(-1, 1, 6) for stream in streams], dtype=np.float32)
-        turn, zoom, across, down, bend, loud = torch.from_numpy(numbers).unbind(1)
+        numbers = np.array([stream.uniform(-1, 1, 7) for stream in streams], dtype=np.float32)
+        turn, zoom, across, down, bend, loud, side = torch.from_numpy(numbers).unbind(1)
         angle = turn * math.radians(how.degrees)
         scale = (1 + how.scale) ** -zoom
         cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale
         # A shift by half of a side is 1 in the grid's units.
-        rows = (cosine, -sine, 2 * how.shift * across, sine, cosine, 2 * how.shift * down)
+        facing = torch.where((side + 1) / 2 < how.mirror, -1.0, 1.0)
+        rows = (facing * cosine, -sine, 2 * how.shift * across, facing * sine, cosine, 2 * how.shift * down)
         grid = F.affine_grid(torch.stack(rows, 1).reshape(-1, 2, 3), list(images.shape), align_corners=False)
         moved = F.grid_sample(images, grid, align_corners=False).clamp_min(0)
         bent = moved ** ((1 + how.gamma) ** bend)[:, None, None, None]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from spinedet.cli import tracking
 from spinedet.core.errors import InputError
@@ -20,7 +21,7 @@ from spinedet.radiograph.models.frozen import LogisticHead, fit_logistic
 from spinedet.radiograph.models.weights import Start
 from spinedet.radiograph.recipe_search import Found, search_recipe
 from spinedet.radiograph.settings import InputConfig, SearchConfig
-from spinedet.radiograph.single_vertebrae import examples
+from spinedet.radiograph.single_vertebrae import examples, refuse_without_evidence
 from spinedet.radiograph.trainer import InitialWeights, PartPlan, Recipe, TrainedNetwork, train_part
 from spinedet.radiograph.view_router import SIDE, ViewRouter
 from spinedet.training.callbacks import TrainingProgress
@@ -102,18 +103,20 @@ def _develop(
     own = examples(own, job.task)
     if not own:
         raise InputError(f"no training image with a label is of the view {', '.join(views)}; add some, or leave it out")
+    refuse_without_evidence(own, job.task, job.input)
     labels = tuple(dict.fromkeys(label for view in views for label in job.task.labels_of(view)))
     labels = tuple(label for label in job.task.labels if label in labels)
     pixels = np.stack([one.pixels for one in own if one.pixels is not None])
     reference = np.array([labels.index(job.task.labels[one.label or 0]) for one in own])
+    drawn = repeated_rows(reference, job.recipe.learning.least_share)
     folder = job.checkpoints / name
     folder.mkdir(parents=True, exist_ok=True)
     with tracking.open_loggers(job.logger, job.run, name) as loggers:
         plan = PartPlan(
             labels=labels,
-            pixels=pixels,
-            reference=reference,
-            names=tuple(f"{one.study}/{one.image}" for one in own),
+            pixels=pixels[drawn],
+            reference=reference[drawn],
+            names=tuple(f"{own[row].study}/{own[row].image}" for row in drawn.tolist()),
             folder=folder,
             seed=job.seed,
             start=newest_checkpoint(folder),
@@ -124,12 +127,20 @@ def _develop(
         )
         found, recipe = None, job.recipe
         if job.search.trials:
-            found = search_recipe(plan, [one.patient for one in own], recipe, job.search)
+            found = search_recipe(plan, [own[row].patient for row in drawn.tolist()], recipe, job.search)
             recipe = found.recipe
         trained = train_part(plan, recipe)
     neighbours = unit_features(trained.network, pixels).half().float()
     part = Part(name, labels, views, recipe.network, trained.network, neighbours)
     return part, trained, found
+
+
+def repeated_rows(reference: NDArray[np.int64], least: float) -> NDArray[np.intp]:
+    """Rows (m,) of images with these labels (n,), those of rare labels as often as it takes for about this share."""
+    counts = np.bincount(reference)
+    wanted = least * (len(reference) - counts) / (1 - least)
+    times = np.maximum(np.round(wanted / np.maximum(counts, 1)), 1).astype(int)
+    return np.repeat(np.arange(len(reference)), times[reference])
 
 
 def _initial(run: FinishedClassification, views: tuple[str, ...], labels: tuple[str, ...]) -> InitialWeights:

@@ -189,12 +189,13 @@ def _with(recipe: Recipe, values: dict[str, float], steps: int) -> Recipe:
     network: Any = recipe.network
     strength = values["variation"]
     augment = recipe.augment
+    scaled = {name: strength * value for name, value in vars(augment).items() if name != "mirror"}
     learning: dict[str, Any] = {name: values[name] for name in ("lr", "weight_decay", "smoothing")}
     return replace(
         recipe,
         network=replace(network, dropout=values["dropout"]),
         learning=replace(recipe.learning, **learning),
-        augment=replace(augment, **{name: strength * value for name, value in vars(augment).items()}),
+        augment=replace(augment, **scaled),
         trainer=replace(recipe.trainer, max_steps=steps),
     )
 

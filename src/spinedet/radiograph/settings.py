@@ -97,7 +97,8 @@ class VariationConfig:
 
     Attributes:
         shift, scale: at most. degrees: of rotation, at most. gamma: exponent between 1 / (1 + gamma) and 1 + gamma.
-        noise: standard deviation, at most.
+        noise: standard deviation, at most. mirror: chance of an image's left and right being exchanged; for single
+            vertebrae, which face either side, and for nothing whose sides matter.
     """
 
     shift: float = 0.12
@@ -105,6 +106,11 @@ class VariationConfig:
     degrees: float = 5.0
     gamma: float = 0.3
     noise: float = 0.03
+    mirror: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.mirror <= 1:
+            raise InputError(f"augment.mirror={self.mirror}: a chance lies between 0 and 1")
 
 
 @dataclass
@@ -114,6 +120,7 @@ class LearningConfig:
     Attributes:
         lr: peak of the learning rate. weight_decay: of matrices. batch: images of a step. smoothing: of labels.
         balance: exponent of inverse label frequency as weight of the loss; 0.5 is the square root, 0 none.
+        least_share: of an epoch's images that each label has at least, by repeating those of rarer ones; 0 for none.
         ema: decay of averaged weights. warmup: share of the training with rising rate. clip: of gradients.
     """
 
@@ -122,9 +129,14 @@ class LearningConfig:
     batch: int = 16
     smoothing: float = 0.05
     balance: float = 0.5
+    least_share: float = 0.0
     ema: float = 0.99
     warmup: float = 0.1
     clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.least_share < 1:
+            raise InputError(f"learning.least_share={self.least_share}: use a share such as 0.25")
 
 
 FOCI = ("image", "metal", "vertebra", "rim")

@@ -59,6 +59,22 @@ def examples(images: Sequence[PreparedImage], task: Task) -> list[PreparedImage]
     return found
 
 
+def refuse_without_evidence(found: Sequence[PreparedImage], task: Task, config: InputConfig) -> None:
+    """Refuse to train on single vertebrae of which none has the finding.
+
+    Raises:
+        InputError: as said.
+    """
+    if config.focus != "vertebra":
+        return
+    positive = task.labels.index(task.positive or "")
+    if all(one.label != positive for one in found):
+        raise InputError(
+            f"input.focus=vertebra: no training image of {task.positive!r} has a box of its evidence (truth) on a "
+            "vertebra that was found; draw such boxes, or use input.focus=image"
+        )
+
+
 def read_part(classifier: ImageClassifier, part: Part, images: Sequence[PreparedImage]) -> Outputs:
     """A network's output for each image; for one with crops, that for the vertebra likeliest to have the finding."""
     owners = np.repeat(np.arange(len(images)), [max(len(image.crops), 1) for image in images])

@@ -179,6 +179,7 @@ def test_categories_of_scoliosis_can_be_chosen(tmp_path: Path) -> None:
         ({"groups": [RadiographGroup("Z")]}, "centre 'Z' is unknown; choose one of A, B, C, R"),
         ({"groups": [RadiographGroup(studies=0)]}, "studies=0"),
         ({"groups": [RadiographGroup(only="Q")]}, "only=Q is no label of implants"),
+        ({"groups": [RadiographGroup(studies=5), RadiographGroup(first=5)]}, "first=5; 6 is the next free number"),
     ],
 )
 def test_bad_settings_are_refused(settings: dict[str, object], message: str, tmp_path: Path) -> None:

@@ -9,14 +9,15 @@ from spinedet.cli.console import console
 from spinedet.cli.exit_status import Status
 from spinedet.cli.output_folder import output_folder
 from spinedet.cli.progress import progress_bar
-from spinedet.radiograph.experiment.plan import StudyInput, plan_steps
+from spinedet.radiograph.experiment.plan import StudyInput, TaskManifests, plan_steps
 from spinedet.radiograph.experiment.results import Collection, collect
+from spinedet.radiograph.experiment.sizes import TaskSize
 from spinedet.radiograph.study import RadiographStudyConfig
 from spinedet.report.radiograph_study_page import write_radiograph_study
 from spinedet.report.study_steps import StepLine
-from spinedet.runs.claimed_folder import began_with, claim_run, refuse_other_config, write_config
-from spinedet.runs.provenance import RunRecord, Stopwatch, write_run_record
-from spinedet.runs.steps import take_steps, words_of_every_step, write_outcomes
+from spinedet.runs.claimed_folder import RunFolder, began_with, claim_run, refuse_other_config, write_config
+from spinedet.runs.provenance import RunRecord, Stopwatch, read_run_record, write_run_record
+from spinedet.runs.steps import Outcome, take_steps, words_of_every_step, write_outcomes
 from spinedet.simulation.radiograph.cohort import draw_radiographs
 from spinedet.simulation.radiograph.settings import RadiographCohort
 
@@ -30,16 +31,17 @@ def study(config: RadiographStudyConfig) -> Status:
     refuse_other_config(run, replace(config, **began))
     write_config(run, config)
     tasks = config.chosen
-    manifests = {task.cohort.task: _cohort(task.cohort, run.root, config.processes) for task in tasks}
+    manifests = {task.cohort.task: _manifests(task, run.root / "cohorts", config.processes) for task in tasks}
     watch.lap("cohorts")
     seeds = range(config.seed, config.seed + config.seeds)
     weights = None if config.weights is None else str(Path(config.weights).resolve())
-    steps = plan_steps(tasks, StudyInput(manifests, weights, words_of_every_step(config, config.steps_at_once)), seeds)
-    outcomes = take_steps(steps, run.root / "steps", config.steps_at_once)
+    folder = (run.root / "steps").resolve()
+    given = StudyInput(manifests, folder, weights, words_of_every_step(config, config.steps_at_once))
+    outcomes = take_steps(plan_steps(tasks, given, seeds), folder, config.steps_at_once)
     watch.lap("steps")
     where = Collection(run.root, {one.step.name: one for one in outcomes}, seeds, config.bootstrap)
     results = [collect(task, manifests[task.cohort.task], where) for task in tasks]
-    lines = [StepLine(one.step.name, one.state, one.seconds, one.reason) for one in outcomes]
+    lines = [StepLine(one.step.name, one.state, _seconds(one, folder), one.reason) for one in outcomes]
     page = write_radiograph_study(run.root, config.size, results, lines)
     watch.lap("pages")
     write_outcomes(run.root, outcomes)
@@ -48,6 +50,24 @@ def study(config: RadiographStudyConfig) -> Status:
     return Status.DONE if all(one.good for one in outcomes) else Status.FAILED
 
 
-def _cohort(cohort: RadiographCohort, root: Path, workers: int) -> Path:
+def _manifests(task: TaskSize, folder: Path, workers: int) -> TaskManifests:
+    """Draw what a task needs and the folder does not hold."""
+    name = task.cohort.task
+    return TaskManifests(
+        cohort=_drawn(task.cohort, folder / name, workers),
+        control=_drawn(task.control, folder / f"{name}-control", workers) if task.control else None,
+        confounded=_drawn(task.confounded, folder / f"{name}-confounded", workers) if task.confounded else None,
+    )
+
+
+def _drawn(cohort: RadiographCohort, folder: Path, workers: int) -> Path:
     with progress_bar(f"drawing {cohort.name}") as advance:
-        return draw_radiographs(cohort, root / "cohorts" / cohort.task, workers, advance)
+        return draw_radiographs(cohort, folder, workers, advance)
+
+
+def _seconds(outcome: Outcome, folder: Path) -> float:
+    """What the step took; for one that was finished before, what its run recorded."""
+    record = RunFolder(folder / outcome.step.name).record
+    if outcome.seconds or not record.is_file():
+        return outcome.seconds
+    return read_run_record(record).wall_seconds or 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from spinedet.simulation.radiograph.settings import RadiographCohort, RadiographGroup
-from spinedet.simulation.radiograph.shipped import SHIPPED
+from spinedet.simulation.radiograph.shipped import SHIPPED, confounded_of, control_of
 
 
 @dataclass
@@ -46,6 +46,8 @@ class TaskSize:
         algorithms: that are compared; the first stands for the task.
         baselines: that must be at chance, besides the one that is given the metadata alone.
         readers: simulated ones, for a task with a finding.
+        control: patients on which algorithms stand beside readers; none of the cohort's.
+        confounded: patients whose label a lead letter tells, for the baselines: the test patients are the cohort's.
         leaks: whether the labels can be told from age, size or coarse grey values by nature, so that baselines are
             above chance.
     """
@@ -55,6 +57,8 @@ class TaskSize:
     algorithms: list[AlgorithmConfig] = field(default_factory=list)
     baselines: list[AlgorithmConfig] = field(default_factory=list)
     readers: list[SimulatedReaderConfig] = field(default_factory=list)
+    control: RadiographCohort | None = None
+    confounded: RadiographCohort | None = None
     leaks: bool = False
 
 
@@ -118,14 +122,16 @@ DEMO = RadiographStudySize(
         ),
         TaskSize(
             cohort=_DEMO_COHORTS["fractures"],
-            words=["+experiment=fractures", "trainer.max_steps=80", *_REPEATABLE],
+            words=["+experiment=fractures", *_REPEATABLE],
             algorithms=[
-                _algorithm("efficientnet", "network=efficientnet"),
-                _algorithm("mobilenet", "network=mobilenet"),
-                _algorithm("mnasnet", "network=mnasnet"),
+                _algorithm("efficientnet", "network=efficientnet", "trainer.max_steps=400"),
+                _algorithm("mobilenet", "network=mobilenet", "trainer.max_steps=800"),
+                _algorithm("mnasnet", "network=mnasnet", "trainer.max_steps=800"),
             ],
             baselines=_baselines(),
             readers=_READERS,
+            control=control_of(_DEMO_COHORTS["fractures"], 155),
+            confounded=confounded_of(_DEMO_COHORTS["fractures"], 120, 30),
         ),
     ],
 )
@@ -162,10 +168,12 @@ def _papers() -> list[TaskSize]:
         ),
         TaskSize(
             cohort=fractures,
-            words=["+experiment=fractures", "trainer.max_epochs=60"],
+            words=["+experiment=fractures", "trainer.max_epochs=20"],
             algorithms=[_algorithm(name, f"network={name}") for name in ("efficientnet", "mobilenet", "mnasnet")],
             baselines=_baselines(),
             readers=_READERS,
+            control=control_of(fractures, 115),
+            confounded=confounded_of(fractures, 400, 100),
         ),
     ]
 
@@ -184,7 +192,7 @@ def _smoke(task: str, *words: str) -> TaskSize:
         groups=[RadiographGroup(*count) for count in counts],
         pixels=128,
     )
-    return TaskSize(
+    size = TaskSize(
         cohort=cohort,
         words=[f"+experiment={task}", *_QUICK, *words],
         algorithms=[
@@ -192,8 +200,10 @@ def _smoke(task: str, *words: str) -> TaskSize:
             _algorithm("frozen-features", "network=frozen", pretrained=True),
         ],
         baselines=_baselines(),
-        readers=_READERS if task == "fractures" else [],
     )
+    if task != "fractures":
+        return size
+    return replace(size, readers=_READERS, control=control_of(cohort, 10), confounded=confounded_of(cohort, 20, 5))
 
 
 SMOKE = RadiographStudySize(

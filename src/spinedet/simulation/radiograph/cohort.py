@@ -175,7 +175,10 @@ def _jobs(cohort: RadiographCohort) -> list[_Job]:
             raise InputError(f"centre {group.center!r} is unknown; choose one of {', '.join(CENTERS)}")
         if group.studies < 1:
             raise InputError(f"a group of centre {group.center} has studies={group.studies}; give at least 1")
-        first = counted.get(group.center, 0) + 1
+        following = counted.get(group.center, 0) + 1
+        first = following if group.first is None else group.first
+        if first < following:
+            raise InputError(f"a group of centre {group.center} has first={first}; {following} is the next free number")
         counted[group.center] = first + group.studies - 1
         for index, label in enumerate(_labels(cohort, group, first), start=first):
             jobs.append(

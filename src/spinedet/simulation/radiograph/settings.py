@@ -12,12 +12,14 @@ class RadiographGroup:
     Attributes:
         center: whose. split: train, tune or test. studies: how many.
         only: the one label that all of them have; balanced over the task's labels when null.
+        first: number of its first study; the next one of its centre when null.
     """
 
     center: str = "A"
     split: str = "train"
     studies: int = 20
     only: str | None = None
+    first: int | None = None
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from spinedet.simulation.radiograph.settings import RadiographCohort, RadiographGroup
 
 
@@ -16,6 +18,30 @@ def _groups(train: int, tune: int, test: int, outside: int) -> list[RadiographGr
     ]
 
 
+def control_of(cohort: RadiographCohort, studies: int) -> RadiographCohort:
+    """Further patients of centre A: none of them is in the cohort."""
+    taken = sum(group.studies for group in cohort.groups if group.center == "A")
+    group = RadiographGroup("A", "test", studies, first=taken + 1)
+    return replace(cohort, name=f"{cohort.name}-control", groups=[group])
+
+
+def confounded_of(cohort: RadiographCohort, train: int, tune: int) -> RadiographCohort:
+    """Patients of centre A with a lead letter where the label says; those of the test are the cohort's, drawn again.
+
+    Args:
+        cohort: whose groups of centre A are train, tune and test, in this order.
+        train, tune: studies to train and tune on.
+    """
+    before = sum(group.studies for group in cohort.groups if group.center == "A" and group.split != "test")
+    (test,) = (group.studies for group in cohort.groups if group.center == "A" and group.split == "test")
+    groups = [
+        RadiographGroup("A", "train", train),
+        RadiographGroup("A", "tune", tune),
+        RadiographGroup("A", "test", test, first=before + 1),
+    ]
+    return replace(cohort, name=f"{cohort.name}-confounded", groups=groups, leak=1.0)
+
+
 def _held_out(studies: int) -> list[RadiographGroup]:
     """Systems that no training has seen: one to tune the rejection of unknown systems with, another to test it."""
     return [RadiographGroup("A", "tune", studies, only="X"), RadiographGroup("A", "test", studies, only="Y")]
@@ -24,7 +50,7 @@ def _held_out(studies: int) -> list[RadiographGroup]:
 _DEMO = (
     RadiographCohort("phantom-implants", "implants", [*_groups(120, 30, 60, 30), *_held_out(10)], pixels=320),
     RadiographCohort("phantom-scoliosis", "scoliosis", _groups(120, 30, 60, 30), pixels=320),
-    RadiographCohort("phantom-fractures", "fractures", _groups(200, 60, 100, 50), pixels=320),
+    RadiographCohort("phantom-fractures", "fractures", _groups(400, 80, 100, 60), pixels=320),
 )
 # The published numbers of images, parted by patient; the external centres and unknown systems are added.
 _YANG = RadiographCohort(
@@ -34,8 +60,8 @@ _MULFORD = RadiographCohort(
     "phantom-mulford2024", "scoliosis", _groups(5444, 1166, 1167, 300), images=0.8614
 )  # 7,777 AP and about 5,621 lateral radiographs
 _LI = RadiographCohort(
-    "phantom-li2024", "fractures", _groups(1755, 354, 115, 200), images=1.36
-)  # 2,224 patients, about 3,025 radiographs
+    "phantom-li2024", "fractures", _groups(1755, 177, 177, 200), images=1.36
+)  # 2,109 patients, about 2,870 radiographs; the control set of 115 patients, 155 radiographs, is a cohort of its own
 SHIPPED: dict[str, tuple[RadiographCohort, ...]] = {
     "demo": _DEMO,
     "yang2021": (_YANG,),
