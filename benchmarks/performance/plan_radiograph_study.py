@@ -151,14 +151,13 @@ def lines(size: str, start: float, score: float) -> Iterator[Line]:
             optimised, read, inferred = training(task, algorithm, task.cohort)
             yield Line(f"{name}: optimisation", optimised)
             yield Line(f"{name}: reading and inference", read + inferred)
-        for algorithm in task.algorithms if task.control else ():
-            yield Line(
-                f"{task.cohort.task}, {algorithm.name}: control set", sum(training(task, algorithm, task.control)[1:])
-            )
-        for baseline in task.baselines if task.confounded else ():
-            yield Line(
-                f"{task.cohort.task}, {baseline.name}: confounder", sum(training(task, baseline, task.confounded)[1:])
-            )
+        for part, cohort, tested in (
+            ("control set", task.control, task.algorithms),
+            ("confounder", task.confounded, task.baselines),
+        ):
+            for algorithm in tested if cohort is not None else ():
+                _, read, inferred = training(task, algorithm, cohort or task.cohort)
+                yield Line(f"{task.cohort.task}, {algorithm.name}: {part}", read + inferred)
     given = StudyInput({task.cohort.task: _somewhere(task) for task in tasks}, Path(), None, ())
     count = len(plan_steps(tasks, given, [0]))
     yield Line(f"{count} steps: start {start:g} s, scoring {score:g} s", count * (start + score))

@@ -140,6 +140,7 @@ def test_rare_labels_stand_apart() -> None:
     balanced = results(BY_VIEW, ("plain", "rods"), better_in_lateral)
     assert balanced.scores is not None
     assert pooled_of(labels_of(balanced, balanced.scores), 0.95) == []
+    assert [row.by["view"] for row in rows_of(balanced.scores, balanced.centers)] == ["ap", "lateral"] * 2
 
 
 def test_a_task_with_a_finding_has_no_table_of_labels_and_no_line_twice() -> None:

@@ -17,8 +17,6 @@ from spinedet.scoring.records import Estimate
 _CHANCE_OF_AUC = 0.5
 # A label is rare with fewer training images than this share of what equally frequent labels would have.
 _RARE = 0.5
-# Patients with their images together, and the images of one view.
-_PAIR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +178,13 @@ def accuracy_of(group: LabelGroup) -> Estimate:
 
 def metrics_of(task: TaskResults) -> list[Metric]:
     """The columns that can be set beside published numbers of such tasks."""
-    accuracy, area = Metric("accuracy", accuracy_of), Metric("AUC", lambda group: group.auc.bootstrap)
+    accuracy = Metric("accuracy", accuracy_of)
     if task.manifest.task.positive is not None:
-        return [accuracy, area]
+        return [accuracy, Metric("AUC", lambda group: group.auc.bootstrap)]
     return [
         accuracy,
         Metric("precision, macro", lambda group: group.answer(AS_ANSWERED).macro_precision),
         Metric("recall, macro", lambda group: group.answer(AS_ANSWERED).macro_recall),
-        area,
     ]
 
 
@@ -199,7 +196,8 @@ def rows_of(scores: LabelScores, centers: Sequence[str]) -> list[Row]:
     found = []
     for one in (scores, *scores.others):
         whole = [group for group in one.groups if "center" not in group.by]
-        same = len({group.items for group in whole}) == 1 and len({group.by.get("view") for group in whole}) == _PAIR
+        units = [group.by["unit"] for group in whole]
+        same = units == ["patient", "image"] and len({group.items for group in whole}) == 1
         for group in whole[:1] if same else whole:
             found.append(Row(one.model_name, group.by, _at_centers(one, group.by, centers)))
     return found
