@@ -23,6 +23,7 @@ from spinedet.core.errors import InputError
 from spinedet.imaging.radiograph.read import read_radiograph
 from spinedet.simulation.radiograph.centers import CENTERS
 from spinedet.simulation.radiograph.cohort import random_stream
+from spinedet.simulation.radiograph.hardware import SYSTEMS
 from spinedet.simulation.radiograph.image_files import write_png
 from spinedet.simulation.radiograph.lumbar_scenes import LUMBAR_TECHNIQUES, aimed_at, draw_instrumented
 from spinedet.simulation.radiograph.room import Room
@@ -95,7 +96,7 @@ def main() -> None:
 def without_metal(center: str, number: int, seed: int, folder: Path) -> Path:
     """A simulated AP radiograph of a lumbar spine without implants: public sets seldom hold any."""
     rng = random_stream(seed, "realism", center, number)
-    patient = replace(draw_instrumented("A", CENTERS[center].size, rng).patient, metal=())
+    patient = replace(draw_instrumented(SYSTEMS["A"], CENTERS[center].size, rng).patient, metal=())
     technique = LUMBAR_TECHNIQUES[0]
     image = Room(CENTERS[center], 384).take(
         patient, technique, aimed_at(patient.spine, "L3", technique.ahead, rng), rng

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "benchmarks").rglob("*.py"))
 # Imported by the scripts beside them.
-PARTS = {"budgeted_training", "process_tree"}
+PARTS = {"budgeted_training", "process_tree", "backbone_pictures", "backbone_windows"}
 
 
 def name_of(script: Path) -> str:

@@ -83,6 +83,15 @@ def test_an_image_is_halved_five_times(table: str) -> None:
     assert features.shape[2:] == (3, 5)
 
 
+def test_random_convolutions_keep_the_variance_of_each_group() -> None:
+    torch.manual_seed(0)
+    for module in InvertedNet(TABLES["efficientnet_lite0"], 2).modules():
+        if isinstance(module, nn.Conv2d) and module.weight.numel() > 3000:
+            rows, columns = module.kernel_size
+            wanted = (2 * module.groups / (rows * columns * module.out_channels)) ** 0.5
+            assert float(module.weight.std()) == pytest.approx(wanted, rel=0.06)
+
+
 def test_an_unknown_network_is_refused() -> None:
     with pytest.raises(InputError, match=r"network\.variant=b9: use one of b0"):
         EfficientNetConfig(variant="b9")
@@ -152,7 +161,6 @@ def test_a_network_begins_with_the_weights_that_its_config_names(tmp_path: Path)
     start = begin(config, network)
     assert start is not None
     assert not any(parameter.requires_grad for parameter in network.backbone.parameters())
-    assert begin(FrozenConfig(), network) is None
     assert fits_without_gradients(network)
     assert not fits_without_gradients(build(InvertedConfig(), 2))
 
@@ -181,6 +189,7 @@ def test_logistic_regression_finds_its_minimum() -> None:
 def test_a_heat_map_has_the_size_of_the_image(name: str) -> None:
     torch.manual_seed(0)
     network: Any = build(NETWORKS[name], 2).eval()
+    begin(NETWORKS[name], network)
     if name == "frozen":
         nn.init.normal_(network.head.linear.weight)
     maps = [heat_map(network, torch.rand(1, 1, 64, 96), label) for label in (0, 1)]

@@ -181,6 +181,7 @@ def _rebuilt(part: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Part:
     settings = dict(part["network"])
     kind = _KINDS[settings.pop("kind")]
     known = {one.name for one in fields(kind)}
+    settings["weights"] = None  # those of the part follow
     config: Any = kind(**{key: value for key, value in settings.items() if key in known})
     name = part["name"]
     network = build(config, len(part["labels"]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from spinedet.core.errors import InputError
+from spinedet.radiograph.phantom_weights import PHANTOMS, refuse_phantom_weights
 
 EFFICIENT = tuple(f"b{size}" for size in range(9))
 
@@ -15,7 +16,7 @@ class EfficientNetConfig:
     """MONAI's EfficientNet (Tan and Le 2019, arXiv:1905.11946).
 
     Attributes:
-        variant: b0 to b8. dropout: before the last layer. weights: a local .pth or .safetensors to start from.
+        variant: b0 to b8. dropout: before the last layer. weights: a local .pth or .safetensors to start from, or none.
     """
 
     variant: str = "b0"
@@ -25,6 +26,7 @@ class EfficientNetConfig:
     def __post_init__(self) -> None:
         if self.variant not in EFFICIENT:
             raise InputError(f"network.variant={self.variant}: use one of {', '.join(EFFICIENT)}")
+        refuse_phantom_weights(self.weights, f"efficientnet-{self.variant}")
 
 
 @dataclass
@@ -33,7 +35,8 @@ class InvertedConfig:
 
     Attributes:
         table: mobilenet_v3_large, mnasnet_b1, mnasnet_a1 or efficientnet_lite0. dropout: before the last layer.
-        weights: a local .pth or .safetensors to start from.
+        weights: to start from: phantoms (shipped for efficientnet_lite0, taught on simulated radiographs), none, or a
+            local .pth or .safetensors.
     """
 
     table: str = "efficientnet_lite0"
@@ -43,6 +46,7 @@ class InvertedConfig:
     def __post_init__(self) -> None:
         if self.table not in TABLES:
             raise InputError(f"network.table={self.table}: use one of {', '.join(TABLES)}")
+        refuse_phantom_weights(self.weights, self.table)
 
 
 TABLES = ("mobilenet_v3_large", "mnasnet_b1", "mnasnet_a1", "efficientnet_lite0")
@@ -53,16 +57,16 @@ class FrozenConfig:
     """Features of a network that is not trained, and logistic regression on them.
 
     Attributes:
-        table: as in an inverted network. weights: a local .pth or .safetensors; without it the features are random.
+        table: as in an inverted network. weights: as there; with none the features are random.
         penalty: of squared weights, relative to the mean log loss.
     """
 
     table: str = "efficientnet_lite0"
-    weights: str | None = None
+    weights: str | None = PHANTOMS
     penalty: float = 1.0
 
     def __post_init__(self) -> None:
-        InvertedConfig(table=self.table)
+        InvertedConfig(table=self.table, weights=self.weights)
 
 
 @dataclass
@@ -85,7 +89,7 @@ NETWORKS: dict[str, NetworkConfig] = {
     "efficientnet_b6": EfficientNetConfig(variant="b6"),
     "mobilenet": InvertedConfig(table="mobilenet_v3_large"),
     "mnasnet": InvertedConfig(table="mnasnet_b1"),
-    "lite0": InvertedConfig(table="efficientnet_lite0"),
+    "lite0": InvertedConfig(table="efficientnet_lite0", weights=PHANTOMS),
     "frozen": FrozenConfig(),
     "linear": LinearConfig(),
 }

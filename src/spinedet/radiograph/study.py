@@ -19,7 +19,8 @@ class RadiographStudyConfig(CommonConfig):
         size: how many phantoms, how long trainings; demo, papers, or smoke, whose numbers mean nothing.
         tasks: names of those of the size that are taken; all of them when empty.
         seeds: so many trainings of everything, from `seed` on, on the same phantoms.
-        weights: a local .pth or .safetensors of EfficientNet-Lite0 that the trainings of this network begin with.
+        weights: that the trainings of EfficientNet-Lite0 begin with, a local .pth or .safetensors, or none for random
+            ones; those that ship when null.
         bootstrap: intervals on the pages of the tasks.
     """
 

@@ -10,6 +10,7 @@ from omegaconf import MISSING
 from spinedet.cli.app import register, run_as_script, run_command
 from spinedet.cli.settings import CommonConfig
 from spinedet.core.errors import InputError
+from spinedet.radiograph.phantom_weights import NONE, PHANTOMS
 from spinedet.radiograph.settings import (
     NETWORKS,
     InputConfig,
@@ -66,7 +67,8 @@ class RadiographTrainConfig(CommonConfig):
         trainer: where and how long. search: for a recipe, within the trainer's budget of steps.
         per_view: a network for each view, else one for all.
         rule: how the threshold of a finding is chosen on the tuning split. rejection: when no label is given.
-        init: a finished run of radiograph.train that the networks begin with; labels and views may be others.
+        init: a finished run of radiograph.train that the networks begin with, instead of weights that ship; labels and
+            views may be others.
         test: how the test is scored. resume: go on with the unfinished run in `out`.
     """
 
@@ -87,7 +89,7 @@ class RadiographTrainConfig(CommonConfig):
 
     def __post_init__(self) -> None:
         LabelRule.parse(self.rule)
-        if self.init is not None and getattr(self.network, "weights", None) is not None:
+        if self.init is not None and getattr(self.network, "weights", None) not in (None, NONE, PHANTOMS):
             raise InputError("init= and network.weights= both name weights to begin with; keep one")
         if not self.data.manifests and self.data.phantoms is None:
             raise InputError("data.manifests=[radiographs.json] is needed, or +experiment= with phantoms of its own")

@@ -146,9 +146,11 @@ def train_part(plan: PartPlan, recipe: Recipe) -> TrainedNetwork:
     """
     pl.seed_everything(plan.seed, verbose=False)
     network = build(recipe.network, len(plan.labels))
-    start = begin(recipe.network, network)
-    if plan.initial is not None:
-        start = reuse_weights(network, plan.initial.weights, plan.initial.run, plan.initial.sha256)
+    start = (
+        reuse_weights(network, plan.initial.weights, plan.initial.run, plan.initial.sha256)
+        if plan.initial
+        else begin(recipe.network, network)
+    )
     if fits_without_gradients(network):
         return TrainedNetwork(_fit(network, plan, recipe), TrainingLength(steps=0), start)
     return _learn(network, plan, recipe, start)

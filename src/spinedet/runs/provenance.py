@@ -157,6 +157,14 @@ class InitialRun(Record):
     planes: dict[str, ReusedWeights] = Field(default_factory=dict)
 
 
+class PretrainedWeights(Record):
+    """The weights that a network began with: `phantoms` (shipped) or `file`, its SHA-256, how its tensors matched."""
+
+    source: str
+    sha256: str
+    matched: str
+
+
 class RadiographParticipants(Record):
     """The radiographs of one split and centre.
 
@@ -182,7 +190,7 @@ class RunRecord(Record):
         internal_centers: of the studies that the model was developed on. excluded: reason by study.
         trainings: length of each network's training. tuning_ap: average precision on the tuning split by plane, which
             no threshold enters. parameters: numbers in each network, by plane or part. participants: of all splits.
-        radiographs: the same of a classification of radiographs.
+        radiographs: the same of a classification of radiographs. pretrained: of each network that began with such.
         weights_sha256: of the weights that were made or tested. sweep_job: number of this run in a multirun, from 0.
         commit: of the checkout, with `+` when files differ from it; None where there is none.
     """
@@ -196,6 +204,7 @@ class RunRecord(Record):
     internal_centers: tuple[str, ...] = ()
     excluded: dict[str, str] = Field(default_factory=dict)
     init: InitialRun | None = Field(default=None, exclude_if=is_none)
+    pretrained: dict[str, PretrainedWeights] = Field(default_factory=dict)
     trainings: dict[str, TrainingLength] = Field(default_factory=dict)
     tuning_ap: dict[str, float | None] = Field(default_factory=dict)
     parameters: dict[str, int] = Field(default_factory=dict)

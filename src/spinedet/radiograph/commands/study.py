@@ -12,6 +12,7 @@ from spinedet.cli.progress import progress_bar
 from spinedet.radiograph.experiment.plan import StudyInput, TaskManifests, plan_steps
 from spinedet.radiograph.experiment.results import Collection, collect
 from spinedet.radiograph.experiment.sizes import TaskSize
+from spinedet.radiograph.phantom_weights import NONE, PHANTOMS
 from spinedet.radiograph.study import RadiographStudyConfig
 from spinedet.report.radiograph_study_page import write_radiograph_study
 from spinedet.report.study_steps import StepLine
@@ -34,7 +35,8 @@ def study(config: RadiographStudyConfig) -> Status:
     manifests = {task.cohort.task: _manifests(task, run.root / "cohorts", config.processes) for task in tasks}
     watch.lap("cohorts")
     seeds = range(config.seed, config.seed + config.seeds)
-    weights = None if config.weights is None else str(Path(config.weights).resolve())
+    named = config.weights in (None, NONE, PHANTOMS)
+    weights = config.weights if named else str(Path(str(config.weights)).resolve())
     folder = (run.root / "steps").resolve()
     given = StudyInput(manifests, folder, weights, words_of_every_step(config, config.steps_at_once))
     outcomes = take_steps(plan_steps(tasks, given, seeds), folder, config.steps_at_once)

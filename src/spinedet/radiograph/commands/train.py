@@ -15,12 +15,14 @@ from spinedet.cli.progress import progress_bar
 from spinedet.cli.sweep_jobs import job_number
 from spinedet.core.errors import InputError
 from spinedet.core.files import write_json
-from spinedet.core.radiograph import RadiographManifest, RadiographStudy, read_radiograph_cohort
+from spinedet.core.radiograph import RadiographManifest, RadiographStudy, phantom_note, read_radiograph_cohort
 from spinedet.radiograph.classifier import ImageClassifier, save_classifier
 from spinedet.radiograph.development import Developed, Development, develop
 from spinedet.radiograph.finished import FinishedClassification, identify_classifier, open_classification
 from spinedet.radiograph.image_readings import choose_label_operating_point
 from spinedet.radiograph.images import Preparation, PreparedImage, prepare_images, unfit
+from spinedet.radiograph.models.weights import Start
+from spinedet.radiograph.phantom_weights import PHANTOMS
 from spinedet.radiograph.recipe_search import check_search
 from spinedet.radiograph.single_vertebrae import refuse_focus
 from spinedet.radiograph.splits import Parted, cohort_digest, part_studies, radiograph_participants
@@ -30,6 +32,7 @@ from spinedet.radiograph.trainer import Recipe, reading_device
 from spinedet.runs.claimed_folder import RunFolder, claim_run, refuse_other_config, write_config
 from spinedet.runs.provenance import (
     InitialRun,
+    PretrainedWeights,
     ReusedWeights,
     RunData,
     RunRecord,
@@ -169,6 +172,10 @@ def _training_bar() -> Iterator[Any]:
 
 def _notes(parted: Parted, developed: Developed) -> tuple[str, ...]:
     found = tuple(note for name, length in developed.lengths.items() for note in length.notes(name))
+    if any(start is not None and start.source == PHANTOMS for start in developed.starts.values()):
+        begun = "The networks began with weights that were taught on simulated radiographs."
+        simulated = phantom_note(parted.test or parted.tune)
+        found = (*found, f"{begun} For them these test images are in-domain." if simulated else begun)
     if parted.test:
         return found
     untested = "There were no test studies: these numbers are of the tuning split, on which the threshold was chosen."
@@ -187,10 +194,15 @@ def _facts(
     classifier: ImageClassifier = developed.classifier
     for part in classifier.parts:
         start, length = developed.starts[part.name], developed.lengths[part.name]
-        began = f"weights {start.sha256[:12]}, matched {start.how}" if start else "no pretrained weights"
+        began = _described(start) if start else "no pretrained weights"
         yield f"Part {part.name}", f"{part.parameters:,} parameters, {began}, {length.steps} steps"
         if part.name in developed.searches:
             yield f"Search for {part.name}", developed.searches[part.name].description
+
+
+def _described(start: Start) -> str:
+    shipped = ", shipped and taught on simulated radiographs" if start.source == PHANTOMS else ""
+    return f"weights {start.sha256[:12]}{shipped}, matched {start.how}"
 
 
 def _record(
@@ -209,6 +221,11 @@ def _record(
         excluded={study.id: study.excluded for study in manifest.studies if study.excluded is not None},
         trainings=developed.lengths,
         init=_begun(initial, developed) if initial else None,
+        pretrained={
+            name: PretrainedWeights(source=start.source, sha256=start.sha256, matched=start.how)
+            for name, start in developed.starts.items()
+            if start is not None and initial is None
+        },
         parameters={part.name: part.parameters for part in developed.classifier.parts},
         sweep_job=job_number(),
         radiographs=radiograph_participants(

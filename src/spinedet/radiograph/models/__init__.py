@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 from typing import Protocol
 
 from torch import Tensor, nn
 
 from spinedet.radiograph.models.frozen import FewPixels, FrozenFeatures, LogisticHead
 from spinedet.radiograph.models.inverted import TABLES, InvertedNet
-from spinedet.radiograph.models.weights import Start, load_weights
+from spinedet.radiograph.models.weights import FILE, Start, load_weights
+from spinedet.radiograph.phantom_weights import PHANTOMS, weights_file
 from spinedet.radiograph.settings import (
     EfficientNetConfig,
     FrozenConfig,
@@ -53,10 +54,17 @@ def begin(config: NetworkConfig, network: nn.Module) -> Start | None:
     Raises:
         InputError: they cannot be read, or belong to another network.
     """
-    path = None if isinstance(config, LinearConfig) else config.weights
+    match config:
+        case LinearConfig():
+            return None
+        case EfficientNetConfig():
+            path = weights_file(config.weights, f"efficientnet-{config.variant}")
+        case InvertedConfig() | FrozenConfig():
+            path = weights_file(config.weights, config.table)
     if path is None:
         return None
-    return load_weights(network.backbone if isinstance(network, FrozenFeatures) else network, Path(path))
+    start = load_weights(network.backbone if isinstance(network, FrozenFeatures) else network, path)
+    return replace(start, source=PHANTOMS if config.weights == PHANTOMS else FILE)
 
 
 def fits_without_gradients(network: nn.Module) -> bool:

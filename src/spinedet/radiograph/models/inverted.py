@@ -6,6 +6,7 @@ and Le 2019 (arXiv:1905.11946) without squeeze-and-excitation and with ReLU6.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -182,7 +183,10 @@ def _initialise(network: nn.Module) -> None:
     """Convolutions keep the variance of what goes out (He et al. 2015, arXiv:1502.01852)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            # Of a group: PyTorch counts the channels of all, which all but silences convolutions of single channels.
+            rows, columns = module.kernel_size
+            outwards = rows * columns * module.out_channels / module.groups
+            nn.init.normal_(module.weight, 0, math.sqrt(2 / outwards))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Linear):

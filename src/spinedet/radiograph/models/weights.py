@@ -1,4 +1,4 @@
-"""Published weights as a start, from a local file that is read without running code in it."""
+"""Weights to begin with, from a local file that is read without running code in it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import sha256
 
 _COUNTER = "num_batches_tracked"
+# Where weights come from, beside those that ship.
+FILE, RUN = "file", "run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Start:
     Attributes:
         sha256: of the file. taken: names here. summed: first convolution, whose colours were added.
         anew: names here that the file has nothing for. how: `by name` or `in order`.
+        source: `file`, `run` or `phantoms`, those that ship.
     """
 
     sha256: str
@@ -34,6 +37,7 @@ class Start:
     summed: tuple[str, ...]
     anew: tuple[str, ...]
     how: str
+    source: str = FILE
 
 
 def load_weights(network: nn.Module, path: Path) -> Start:
@@ -89,7 +93,7 @@ def reuse_weights(network: nn.Module, given: Mapping[str, Tensor], source: str, 
     copied = {own[name]: given[theirs[name]] for name in body}
     network.load_state_dict(copied, strict=False)
     anew = tuple(name for name in state if name not in copied)
-    return Start(digest, tuple(copied), (), anew, "by name")
+    return Start(digest, tuple(copied), (), anew, "by name", RUN)
 
 
 def _plain(name: str) -> str:

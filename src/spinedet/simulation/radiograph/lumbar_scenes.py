@@ -13,8 +13,9 @@ from spinedet.simulation.anatomy.spine import Patient as Person
 from spinedet.simulation.anatomy.spine import SegmentChange, Spine, Vector, Vertebra
 from spinedet.simulation.prevalence import fitted
 from spinedet.simulation.radiograph.hardware import (
-    SYSTEMS,
     Metal,
+    Screw,
+    System,
     cage,
     construct,
     cross_link,
@@ -105,39 +106,44 @@ def aimed_at(spine: Spine, name: str, ahead: float, rng: np.random.Generator) ->
 
 @dataclass(frozen=True, slots=True)
 class InstrumentedPatient:
-    """A patient after instrumentation of one segment: what is projected, and where the metal is."""
+    """A patient after instrumentation of one segment: what is projected, where the metal is, and its screws."""
 
     patient: Patient
     metal: Metal
     level: str
+    screws: tuple[Screw, ...]
 
 
 _LEVELS = (("L4/L5", 0.5), ("L5/S1", 0.27), ("L3/L4", 0.16), ("L2/L3", 0.07))
 
 
-def draw_instrumented(system: str, fat: float, rng: np.random.Generator) -> InstrumentedPatient:
+def draw_instrumented(system: System, fat: float, rng: np.random.Generator) -> InstrumentedPatient:
     """A patient whose segment is fixed with screws of that system; nothing else depends on the system."""
     person = draw_person((38, 82), fat, rng)
     variant = replace(draw_variant(rng), sacralised=False, extra=False)
     worn = draw_worn_spine(person, variant, rng)
     level = _LEVELS[int(rng.choice(len(_LEVELS), p=[share for _, share in _LEVELS]))][0]
     upper, lower = (worn.spine.bone(name) for name in level.split("/"))
-    metal = _fixation(lower, upper, system, rng) + cage(worn.spine.disc(level), rng)
-    return InstrumentedPatient(lumbar_patient(worn, worn.bodies, metal, rng), metal, level)
+    metal, screws = _fixation(lower, upper, system, rng)
+    metal += cage(worn.spine.disc(level), rng)
+    return InstrumentedPatient(lumbar_patient(worn, worn.bodies, metal, rng), metal, level, screws)
 
 
-def _fixation(lower: Vertebra, upper: Vertebra, system: str, rng: np.random.Generator) -> Metal:
-    """Screws and rods on both sides, seldom on one."""
-    kind = SYSTEMS[system]
+def _fixation(
+    lower: Vertebra, upper: Vertebra, system: System, rng: np.random.Generator
+) -> tuple[Metal, tuple[Screw, ...]]:
+    """Screws and rods on both sides, seldom on one; and the screws alone."""
     sides = (-1.0, 1.0) if rng.random() > 0.06 else ((1.0,) if rng.random() < 0.5 else (-1.0,))
     parts: Metal = ()
+    held: tuple[Screw, ...] = ()
     middles = []
     for side in sides:
         screws = tuple(pedicle_screw(bone, side, rng) for bone in (lower, upper))
-        parts += construct(screws, kind, rng)
-        low, high = (screw.at(-kind.tulip[1] / 2) for screw in screws)
+        held += screws
+        parts += construct(screws, system, rng)
+        low, high = (screw.at(-system.tulip[1] / 2) for screw in screws)
         middles.append(tuple(round((a + b) / 2, 6) for a, b in zip(low, high, strict=True)))
     if len(middles) == 2 and rng.random() < 0.15:
         first, second = ((m[0], m[1], m[2]) for m in middles)
         parts += cross_link(first, second, 4.0)
-    return parts
+    return parts, held

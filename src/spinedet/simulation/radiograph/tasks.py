@@ -16,7 +16,7 @@ from spinedet.simulation.radiograph.beam import Points, corners
 from spinedet.simulation.radiograph.centers import RadiographCenter
 from spinedet.simulation.radiograph.child import KINDS, draw_child
 from spinedet.simulation.radiograph.fractures import draw_fractured
-from spinedet.simulation.radiograph.hardware import extent
+from spinedet.simulation.radiograph.hardware import SYSTEMS, extent
 from spinedet.simulation.radiograph.lumbar_scenes import LUMBAR_TECHNIQUES, aimed_at, draw_instrumented
 from spinedet.simulation.radiograph.room import Room, TakenImage, Technique
 from spinedet.simulation.radiograph.skeleton import Patient
@@ -99,7 +99,7 @@ class SimulatedTask:
 
 def _implants(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiographs:
     body, *visits = rng.spawn(3)
-    drawn = draw_instrumented(label, room.center.size, body)
+    drawn = draw_instrumented(SYSTEMS[label], room.center.size, body)
     patient = drawn.patient
     images = tuple(
         room.take(patient, technique, aimed_at(patient.spine, "L3", technique.ahead, visit), visit)
@@ -109,7 +109,7 @@ def _implants(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiogra
     return DrawnRadiographs(patient.spine.patient, images, marks)
 
 
-_FRACTURE_TECHNIQUE = Technique(LATERAL, 86.0, (205.0, 250.0), (215.0, 245.0), 0.85, ahead=14.0)
+FRACTURE_TECHNIQUE = Technique(LATERAL, 86.0, (205.0, 250.0), (215.0, 245.0), 0.85, ahead=14.0)
 
 
 def _fractures(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiographs:
@@ -119,7 +119,7 @@ def _fractures(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiogr
     count = 1 + int(visit.random() < room.images - 1)
     images = tuple(
         room.take(patient, technique, aimed_at(patient.spine, "L1", technique.ahead, visit), visit)
-        for technique in (_FRACTURE_TECHNIQUE,) * count
+        for technique in (FRACTURE_TECHNIQUE,) * count
     )
     ages = {fracture.level: fracture for fracture in drawn.fractures}
     marks = []
@@ -132,7 +132,7 @@ def _fractures(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiogr
     return DrawnRadiographs(patient.spine.patient, images, tuple(marks))
 
 
-_WHOLE_SPINE = (
+WHOLE_SPINE_TECHNIQUES = (
     Technique(AP, 82.0, (140.0, 180.0), (760.0, 830.0), 0.46, (1780.0, 1900.0), equalise=0.2),
     Technique(LATERAL, 90.0, (230.0, 280.0), (760.0, 830.0), 0.44, (1780.0, 1900.0), ahead=38.0, equalise=0.2),
 )
@@ -142,7 +142,7 @@ def _scoliosis(label: str, room: Room, rng: np.random.Generator) -> DrawnRadiogr
     body, *visits = rng.spawn(3)
     patient, drawn = draw_child(KINDS[label], room.center.size, body)
     k = patient.spine.patient.scale
-    views = _WHOLE_SPINE if body.random() < 2 * room.images - 1 else _WHOLE_SPINE[:1]
+    views = WHOLE_SPINE_TECHNIQUES if body.random() < 2 * room.images - 1 else WHOLE_SPINE_TECHNIQUES[:1]
     images = tuple(
         room.take(
             patient,
