@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from spinedet.checklists.found import CONFIG, CROSSED, HELD_OUT, RUN, SCORES
-from spinedet.checklists.sweeps import Sweep, best_of_sweep, sweep_around
+from spinedet.checklists.sweeps import Sweep, best_of_sweep, config_as_text, sweep_around
 from spinedet.core.errors import InputError
-from spinedet.core.files import read_json, read_text, sha256
+from spinedet.core.files import read_json, sha256
 from spinedet.core.manifest import read_manifest
 from spinedet.core.types import TrainedOn
 from spinedet.runs.known_results import with_known_results
@@ -154,7 +152,7 @@ def read_evidence(path: str) -> Evidence:
         held_out=_held_out(root / HELD_OUT, model),
         sweep=sweep_around(root),
         run=run,
-        config=_yaml(root / CONFIG) or _settings(root / "settings.json"),
+        config=config_as_text(root / CONFIG) or _settings(root / "settings.json"),
         point=read_operating_point(point) if _format(point) == POINT else None,
         label_point=read_label_operating_point(point) if _format(point) == LABEL_POINT else None,
         model=model,
@@ -255,13 +253,6 @@ def _skipped(path: Path) -> Mapping[str, str]:
     raw = read_json(path) if path.is_file() else []
     rows = [one for one in raw if isinstance(one, dict)] if isinstance(raw, list) else []
     return {str(one.get("study")): str(one.get("reason")) for one in rows}
-
-
-def _yaml(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        return {}
-    raw = yaml.load(read_text(path), Loader=yaml.BaseLoader)  # noqa: S506  # makes strings, lists and mappings only
-    return raw if isinstance(raw, dict) else {}
 
 
 def _settings(path: Path) -> Mapping[str, Any]:

@@ -32,8 +32,7 @@ class _Crossed:
     @property
     def by(self) -> str | None:
         """The attribute whose values are the folds."""
-        given: Any = self.record.by or self.evidence.config.get("by")
-        return None if given in (None, "null") else str(given)
+        return self.record.by or _value(self, "by")
 
     @property
     def seeds(self) -> str:

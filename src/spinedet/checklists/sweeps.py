@@ -97,7 +97,7 @@ def _of_sweep(file: Path) -> bool:
 
 def _sweep(home: Path, records: Mapping[str, RunRecord], own: str) -> Sweep:
     began = {file.parent.name for file in home.glob(f"job-*/{CONFIG}")}
-    settings = [dict(_flat(_config(home / name / CONFIG))) for name in records]
+    settings = [dict(_flat(config_as_text(home / name / CONFIG))) for name in records]
     keys = dict.fromkeys(key for each in settings for key in each)
     varied = (key for key in keys if len({each.get(key) for each in settings}) > 1)
     return Sweep(
@@ -119,8 +119,12 @@ def _tested(home: Path, own: str) -> Sweep | None:
     return Sweep(own, tested=names) if names else None
 
 
-def _config(path: Path) -> Any:
-    return yaml.load(read_text(path), Loader=yaml.BaseLoader) if path.is_file() else {}  # noqa: S506  # strings only
+def config_as_text(path: Path) -> Mapping[str, Any]:
+    """The settings of a `config.yaml`, values as text; none where there is no such file."""
+    if not path.is_file():
+        return {}
+    raw = yaml.load(read_text(path), Loader=yaml.BaseLoader)  # noqa: S506  # makes strings, lists and mappings only
+    return raw if isinstance(raw, dict) else {}
 
 
 def _flat(content: Any, prefix: str = "") -> Iterator[tuple[str, str]]:

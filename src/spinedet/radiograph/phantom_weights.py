@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeGuard
 
 from spinedet.core.errors import InputError
 
@@ -10,6 +11,11 @@ from spinedet.core.errors import InputError
 PHANTOMS, NONE = "phantoms", "none"
 # By the network's table, from `benchmarks/generate/radiograph_backbone.py`.
 PHANTOM_WEIGHTS = {"efficientnet_lite0": Path(__file__).parent / "weights" / "efficientnet_lite0.safetensors"}
+
+
+def names_file(weights: str | None) -> TypeGuard[str]:
+    """Whether `network.weights=` is the path of a file."""
+    return weights not in (None, NONE, PHANTOMS)
 
 
 def refuse_phantom_weights(weights: str | None, network: str) -> None:

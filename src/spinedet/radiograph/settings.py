@@ -26,7 +26,12 @@ class EfficientNetConfig:
     def __post_init__(self) -> None:
         if self.variant not in EFFICIENT:
             raise InputError(f"network.variant={self.variant}: use one of {', '.join(EFFICIENT)}")
-        refuse_phantom_weights(self.weights, f"efficientnet-{self.variant}")
+        refuse_phantom_weights(self.weights, self.table)
+
+    @property
+    def table(self) -> str:
+        """Its name among the networks that weights are of."""
+        return f"efficientnet-{self.variant}"
 
 
 @dataclass

@@ -10,7 +10,7 @@ from omegaconf import MISSING
 from spinedet.cli.app import register, run_as_script, run_command
 from spinedet.cli.settings import CommonConfig
 from spinedet.core.errors import InputError
-from spinedet.radiograph.phantom_weights import NONE, PHANTOMS
+from spinedet.radiograph.phantom_weights import names_file
 from spinedet.radiograph.settings import (
     NETWORKS,
     InputConfig,
@@ -89,7 +89,7 @@ class RadiographTrainConfig(CommonConfig):
 
     def __post_init__(self) -> None:
         LabelRule.parse(self.rule)
-        if self.init is not None and getattr(self.network, "weights", None) not in (None, NONE, PHANTOMS):
+        if self.init is not None and names_file(getattr(self.network, "weights", None)):
             raise InputError("init= and network.weights= both name weights to begin with; keep one")
         if not self.data.manifests and self.data.phantoms is None:
             raise InputError("data.manifests=[radiographs.json] is needed, or +experiment= with phantoms of its own")

@@ -12,7 +12,7 @@ from spinedet.cli.progress import progress_bar
 from spinedet.radiograph.experiment.plan import StudyInput, TaskManifests, plan_steps
 from spinedet.radiograph.experiment.results import Collection, collect
 from spinedet.radiograph.experiment.sizes import TaskSize
-from spinedet.radiograph.phantom_weights import NONE, PHANTOMS
+from spinedet.radiograph.phantom_weights import names_file
 from spinedet.radiograph.study import RadiographStudyConfig
 from spinedet.report.radiograph_study_page import write_radiograph_study
 from spinedet.report.study_steps import StepLine
@@ -35,8 +35,7 @@ def study(config: RadiographStudyConfig) -> Status:
     manifests = {task.cohort.task: _manifests(task, run.root / "cohorts", config.processes) for task in tasks}
     watch.lap("cohorts")
     seeds = range(config.seed, config.seed + config.seeds)
-    named = config.weights in (None, NONE, PHANTOMS)
-    weights = config.weights if named else str(Path(str(config.weights)).resolve())
+    weights = str(Path(config.weights).resolve()) if names_file(config.weights) else config.weights
     folder = (run.root / "steps").resolve()
     given = StudyInput(manifests, folder, weights, words_of_every_step(config, config.steps_at_once))
     outcomes = take_steps(plan_steps(tasks, given, seeds), folder, config.steps_at_once)

@@ -54,14 +54,7 @@ def begin(config: NetworkConfig, network: nn.Module) -> Start | None:
     Raises:
         InputError: they cannot be read, or belong to another network.
     """
-    match config:
-        case LinearConfig():
-            return None
-        case EfficientNetConfig():
-            path = weights_file(config.weights, f"efficientnet-{config.variant}")
-        case InvertedConfig() | FrozenConfig():
-            path = weights_file(config.weights, config.table)
-    if path is None:
+    if isinstance(config, LinearConfig) or (path := weights_file(config.weights, config.table)) is None:
         return None
     start = load_weights(network.backbone if isinstance(network, FrozenFeatures) else network, path)
     return replace(start, source=PHANTOMS if config.weights == PHANTOMS else FILE)
