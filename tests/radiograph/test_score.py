@@ -80,9 +80,9 @@ def test_what_it_leaves(files: Paths, tmp_path: Path, capsys: pytest.CaptureFixt
     assert (rows[0]["label"], rows[0]["probability"], rows[0]["runner_up"]) == ("fresh", "0.7000", "none")
     assert not any(value == "p0" for value in rows[0].values())
     page = (out / "scores.html").read_text()
-    assert "Published, other patients, definition unknown" in page
+    assert "Published numbers: other patients, definitions unknown" in page
     assert "<script" not in page
-    assert page.count('class="curve"') == 2 * 3  # both units, both networks and the reader's (empty) curve
+    assert page.count('class="curve"') == 3  # of patients: both networks and the reader's (empty) curve
     printed = capsys.readouterr().out
     assert "senior" in printed
     assert "0.917" in printed

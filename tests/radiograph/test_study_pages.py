@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from spinedet.report.radiograph_study_summary import summary
 from spinedet.report.study_steps import StepLine
 from spinedet.scoring import BootstrapSettings
 from spinedet.scoring.classification.report import Contestant, LabelSettings, score_readings
+from tests.report.chromium import chromium
 
 SYSTEMS = Task(name="systems", labels=("X", "Y", "Z"), views=(AP.name, LATERAL.name))
 BY_VIEW = Task(
@@ -76,8 +78,10 @@ def read(cohort: RadiographManifest, name: str, right: Reads, kind: str = "netwo
     return Contestant(Readings(model={"name": name, "kind": kind}, studies=tuple(studies)), name)
 
 
-def results(task: Task, labels: tuple[str, ...], right: Reads) -> TaskResults:
+def results(task: Task, labels: tuple[str, ...], right: Reads, further: tuple[str, ...] = ()) -> TaskResults:
+    """Of two networks, and of further centres beside A and B."""
     counts = {("train", "A"): 12, ("tune", "A"): 3, ("test", "A"): 12, ("test", "B"): 6}
+    counts |= {("test", center): 6 for center in further}
     cohort = manifest(task, labels, counts)
     test = cohort.model_copy(update={"studies": tuple(s for s in cohort.studies if s.split is Split.TEST)})
     networks = [read(cohort, "deep", right), read(cohort, "shallow", lambda number, _view, _center: number % 2 == 0)]
@@ -155,7 +159,7 @@ def test_a_task_with_a_finding_has_no_table_of_labels_and_no_line_twice() -> Non
 
 def test_the_summary_follows_from_the_numbers() -> None:
     sentences = list(summary(results(SYSTEMS, ("X", "Y", "Z"), better_in_lateral)))
-    (views,) = (one for one in sentences if one.startswith("deep, lateral against ap"))
+    (views,) = (one for one in sentences if one.startswith("deep, lateral against AP"))
     assert "18 patients of all centres: 12 against 8 right" in views
     assert any(one.startswith("1 pair of algorithms on the same patients") for one in sentences)
     assert any("centre B minus A: accuracy −" in one for one in sentences)
@@ -205,3 +209,45 @@ def test_pages_hold_views_rare_labels_readers_and_the_confounder(tmp_path: Path)
             cells = line.count("|") if line.startswith("|") else 0
             assert not cells or not columns or cells == columns, f"{path.name}: {line}"
             columns = cells
+
+
+FIVE = ("plain", "brace", "fusion", "growing", "tether")
+FIVE_BY_VIEW = Task(
+    name="curves",
+    labels=tuple(f"{view}/{label}" for view in (AP.name, LATERAL.name) for label in FIVE),
+    views=(AP.name, LATERAL.name),
+)
+
+
+def test_no_table_is_cut_off_and_no_item_stands_twice(tmp_path: Path) -> None:
+    broken = results(FRACTURED, ("none", "fresh"), better_in_lateral, further=("C",))
+    control = manifest(FRACTURED, ("none", "fresh"), {("test", "A"): 30})
+    names = ("fine-tuned", "frozen-features", "simulated-senior", "simulated-junior")
+    every: list[Reads] = [lambda number, _v, _c, n=n: number % (n + 2) > 0 for n in range(len(names))]  # type: ignore[misc]
+    kinds = ("network", "network", "reader", "reader")
+    given = [read(control, *one) for one in zip(names, every, kinds, strict=True)]
+    scores = score_readings(control, given[0], given[1:], LabelSettings("test", None, BOOTSTRAP))
+    tasks = [
+        results(FIVE_BY_VIEW, FIVE, better_in_lateral, further=("C",)),
+        results(SYSTEMS, ("X", "Y", "Z"), better_in_lateral, further=("C",)),
+        replace(broken, control=scores, views=()),
+    ]
+    write_radiograph_study(tmp_path, "smoke", tasks, [StepLine("a-step", "kept", 12.0, "")])
+    pages = sorted(tmp_path.glob("*.html"))
+    assert [page.name for page in pages] == [
+        "broken-control.html",
+        "broken.html",
+        "curves.html",
+        "index.html",
+        "systems.html",
+    ]
+    with chromium(tmp_path / "browser", (1200, 900)) as browser:
+        assert {page.name: found for page in pages if (found := browser.layout_faults(page))} == {}
+    texts = {page.stem: page.read_text("utf-8") for page in pages}
+    # Every patient has one lateral image: it is the patient.
+    assert "lateral images" not in texts["broken"]
+    assert "Every patient has one image" in texts["broken"]
+    assert "lateral images" in texts["systems"]
+    # Labels of one view are named without it above the confusion matrix; p values end with a bound.
+    assert "<th>growing</th>" in texts["curves"]
+    assert "0.0000" not in texts["broken-control"]

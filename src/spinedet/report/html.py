@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from spinedet.report.curves import rate_text
+from spinedet.report.label_parts import part_in_words, statistic_in_words
 from spinedet.report.number_format import counted, listed, p_value, percent, plain, shown, signed
 from spinedet.report.sentences import case_in_words, centers_in_words
 from spinedet.scoring import Estimate
@@ -37,6 +38,7 @@ _WORDS = (
     counted,
     in_text,
     listed,
+    part_in_words,
     percent,
     p_value,
     plain,
@@ -44,6 +46,7 @@ _WORDS = (
     rate_text,
     shown,
     signed,
+    statistic_in_words,
 )
 
 

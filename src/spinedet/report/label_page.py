@@ -11,6 +11,7 @@ from spinedet import __version__
 from spinedet.core.files import write_text
 from spinedet.report.curves import Cross, Figure, Style, Tick, Trace, share_x, share_y, style_of
 from spinedet.report.html import render
+from spinedet.report.label_parts import one_image_each, part_in_words, without_repeated_items
 from spinedet.report.number_format import MARKS
 from spinedet.scoring.classification.evaluate import AS_ANSWERED
 from spinedet.scoring.classification.records import FindingScore, LabelGroup, LabelScores
@@ -59,11 +60,14 @@ def label_page(scores: LabelScores, extras: Extras) -> str:
 
 def view_of(scores: LabelScores, extras: Extras) -> dict[str, Any]:
     """What the template shows."""
+    single = one_image_each(scores)
+    scores = without_repeated_items(scores)
     everyone = (scores, *scores.others)
     return {
         "title": f"{scores.task['name']}: {scores.model_name} on {scores.name}",
         "notes": scores.notes,
         "scores": scores,
+        "single": single,
         "everyone": everyone,
         "whole": [group for group in scores.groups if "center" not in group.by],
         "figures": [(title, draw) for title, draw in (_curves(by, everyone) for by in _units(scores)) if draw.traces],
@@ -89,14 +93,14 @@ def _curves(by: dict[str, str], everyone: Sequence[LabelScores]) -> tuple[str, F
             traces.append(_trace(style_of(row), group, finding))
     figure = Figure(
         kind="ROC",
-        plane=", ".join(by.values()),
+        plane=part_in_words(by),
         x_label="1 − specificity",
         y_label="sensitivity",
         x_ticks=_ticks(horizontal=True),
         y_ticks=_ticks(horizontal=False),
         traces=tuple(traces),
     )
-    return ", ".join(by.values()), figure
+    return part_in_words(by).capitalize() if "view" not in by else part_in_words(by), figure
 
 
 def _ticks(*, horizontal: bool) -> tuple[Tick, ...]:

@@ -92,7 +92,7 @@ def _task_view(task: TaskResults, scores: LabelScores) -> dict[str, Any]:
     view = view_of(scores, Extras(published=task.published))
     return view | {
         **_shared(task, scores),
-        "title": f"{task.name}: {', '.join(one.model_name for one in (scores, *scores.others))}",
+        "title": f"{task.name.capitalize()}: {', '.join(one.model_name for one in (scores, *scores.others))}",
         "seeds": seeds,
         "baselines": list(baselines_of(task.baselines)),
         "repeats": list(repeats_of(task.by_seed)) if len(seeds) > 1 else [],
@@ -106,7 +106,7 @@ def _control_view(task: TaskResults, scores: LabelScores) -> dict[str, Any]:
     )
     view = view_of(scores, Extras(facts=facts, published=task.published))
     names = ", ".join(one.model_name for one in (scores, *scores.others))
-    return view | {"title": f"{task.name}, control set: {names}"}
+    return view | {"title": f"{task.name.capitalize()}, control set: {names}"}
 
 
 def _index_view(task: TaskResults) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from statistics import fmean
 from spinedet.core.radiograph import RadiographManifest
 from spinedet.core.types import Split
 from spinedet.report.label_page import Published
+from spinedet.report.label_parts import one_image_each, without_repeated_items
 from spinedet.scoring.classification.evaluate import AS_ANSWERED, exact_share
 from spinedet.scoring.classification.records import LabelGroup, LabelPair, LabelScore, LabelScores
 from spinedet.scoring.records import Estimate
@@ -196,9 +197,7 @@ def rows_of(scores: LabelScores, centers: Sequence[str]) -> list[Row]:
     found = []
     for one in (scores, *scores.others):
         whole = [group for group in one.groups if "center" not in group.by]
-        units = [group.by["unit"] for group in whole]
-        same = units == ["patient", "image"] and len({group.items for group in whole}) == 1
-        for group in whole[:1] if same else whole:
+        for group in whole[:1] if one_image_each(one) else whole:
             found.append(Row(one.model_name, group.by, _at_centers(one, group.by, centers)))
     return found
 
@@ -223,6 +222,7 @@ def parts_of(manifest: RadiographManifest) -> list[Part]:
 
 def baselines_of(scores: LabelScores) -> Iterator[Baseline]:
     """Every baseline on every part, all centres together."""
+    scores = without_repeated_items(scores)
     for one in (scores, *scores.others):
         for group in one.groups:
             if "center" in group.by:
@@ -236,7 +236,7 @@ def baselines_of(scores: LabelScores) -> Iterator[Baseline]:
 
 def repeats_of(by_seed: Mapping[int, LabelScores]) -> Iterator[Repeat]:
     """Every algorithm on every part and centre, seed by seed."""
-    first = next(iter(by_seed.values()), None)
+    first = next(map(without_repeated_items, by_seed.values()), None)
     for one in (first, *first.others) if first else ():
         for group in one.groups:
             same = [found for scores in by_seed.values() if (found := _same(scores, one.model_name, group)) is not None]

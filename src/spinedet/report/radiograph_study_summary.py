@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from spinedet.core.radiograph import VIEWS
 from spinedet.report.html import change_in_text, in_text
+from spinedet.report.label_parts import part_in_words
 from spinedet.report.number_format import counted, listed, p_value
 from spinedet.report.radiograph_study_results import (
     Baseline,
@@ -42,11 +44,6 @@ def summary(task: TaskResults) -> Iterator[str]:
             f"{in_text(one.with_it.auc.bootstrap)} there and of {in_text(one.without_it.auc.bootstrap)} on the same "
             "patients without the letter."
         )
-
-
-def part_in_words(by: dict[str, str]) -> str:
-    """`patients`, or `AP images`, as they stand in `by`."""
-    return f"images, {by['view']}" if "view" in by else f"{by['unit']}s"
 
 
 def _results(task: TaskResults, scores: LabelScores) -> Iterator[str]:
@@ -108,8 +105,9 @@ def _views(pairs: Sequence[LabelPair]) -> Iterator[str]:
     """Over all centres."""
     for pair in (one for one in pairs if "center" not in one.by):
         (one,) = (each for each in pair.discordance if each.among == ALL)
+        second, first = VIEWS[pair.second].title, VIEWS[pair.first].title
         yield (
-            f"{pair.by['network']}, {pair.second} against {pair.first} on the same {counted(one.items, 'patient')} of "
+            f"{pair.by['network']}, {second} against {first} on the same {counted(one.items, 'patient')} of "
             f"all centres: {one.second_right} against {one.first_right} right, difference in accuracy "
             f"{change_in_text(pair.differences['accuracy'])}, exact McNemar p {_bound(one.p_holm)} after Holm."
         )
@@ -119,7 +117,7 @@ def _labels(task: TaskResults, scores: LabelScores) -> Iterator[str]:
     lines = labels_of(task, scores)
     for one in pooled_of(lines, scores.bootstrap.confidence):
         names = listed([line.label for line in lines if line.rare == one.rare])
-        which = f"Rare labels ({names})" if one.rare else f"The {one.labels} other labels"
+        which = f"Rare labels ({names})" if one.rare else f"The {one.labels} frequent labels"
         yield (
             f"{which}, {scores.model_name}, all centres: recall {in_text(one.recall)} of {one.items}, precision "
             f"{in_text(one.precision)}, exact intervals."
@@ -139,7 +137,7 @@ def _centers(scores: LabelScores) -> Iterator[str]:
 
 
 def _rejection(scores: LabelScores) -> Iterator[str]:
-    found = [f"{in_text(one.auroc)} ({one.by['view']})" for one in scores.rejection if one.other]
+    found = [f"{in_text(one.auroc)} ({VIEWS[one.by['view']].title})" for one in scores.rejection if one.other]
     if found:
         yield f"None of the labels, {scores.model_name}: AUROC of the novelty {listed(found)}."
 
