@@ -92,7 +92,7 @@ def _contender(config: ScoreConfig, manifest: Manifest, path: str, row: int) -> 
         raise InputError(f"threshold={threshold}: use a number such as 0.5, or one for each detector in brackets")
     return Contender(
         name=f"{Path(path).parent.name}/{Path(path).stem}",
-        findings=import_findings(Path(path), manifest, config.read),
+        findings=import_findings(Path(path), manifest, config.read, config.processes),
         threshold=None if threshold is None else float(threshold),
         operating_point=None if point is None else read_operating_point(Path(str(point))),
     )

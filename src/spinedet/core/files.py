@@ -12,9 +12,8 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -107,23 +106,41 @@ def read_json(path: Path) -> Any:
     return parse_json(path, read_bytes(path))
 
 
-def parse_json(path: Path, content: bytes, fold: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-    """Parse the bytes of the file at `path`; `fold` replaces each object as soon as it is closed.
+def parse_json(path: Path, content: bytes) -> Any:
+    """Parse the bytes of the file at `path`.
 
     Raises:
         InputError: it is no JSON, or an object has a key twice, of which readers would take one.
     """
+    with _valid_json(path):
+        return json.loads(content, object_pairs_hook=_object)
+
+
+def parse_first_json(path: Path, content: bytes) -> tuple[Any, bytes]:
+    """The value at the start of `content`, UTF-8 bytes of the file at `path`, and the bytes after it.
+
+    Raises:
+        InputError: as `parse_json`.
+    """
+    with _valid_json(path):
+        text = content.decode()
+        value, end = json.JSONDecoder(object_pairs_hook=_object).raw_decode(text)
+        return value, text[end:].encode()
+
+
+@contextmanager
+def _valid_json(path: Path) -> Iterator[None]:
     try:
-        return json.loads(content, object_pairs_hook=partial(_object, fold=fold))
+        yield
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); write the file again or restore it") from None
 
 
-def _object(pairs: list[tuple[str, Any]], fold: Callable[[dict[str, Any]], Any] | None) -> Any:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         raise ValueError(f"the key {repeated(key for key, _ in pairs)[0]!r} appears more than once in an object")
-    return fold(made) if fold else made
+    return made
 
 
 def read_bytes(path: Path) -> bytes:
@@ -132,8 +149,19 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         InputError: the file is missing or cannot be read.
     """
+    return read_span(path, 0, -1)
+
+
+def read_span(path: Path, start: int, size: int) -> bytes:
+    """`size` bytes of a file from `start` on, fewer at its end; all with -1.
+
+    Raises:
+        InputError: the file is missing or cannot be read.
+    """
     try:
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            stream.seek(start)
+            return stream.read(size)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; check the path") from None
     except IsADirectoryError:

@@ -4,38 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import json
-from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from itertools import chain
-from math import inf, isfinite, nan
+from math import nan
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinedet.core.anatomy import LEVELS
 from spinedet.core.files import (
     check_header,
     file_header,
-    parse_json,
-    read_bytes,
     read_record,
     refuse_repeats,
     validate,
     write_json,
     write_pieces,
 )
-from spinedet.core.types import RAS_AXES, Axes, Box, Findings, StudyFindings, TrainedOn, is_number
+from spinedet.core.findings_columns import Codes, Floats, StudyColumns, columns_of_records, joined_codes
+from spinedet.core.findings_pieces import Opening, find_opening, read_last_piece, read_piece, split_studies
+from spinedet.core.types import RAS_AXES, Findings, StudyFindings, TrainedOn
 
 FORMAT = "spinedet-findings"
-_NUMBERS = {int, float}
+_LEAST_PIECES = 16  # fewer are parsed before the worker processes have started
+_PIECES_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FindingsTable:
-    """The same content as `Findings` in columns, one row per finding in file order: a million rows are seven arrays.
+    """The same content as `Findings` in columns, one row per finding in file order, in the fewest bytes that are exact.
 
     Attributes:
         source: the file, for messages.
@@ -56,17 +59,17 @@ class FindingsTable:
     model: dict[str, Any]
     studies: tuple[str, ...]
     study: NDArray[np.int32]
-    series: NDArray[np.int32]
-    category: NDArray[np.int32]
-    level: NDArray[np.int32]
-    likeliest: NDArray[np.int32]
-    level_probability: NDArray[np.float64]
-    score: NDArray[np.float64]
-    severity: NDArray[np.float64]
-    center: NDArray[np.float64]
-    size: NDArray[np.float64]
-    frame: NDArray[np.int32]
-    frames: NDArray[np.float64]
+    series: Codes
+    category: Codes
+    level: Codes
+    likeliest: Codes
+    level_probability: Floats
+    score: Floats
+    severity: Floats
+    center: Floats
+    size: Floats
+    frame: Codes
+    frames: Floats
     series_names: tuple[str, ...]
     category_names: tuple[str, ...]
     level_names: tuple[str, ...]
@@ -115,30 +118,54 @@ def _json(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, allow_nan=False, ensure_ascii=False).encode()
 
 
-def read_findings_table(path: Path) -> FindingsTable:
-    """Read one findings file into columns without keeping an object per finding.
+def read_findings_table(path: Path, workers: int = 1) -> FindingsTable:
+    """Read one findings file into columns, some studies at a time, without keeping an object per finding.
 
-    Each study is folded into columns while the JSON parser is still running. A file with a study that does not plainly
-    fit goes to `read_findings`, so that one function decides on the format.
+    A file with a study that does not plainly fit goes to `read_findings`, so that one function decides on the format.
+
+    Args:
+        workers: processes that parse; a small file is parsed by this one. The table does not depend on them.
 
     Raises:
         InputError: as `read_findings`.
     """
-    names = _Names()
-
-    def fold(item: dict[str, Any]) -> Any:
-        return (_fold(item, names) or item) if "findings" in item else item
-
-    content = read_bytes(path)
-    raw = parse_json(path, content, fold)
-    check_header(path, raw, FORMAT)
-    studies, model = raw.get("studies"), raw.get("model")
-    plain = isinstance(studies, list) and all(isinstance(part, _Part) for part in studies)
-    if not plain or not isinstance(model, dict) or b"NaN" in content or b"Infinity" in content:
+    opening = find_opening(path)
+    plain = _read_pieces(path, opening, workers) if opening else None
+    if plain is None:
         return tabulate(read_findings(path), str(path))
-    refuse_repeats((part.id for part in studies), str(path), "study")
-    table = _assemble(str(path), model, studies, names)
+    parts, raw = plain
+    check_header(path, raw, FORMAT)
+    model = raw.get("model")
+    if not isinstance(model, dict):
+        return tabulate(read_findings(path), str(path))
+    refuse_repeats((name for part in parts for name in part.ids), str(path), "study")
+    table = _assemble(str(path), model, parts)
     return replace(table, trained_on=_trained_on(path, raw.get("trained_on")))
+
+
+def _read_pieces(path: Path, opening: Opening, workers: int) -> tuple[list[StudyColumns], dict[str, Any]] | None:
+    """The columns of each piece, and what the file holds beside its studies; None where a piece is not plain."""
+    *pieces, last = split_studies(path, opening)
+    end = read_last_piece(last, opening)
+    if end is None:
+        return None
+    parts: list[StudyColumns] = []
+    with _mapped(workers if len(pieces) >= _LEAST_PIECES else 1) as mapped:
+        for part in mapped(read_piece, pieces):
+            if part is None:
+                return None
+            parts.append(part)
+    return [*parts, end[0]], end[1]
+
+
+@contextmanager
+def _mapped(workers: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    if workers < 2:
+        yield map
+        return
+    # A fresh interpreter per worker: forking a process that runs threads can hang.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield partial(pool.map, chunksize=_PIECES_AT_ONCE)
 
 
 def _trained_on(path: Path, raw: Any) -> TrainedOn | None:
@@ -147,165 +174,44 @@ def _trained_on(path: Path, raw: Any) -> TrainedOn | None:
 
 def tabulate(findings: Findings, source: str = "findings") -> FindingsTable:
     """The columns of findings that are already in memory."""
-    names = _Names()
-    table = _assemble(source, dict(findings.model), [_part(study, names) for study in findings.studies], names)
+    table = _assemble(source, dict(findings.model), [columns_of_records(findings.studies)])
     return replace(table, trained_on=findings.trained_on)
 
 
-class _Names:
-    """Strings and frames by their number, in order of appearance."""
-
-    def __init__(self) -> None:
-        self.series: dict[str, int] = {}
-        self.category: dict[str, int] = {}
-        self.level: dict[str | None, int] = {None: -1}
-        self.frame: dict[Axes, int] = {RAS_AXES: 0}
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The columns of one study."""
-
-    id: str
-    series: array[int]
-    category: array[int]
-    level: array[int]
-    likeliest: array[int]
-    level_probability: array[float]
-    score: array[float]
-    severity: array[float]
-    center: array[float]
-    size: array[float]
-    frame: array[int]
-
-
-def _fold(item: dict[str, Any], names: _Names) -> _Part | None:
-    """The study's columns, or None when it is no plain study."""
-    try:
-        if not (isinstance(item["id"], str) and item["id"]):
-            return None
-        findings = item["findings"]
-        boxes = [finding["box"] for finding in findings]
-        scores = [finding["score"] for finding in findings]
-        centers = [box["center"] for box in boxes]
-        sizes = [box["size"] for box in boxes]
-        if not _plain(findings, boxes, scores, (*centers, *sizes)):
-            return None
-        return _Part(
-            item["id"],
-            array("i", [_named(names.series, finding["series"]) for finding in findings]),
-            array("i", [_named(names.category, finding["category"]) for finding in findings]),
-            array("i", [_leveled(names, finding.get("level")) for finding in findings]),
-            array("i", [_likeliest(names, finding.get("naming")) for finding in findings]),
-            array("d", [_probability(finding.get("naming")) for finding in findings]),
-            array("d", scores),
-            array("d", [_graded(finding.get("severity")) for finding in findings]),
-            array("d", chain.from_iterable(centers)),
-            array("d", chain.from_iterable(sizes)),
-            array("i", [_framed(names, box["axes"]) if "axes" in box else 0 for box in boxes]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-        return None
-
-
-def _plain(findings: Any, boxes: list[Any], scores: list[Any], vectors: tuple[Any, ...]) -> bool:
-    """Whether the study is a list of objects with finite numbers, three to a vector, and sizes above zero."""
-    if not isinstance(findings, list) or set(map(type, chain(findings, boxes))) - {dict}:
-        return False
-    if set(map(type, vectors)) - {list} or set(map(len, vectors)) - {3}:
-        return False
-    flat = list(chain.from_iterable(vectors))
-    sizes = flat[3 * len(boxes) :]
-    return (
-        not set(map(type, chain(scores, flat))) - _NUMBERS
-        and all(map(isfinite, chain(scores, flat)))
-        and min(sizes, default=1) > 0
-    )
-
-
-def _named(known: dict[str, int], name: Any) -> int:
-    if not (isinstance(name, str) and name):
-        raise ValueError(name)
-    return known.setdefault(name, len(known))
-
-
-def _leveled(names: _Names, level: Any) -> int:
-    if level is not None and level not in LEVELS:
-        raise ValueError(level)
-    return names.level.setdefault(level, len(names.level) - 1)
-
-
-def _likeliest(names: _Names, naming: Any) -> int:
-    """Values of another type are another detector's own and are read as absent."""
-    level = naming.get("likeliest") if isinstance(naming, dict) else None
-    return _leveled(names, level) if isinstance(level, str) and level in LEVELS else -1
-
-
-def _probability(naming: Any) -> float:
-    """Likewise."""
-    value = naming.get("probability") if isinstance(naming, dict) else None
-    return float(value) if is_number(value) and 0 <= value <= 1 else nan
-
-
-def _graded(severity: Any) -> float:
-    if severity is None:
-        return nan
-    if type(severity) not in _NUMBERS or not 0 <= severity < inf:
-        raise ValueError(severity)
-    return float(severity)
-
-
-def _framed(names: _Names, axes: Any) -> int:
-    if set(map(type, chain.from_iterable(axes))) - _NUMBERS:
-        raise ValueError(axes)
-    first, second, third = (tuple(map(float, row)) for row in axes)
-    frame: Any = (first, second, third)
-    if frame not in names.frame:
-        Box.model_validate_json(json.dumps({"center": [0, 0, 0], "size": [1, 1, 1], "axes": axes}))
-        names.frame[frame] = len(names.frame)
-    return names.frame[frame]
-
-
-def _part(study: StudyFindings, names: _Names) -> _Part:
-    found = study.findings
-    return _Part(
-        study.id,
-        array("i", [_named(names.series, one.series) for one in found]),
-        array("i", [_named(names.category, one.category) for one in found]),
-        array("i", [_leveled(names, one.level) for one in found]),
-        array("i", [_likeliest(names, one.naming) for one in found]),
-        array("d", [_probability(one.naming) for one in found]),
-        array("d", [one.score for one in found]),
-        array("d", [_graded(one.severity) for one in found]),
-        array("d", chain.from_iterable(one.box.center for one in found)),
-        array("d", chain.from_iterable(one.box.size for one in found)),
-        array("i", [names.frame.setdefault(one.box.axes, len(names.frame)) for one in found]),
-    )
-
-
-def _assemble(source: str, model: dict[str, Any], parts: Sequence[_Part], names: _Names) -> FindingsTable:
-    def whole(column: str, dtype: type) -> NDArray[Any]:
-        joined = b"".join(getattr(part, column).tobytes() for part in parts)
-        return np.frombuffer(joined, dtype=dtype)
-
-    counts = [len(part.score) for part in parts]
+def _assemble(source: str, model: dict[str, Any], parts: list[StudyColumns]) -> FindingsTable:
+    """One table of all parts."""
+    columns = {one.name: [getattr(part, one.name) for part in parts] for one in fields(StudyColumns)}
+    parts.clear()  # a part's column is given up as soon as it is joined, so that nothing is held twice
+    counts = np.concatenate(columns.pop("counts"))
+    lengths = list(map(len, columns["score"]))
+    series, category = joined_codes(columns.pop("series")), joined_codes(columns.pop("category"))
+    level, frame = joined_codes(columns.pop("level")), joined_codes(columns.pop("frame"), (RAS_AXES,))
     return FindingsTable(
         source=source,
         model=model,
-        studies=tuple(part.id for part in parts),
-        study=np.repeat(np.arange(len(parts), dtype=np.int32), counts),
-        series=whole("series", np.int32),
-        category=whole("category", np.int32),
-        level=whole("level", np.int32),
-        likeliest=whole("likeliest", np.int32),
-        level_probability=whole("level_probability", np.float64),
-        score=whole("score", np.float64),
-        severity=whole("severity", np.float64),
-        center=whole("center", np.float64).reshape(-1, 3),
-        size=whole("size", np.float64).reshape(-1, 3),
-        frame=whole("frame", np.int32),
-        frames=np.array(list(names.frame)),
-        series_names=tuple(names.series),
-        category_names=tuple(names.category),
-        level_names=tuple(name for name in names.level if name is not None),
+        studies=tuple(chain.from_iterable(columns.pop("ids"))),
+        study=np.repeat(np.arange(len(counts), dtype=np.int32), counts),
+        series=series.row,
+        category=category.row,
+        level=level.row[0],
+        likeliest=level.row[1],
+        level_probability=_joined(columns.pop("level_probability"), lengths),
+        score=np.concatenate(columns.pop("score")),
+        severity=_joined(columns.pop("severity"), lengths),
+        center=np.concatenate(columns.pop("center")),
+        size=np.concatenate(columns.pop("size")),
+        frame=frame.row,
+        frames=np.array(frame.names),
+        series_names=series.names,
+        category_names=category.names,
+        level_names=level.names,
+    )
+
+
+def _joined(parts: list[Floats | None], lengths: list[int]) -> Floats:
+    """NaN where a part has no such column; one number in memory where none has."""
+    if all(part is None for part in parts):
+        return np.broadcast_to(np.float64(nan), sum(lengths))
+    return np.concatenate(
+        [np.full(length, nan) if part is None else part for part, length in zip(parts, lengths, strict=True)]
     )

@@ -19,6 +19,7 @@ from spinedet.core.files import (
     validate,
     write_json,
 )
+from spinedet.core.garbage import no_garbage_search
 from spinedet.core.leakage import refuse_leakage
 from spinedet.core.types import Manifest, Origin, Study, UnusedAnnotation
 
@@ -26,6 +27,7 @@ FORMAT = "spinedet-manifest"
 UNUSED_FILE = "unused.json"
 
 
+@no_garbage_search()
 def read_manifest(path: Path) -> Manifest:
     """Read one manifest; its series paths come back absolute.
 

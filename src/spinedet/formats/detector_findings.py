@@ -56,8 +56,8 @@ class ImportSettings:
     half_voxel: bool = False
 
 
-def import_findings(path: Path, manifest: Manifest, settings: ImportSettings) -> FindingsTable:
-    """Read findings in any of the known formats.
+def import_findings(path: Path, manifest: Manifest, settings: ImportSettings, workers: int = 1) -> FindingsTable:
+    """Read findings in any of the known formats, our own with so many processes.
 
     Labels that are numbers name the manifest's categories in their order, from 0.
 
@@ -66,7 +66,7 @@ def import_findings(path: Path, manifest: Manifest, settings: ImportSettings) ->
     """
     match settings.format:
         case "spinedet":
-            return read_findings_table(path)
+            return read_findings_table(path, workers)
         case "csv":
             return _table(path, "csv", _from_csv(path))
         case "monai":
