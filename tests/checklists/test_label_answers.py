@@ -26,6 +26,9 @@ from spinedet.scoring.classification.report import Contestant, LabelSettings, sc
 
 from .test_automatic import known_numbers, unknown_numbers
 
+# Source and a digit of the digest of weights that a network may begin with.
+WEIGHTS = (("file", "a"), ("phantoms", "b"))
+
 
 def classified(folder: Path, phantom: bool) -> Path:
     """Twelve patients of two centres, of whom one is called wrongly."""
@@ -121,13 +124,21 @@ def test_who_was_tested_and_trained_on(films: Evidence) -> None:
     assert all(one.text.endswith(".") for one in automatic(films).values())
 
 
-def test_initial_weights_are_named_without_their_path(films: Evidence) -> None:
+def test_initial_weights_are_those_that_the_run_recorded(films: Evidence) -> None:
     (films.root / "config.yaml").write_text("network: {weights: /data/lite0.pth}\n")
     told = automatic(read_evidence(str(films.root)))["initialisation"].text
-    assert told.startswith("Began with the weights lite0.pth (network.weights). Seed 3.")
-    (films.root / "config.yaml").write_text("network: {weights: phantoms}\n")
-    told = automatic(read_evidence(str(films.root)))["performance"].text
-    assert told.endswith("The initial weights were taught on simulated radiographs.")
+    assert told.startswith("Random weights. Seed 3.")  # as recorded, whatever was configured
+    record = json.loads((films.root / "run.json").read_text())
+    file, shipped = ({"source": source, "sha256": digit * 64, "matched": "by name"} for source, digit in WEIGHTS)
+    (films.root / "run.json").write_text(json.dumps(record | {"pretrained": {"lateral": file}}))
+    told = automatic(read_evidence(str(films.root)))["initialisation"].text
+    assert told.startswith("Network lateral: began with the weights of a local file, lite0.pth (SHA-256 aaa")
+    assert "aaa; matched by name). Seed 3." in told
+    assert "taught on simulated" not in told
+    (films.root / "run.json").write_text(json.dumps(record | {"pretrained": {"ap": file, "lateral": shipped}}))
+    answers = automatic(read_evidence(str(films.root)))
+    assert "Network lateral: began with the shipped weights that were taught" in answers["initialisation"].text
+    assert answers["performance"].text.endswith("The initial weights were taught on simulated radiographs.")
 
 
 def test_labels_are_not_explained_as_boxes_are(films: Evidence) -> None:

@@ -28,7 +28,7 @@ from spinedet.scoring.records import FORMAT as DETECTION
 SHIPPED = "shipped"
 _WEIGHTS = Path(__file__).parents[1] / "weights"
 _STUDY_STEPS, _STUDY_PLAN = "steps", "steps.json"
-# `network.weights` of radiograph networks that begin with shipped weights.
+# The source of weights that ship for networks of radiographs, as runs record it.
 PHANTOM_WEIGHTS = "phantoms"
 # The run of a cross-validation that was trained on all patients.
 _FINAL = "final"
@@ -112,8 +112,7 @@ class Evidence:
             lines.append(f"Trained on {self.trained_on.phantoms} simulated studies (phantoms){also}.")
         elif any(one.simulated for one in self.developed) or any(one.simulated for one in films if one.split != "test"):
             lines.append("Trained on simulated data (phantoms).")
-        network = self.config.get("network")
-        if self.labels and isinstance(network, dict) and network.get("weights") == PHANTOM_WEIGHTS:
+        if self.run and any(one.source == PHANTOM_WEIGHTS for one in self.run.pretrained.values()):
             lines.append("The initial weights were taught on simulated radiographs.")
         return " ".join(lines)
 

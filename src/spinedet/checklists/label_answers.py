@@ -11,7 +11,7 @@ from spinedet.checklists.found import CONFIG, MODEL, POINT, RUN, Found
 from spinedet.checklists.found import SCORES as _SCORES
 from spinedet.checklists.model_answers import seen_in_words, sweep_in_words
 from spinedet.report.number_format import counted, in_words, listed, plain, verb
-from spinedet.runs.provenance import RadiographParticipants
+from spinedet.runs.provenance import PretrainedWeights, RadiographParticipants
 from spinedet.scoring.classification.records import Answers, LabelGroup, LabelScores
 
 _ANSWERED = "as answered"
@@ -297,20 +297,25 @@ def _initialisation(evidence: Evidence, scores: LabelScores) -> Found | None:
     if run is None or run.command != _TRAIN:
         return None
     seed = f" Seed {run.seed}." if run.seed is not None else ""
-    network: Any = evidence.config.get("network", {})
-    weights = network.get("weights", "null") if isinstance(network, dict) else "null"
     if run.init is not None:
         parts = run.init.planes.items()
         shares = ", ".join(f"{part} {plain(100 * one.share, 1)} % of all numbers" for part, one in parts)
         return Found(f"Began with the run {run.init.model} ({shares}).{seed}", f"{RUN} init, seed")
-    named = Path(str(weights)).name
-    if weights in ("null", "none", ""):
-        text = "Random weights."
-    elif weights == PHANTOM_WEIGHTS:
-        text = "Began with the shipped weights that were taught on simulated radiographs."
+    if not run.pretrained:
+        return Found(f"Random weights.{seed}", f"{RUN} pretrained, seed")
+    lines = [f"Network {part}: began with {_began_with(evidence, one)}." for part, one in run.pretrained.items()]
+    return Found(f"{' '.join(lines)}{seed}", f"{RUN} pretrained, seed; {CONFIG} network")
+
+
+def _began_with(evidence: Evidence, weights: PretrainedWeights) -> str:
+    """Source and hash as the run recorded them, a file with its name but without its path."""
+    if weights.source == PHANTOM_WEIGHTS:
+        source = "the shipped weights that were taught on simulated radiographs"
     else:
-        text = f"Began with the weights {named} (network.weights)."
-    return Found(f"{text}{seed}", f"{CONFIG} network; {RUN} seed")
+        network: Any = evidence.config.get("network", {})
+        name = Path(str(network.get("weights", ""))).name if isinstance(network, dict) else ""
+        source = f"the weights of a local file{f', {name}' if name else ''}"
+    return f"{source} (SHA-256 {weights.sha256}; matched {weights.matched})"
 
 
 def _training(evidence: Evidence, scores: LabelScores) -> Found | None:
