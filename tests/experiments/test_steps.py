@@ -12,11 +12,13 @@ from spinedet.experiments.transfer.plan import Sources, plan_study
 from spinedet.experiments.transfer.sizes import SIZES
 from spinedet.runs.steps import Outcome, Step, _last_words, take_steps
 
+RECORD = '{"format": "spinedet-run", "version": 1, "command": "train", "wall_seconds": 12.5}'
+
 
 def test_a_broken_step_is_reported_and_leaves_the_others_whole(tmp_path: Path) -> None:
     for name in ("before", "after"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "run.json").write_text("{}")
+        (tmp_path / name / "run.json").write_text(RECORD)
     steps = [
         Step("before", "train", ()),
         Step("broken", "train", ("data.manifests=[nowhere.json]",)),
@@ -25,6 +27,7 @@ def test_a_broken_step_is_reported_and_leaves_the_others_whole(tmp_path: Path) -
     ]
     outcomes = {one.step.name: one for one in take_steps(steps, tmp_path)}
     assert [one.state for one in outcomes.values()] == ["kept", "failed", "left out", "kept"]
+    assert (outcomes["before"].seconds, outcomes["depends"].seconds) == (12.5, 0.0)  # as its run recorded
     assert "nowhere.json does not exist" in outcomes["broken"].reason
     assert "exit status 2" in outcomes["broken"].reason
     assert "it needs broken" in outcomes["depends"].reason
@@ -60,7 +63,7 @@ def test_a_step_starts_as_soon_as_what_it_needs_was_finished_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "kept").mkdir()
-    (tmp_path / "kept/run.json").write_text("{}")
+    (tmp_path / "kept/run.json").write_text(RECORD)
     both = threading.Barrier(2, timeout=20)
 
     def taken(step: Step, folder: Path) -> Outcome:

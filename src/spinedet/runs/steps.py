@@ -21,6 +21,7 @@ from spinedet.cli.exit_status import Status
 from spinedet.cli.settings import CommonConfig
 from spinedet.core.files import write_json
 from spinedet.runs.claimed_folder import RunFolder
+from spinedet.runs.provenance import read_run_record
 
 KEPT, DONE, FAILED, LEFT_OUT = "kept", "done", "failed", "left out"
 # Commands that go on with an unfinished run by `resume=true`.
@@ -49,7 +50,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a step ended: `kept` from before, `done`, `failed` or `left out`, with the reason for the latter two."""
+    """How a step ended: `kept` from before, `done`, `failed` or `left out`, with the reason for the latter two.
+
+    Attributes:
+        seconds: wall time; of a step that is kept, what its run recorded.
+    """
 
     step: Step
     state: str
@@ -117,7 +122,9 @@ def _without_running(step: Step, outcomes: Mapping[str, Outcome], folder: Path) 
     missing = [name for name in step.needs if not outcomes[name].good]
     if missing:
         return Outcome(step, LEFT_OUT, reason=f"it needs {', '.join(missing)}")
-    return Outcome(step, KEPT) if finished(folder / step.name) else None
+    if not finished(folder / step.name):
+        return None
+    return Outcome(step, KEPT, read_run_record(RunFolder(folder / step.name).record).wall_seconds or 0.0)
 
 
 def _report(number: int, steps: Sequence[Step], what: str) -> None:

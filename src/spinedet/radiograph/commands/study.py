@@ -16,9 +16,9 @@ from spinedet.radiograph.phantom_weights import names_file
 from spinedet.radiograph.study import RadiographStudyConfig
 from spinedet.report.radiograph_study_page import write_radiograph_study
 from spinedet.report.study_steps import StepLine
-from spinedet.runs.claimed_folder import RunFolder, began_with, claim_run, refuse_other_config, write_config
-from spinedet.runs.provenance import RunRecord, Stopwatch, read_run_record, write_run_record
-from spinedet.runs.steps import Outcome, take_steps, words_of_every_step, write_outcomes
+from spinedet.runs.claimed_folder import began_with, claim_run, refuse_other_config, write_config
+from spinedet.runs.provenance import RunRecord, Stopwatch, write_run_record
+from spinedet.runs.steps import take_steps, words_of_every_step, write_outcomes
 from spinedet.simulation.radiograph.cohort import draw_radiographs
 from spinedet.simulation.radiograph.settings import RadiographCohort
 
@@ -42,7 +42,7 @@ def study(config: RadiographStudyConfig) -> Status:
     watch.lap("steps")
     where = Collection(run.root, {one.step.name: one for one in outcomes}, seeds, config.bootstrap)
     results = [collect(task, manifests[task.cohort.task], where) for task in tasks]
-    lines = [StepLine(one.step.name, one.state, _seconds(one, folder), one.reason) for one in outcomes]
+    lines = [StepLine(one.step.name, one.state, one.seconds, one.reason) for one in outcomes]
     page = write_radiograph_study(run.root, config.size, results, lines)
     watch.lap("pages")
     write_outcomes(run.root, outcomes)
@@ -64,11 +64,3 @@ def _manifests(task: TaskSize, folder: Path, workers: int) -> TaskManifests:
 def _drawn(cohort: RadiographCohort, folder: Path, workers: int) -> Path:
     with progress_bar(f"drawing {cohort.name}") as advance:
         return draw_radiographs(cohort, folder, workers, advance)
-
-
-def _seconds(outcome: Outcome, folder: Path) -> float:
-    """What the step took; for one that was finished before, what its run recorded."""
-    record = RunFolder(folder / outcome.step.name).record
-    if outcome.seconds or not record.is_file():
-        return outcome.seconds
-    return read_run_record(record).wall_seconds or 0.0
