@@ -16,7 +16,7 @@ from spinedet.scoring.metrics.froc_pr import RATES, Curve, Ledger, RankedFinding
 from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part, one_category
 from spinedet.scoring.metrics.patient_level import PatientTable, patient_table
 from spinedet.scoring.metrics.severity_agreement import Grading, grading
-from spinedet.scoring.metrics.sparse_sums import stacked
+from spinedet.scoring.metrics.sparse_sums import CountTable, stacked
 from spinedet.scoring.metrics.strata import Labels
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Stratum:
 
     key: str
     value: str
-    hits: csr_array
+    hits: CountTable
     lesions: Ints
     tp: Ints
 
@@ -70,7 +70,7 @@ class Stratum:
     def measure(self, weights: Floats, pooled: Curve) -> dict[str, Floats]:
         """Recall at the frozen threshold, and sensitivity at the thresholds that give the whole part its rates."""
         lesions, found = self._table @ weights
-        curve = pooled.reached(np.cumsum(self.hits @ weights, axis=0))
+        curve = pooled.reached(self.hits.cumulate(weights))
         return {
             self.statistic("recall"): ratio(found, lesions),
             **{self.statistic(froc_name(rate)): row for rate, row in zip(RATES, ratio(curve, lesions), strict=True)},

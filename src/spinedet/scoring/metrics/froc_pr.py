@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinedet.scoring.matching.overlaps import Floats, Ints
-from spinedet.scoring.metrics.sparse_sums import counter, stacked
+from spinedet.scoring.metrics.sparse_sums import CountTable, count_table, stacked
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+Wholes: TypeAlias = NDArray[np.integer[Any]]
+Number = TypeVar("Number", bound=np.number[Any])
 # The rates of LUNA16's competition performance metric.
 RATES: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -34,9 +36,9 @@ class Ledger:
     """
 
     threshold: Floats
-    hits: csr_array
-    false: csr_array
-    tied: csr_array
+    hits: CountTable
+    false: CountTable
+    tied: CountTable
     lesions: Ints
     scans: Ints
 
@@ -107,24 +109,25 @@ def ledger(ranked: RankedFindings, lesions: Ints, scans: Ints) -> Ledger:
     hit, patient = ranked.hit[: len(row)], ranked.patient[: len(row)]
     tied = ~hit & np.equal(ranked.score[: len(row)], threshold[row])
 
-    def counts(some: NDArray[np.bool_]) -> csr_array:
-        return counter(row[some], patient[some], (len(threshold), len(lesions)))
+    def counts(some: NDArray[np.bool_]) -> CountTable:
+        return count_table(row[some], patient[some], (len(threshold), len(lesions)))
 
     return Ledger(threshold, counts(hit), counts(~hit), counts(tied), lesions, scans)
 
 
-def rows_of_hits(ranked: RankedFindings, some: NDArray[np.bool_], patients: int) -> csr_array:
+def rows_of_hits(ranked: RankedFindings, some: NDArray[np.bool_], patients: int) -> CountTable:
     """Some of the hits, in any order, by row of the ledger that all hits make, (K, P)."""
     rising = np.unique(ranked.score[ranked.hit])
     row = len(rising) - np.searchsorted(rising, ranked.score[some], side="right")
-    return counter(row, ranked.patient[some], (len(rising), patients))
+    return count_table(row, ranked.patient[some], (len(rising), patients))
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
     """Hits and false positives (K, B) at or above each score of a hit, from the highest score down.
 
-    Counts are whole numbers in float64. Undefined values come back as NaN: no lesion, or no scan.
+    Counts are whole numbers. Undefined values come back as NaN: no lesion, or no scan. Columns are contiguous, because
+    cumulating along contiguous numbers takes a quarter of the time, except in `gained` and `tied`.
 
     Attributes:
         ledger: the counts of each patient. weights: (P, B) of the patients.
@@ -137,26 +140,31 @@ class Curve:
     scans: Floats
 
     @cached_property
-    def gained(self) -> Floats:
+    def gained(self) -> Wholes:
         """Hits whose score is the row's, (K, B)."""
-        return self.ledger.hits @ self.weights
+        return self.ledger.hits.weigh(self.weights)
 
     @cached_property
-    def tp(self) -> Floats:
+    def tp(self) -> Wholes:
         """Hits at or above the row's score, (K, B)."""
-        return np.cumsum(self.gained, axis=0)
+        return self.ledger.hits.cumulate(self.weights)
 
     @cached_property
-    def fp(self) -> Floats:
+    def fp(self) -> Wholes:
         """False positives at or above the row's score, (K, B)."""
-        return np.cumsum(self.ledger.false @ self.weights, axis=0)
+        return self.ledger.false.cumulate(self.weights)
 
     @cached_property
-    def tied(self) -> Floats:
+    def tied(self) -> Wholes:
         """False positives whose score is the row's, (K, B)."""
-        return self.ledger.tied @ self.weights
+        return self.ledger.tied.weigh(self.weights)
 
-    def reached(self, counts: Floats, rates: tuple[float, ...] = RATES) -> Floats:
+    @cached_property
+    def counted(self) -> Wholes:
+        """Hits and false positives at or above the row's score, (K, B)."""
+        return self.tp + self.fp
+
+    def reached(self, counts: Wholes, rates: tuple[float, ...] = RATES) -> Floats:
         """Counts (K, B), cumulated along this curve, where it has at most `rate` false positives per scan, (R, B)."""
         allowed = np.asarray(rates)[:, None] * self.scans
         last = _first_at_least(self.fp, np.nextafter(allowed, np.inf)) - 1
@@ -184,11 +192,11 @@ class Curve:
     @cached_property
     def precision(self) -> Floats:
         """(K, B); 0 where nothing is counted yet."""
-        return self.tp / np.maximum(self.tp + self.fp, 1.0)  # of whole numbers: 0 / 1 where there are none
+        return np.asarray(self.tp / np.maximum(self.counted, 1))  # of whole numbers: 0 / 1 where there are none
 
     def interpolated_precision(self) -> Floats:
         """The best precision at recall k / 100 or more, for k = 0 ... 100, (101, B)."""
-        best = np.maximum.accumulate(self.precision[::-1], axis=0)[::-1]
+        best = np.maximum.accumulate(self.precision.T[:, ::-1], axis=1)[:, ::-1].T
         # recall >= k / 100 if and only if tp >= ceil(k * lesions / 100)
         first = _first_at_least(self.tp, np.ceil(np.arange(101)[:, None] * self.lesions / 100))
         reached = np.where(first < len(best), _pick(best, np.minimum(first, len(best) - 1)), 0.0)
@@ -200,12 +208,14 @@ class Curve:
 
     def average_precision_step(self) -> Floats:
         """Average precision without interpolation: precision summed over the steps of recall, (B,)."""
-        return ratio((self.gained * self.precision).sum(axis=0), self.lesions)
+        # Row by row: another order of the sum would move its last digit.
+        return ratio((self.gained * np.ascontiguousarray(self.precision)).sum(axis=0), self.lesions)
 
     def f1(self) -> Floats:
         """F1 at each score, (K, B)."""
+        below = self.counted + self.lesions
         with np.errstate(invalid="ignore"):  # 0 / 0 is NaN; a mask as in `ratio` takes half as long again
-            return 2 * self.tp / (self.tp + self.fp + self.lesions)
+            return np.asarray(np.divide(2 * self.tp, below, out=below))
 
     def f1_max(self) -> Floats:
         """The best F1 over all thresholds, (B,): what no frozen threshold can beat."""
@@ -219,18 +229,12 @@ def ratio(above: NDArray[Any], below: NDArray[Any]) -> Floats:
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
 
 
-def _pick(columns: Floats, rows: Ints) -> Floats:
+def _pick(columns: NDArray[Number], rows: Ints) -> NDArray[Number]:
     """columns[rows[q, b], b] for (K, B) and (Q, B); zeros when there is no row at all."""
-    return np.take_along_axis(columns, rows, axis=0) if len(columns) else np.zeros(rows.shape)
+    return np.take_along_axis(columns, rows, axis=0) if len(columns) else np.zeros(rows.shape, columns.dtype)
 
 
-def _first_at_least(rising: Floats, target: Floats) -> Ints:
-    """For each column b the first row of `rising` (K, B) that is >= target (Q, B); K when none is. Bisection."""
-    low = np.zeros(target.shape, dtype=np.int64)
-    high = np.full(target.shape, len(rising), dtype=np.int64)
-    while (low < high).any():
-        middle = (low + high) // 2
-        enough = (low >= high) | (_pick(rising, np.minimum(middle, len(rising) - 1)) >= target)
-        high = np.where(enough, np.minimum(high, middle), high)
-        low = np.where(enough, low, middle + 1)
-    return low
+def _first_at_least(rising: Wholes, target: Floats) -> Ints:
+    """For each column b the first row of `rising` (K, B) that is >= target (Q, B); K when none is."""
+    least = np.ceil(target).astype(rising.dtype)  # of whole numbers, and of one type with them: nothing is copied
+    return np.stack([np.searchsorted(*pair) for pair in zip(rising.T, least.T, strict=True)], axis=1)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spinedet.core.findings import FindingsTable
+from spinedet.core.findings_columns import Codes
 from spinedet.scoring.matching.overlaps import Floats, Ints
 from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part
 
@@ -54,27 +56,28 @@ def named_hits(matched: MatchedCohort, part: Part, above: NDArray[np.bool_]) -> 
     """How the hits of a part are named; None where no finding names a level, or no lesion's is known."""
     cohort, lesion, table = matched.cohort, matched.matches.lesion, matched.cohort.table
     reference = [one.level or "" for one in cohort.lesions.records]
-    predicted, guessed = (_levels(matched, codes) for codes in (table.level, table.likeliest))
-    if not any(reference) or not (any(predicted) or any(guessed)):
+    rows = cohort.marks.row
+    if not any(reference) or not any((codes[rows] >= 0).any() for codes in (table.level, table.likeliest)):
         return None
     hits = np.flatnonzero(part.marks & above & (lesion >= 0))
     hits = np.array([row for row in hits if reference[lesion[row]]], dtype=np.int64)
-    truth = [reference[lesion[row]] for row in hits]
+    truth = [reference[row] for row in lesion[hits].tolist()]
     # A level of another detector, or a person's, is also the likeliest; it comes without a probability.
+    predicted, guessed = (_levels(table, codes[rows[hits]]) for codes in (table.level, table.likeliest))
     return NamedHits(
         patient=part.scan_member[cohort.marks.scan[hits]],
-        named=np.array([bool(predicted[row]) for row in hits], dtype=bool),
-        right=np.array([predicted[row] == name for row, name in zip(hits, truth, strict=True)], dtype=bool),
-        guessed=np.array([bool(guessed[row]) for row in hits], dtype=bool),
-        guessed_right=np.array([guessed[row] == name for row, name in zip(hits, truth, strict=True)], dtype=bool),
-        probability=table.level_probability[cohort.marks.row[hits]],
+        named=np.array([bool(name) for name in predicted], dtype=bool),
+        right=np.array([name == right for name, right in zip(predicted, truth, strict=True)], dtype=bool),
+        guessed=np.array([bool(name) for name in guessed], dtype=bool),
+        guessed_right=np.array([name == right for name, right in zip(guessed, truth, strict=True)], dtype=bool),
+        probability=table.level_probability[rows[hits]],
     )
 
 
-def _levels(matched: MatchedCohort, codes: NDArray[np.int32]) -> list[str]:
-    """Of every finding that counts; an unknown one is empty."""
-    names = (*matched.cohort.table.level_names, "")  # no level is -1
-    return [names[row] for row in codes[matched.cohort.marks.row]]
+def _levels(table: FindingsTable, codes: Codes) -> list[str]:
+    """In words; an unknown one is empty."""
+    names = (*table.level_names, "")  # no level is -1
+    return [names[row] for row in codes.tolist()]
 
 
 def risk_curve(hits: NamedHits) -> RiskCurve | None:

@@ -6,15 +6,77 @@ A dense product would wake the threads of the linear algebra library, which then
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinedet.scoring.matching.overlaps import Ints
+from spinedet.scoring.matching.overlaps import Floats, Ints
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+# In 16 bits a product takes a third of the time. A patient is drawn more than 15 times in one replicate of 10^13.
+_MOST_DRAWS = 15
+_LARGEST_ROW = ((1 << 16) - 1) // _MOST_DRAWS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountTable:
+    """Counts (K, P) whose weighted sums are exact, however they are stored.
+
+    Attributes:
+        light: (K, P) uint16 of the rows whose weighted sums fit into 16 bits.
+        heavy: (H, P) float64 of the others, `rows` (H,) of the table.
+        total: of all counts.
+    """
+
+    light: csr_array
+    heavy: csr_array
+    rows: Ints
+    total: int
+
+    def __len__(self) -> int:
+        return int(self.light.shape[0])
+
+    def weigh(self, weights: Floats) -> NDArray[np.integer[Any]]:
+        """Sums (K, B) for whole weights (P, B), such as how often each patient was drawn."""
+        most = float(weights.max(initial=0))
+        light, times = (self.light, weights.astype(np.uint16)) if most <= _MOST_DRAWS else (self._wide, weights)
+        sums: NDArray[np.integer[Any]] = light @ times
+        if most > _MOST_DRAWS or len(self.rows):
+            sums = sums.astype(self._whole(most))
+            sums[self.rows] = self.heavy @ weights
+        return sums
+
+    def cumulate(self, weights: Floats) -> NDArray[np.integer[Any]]:
+        """Sums (K, B) of each row and those before it, the columns contiguous."""
+        sums = self.weigh(weights)
+        whole = np.empty(sums.shape[::-1], dtype=self._whole(float(weights.max(initial=0))))
+        whole[:] = sums.T
+        return np.cumsum(whole, axis=1, out=whole).T
+
+    @property
+    def _wide(self) -> csr_array:
+        return self.light.astype(np.float64)
+
+    def _whole(self, most: float) -> type[np.int32 | np.int64]:
+        return np.int32 if self.total * most < 1 << 31 else np.int64
+
+
+def count_table(rows: Ints, patients: Ints, shape: tuple[int, int]) -> CountTable:
+    """How often each pair of row and patient comes."""
+    heavy = np.bincount(rows, minlength=shape[0]) > _LARGEST_ROW
+    light = ~heavy[rows]
+    numbers = np.flatnonzero(heavy)
+    renumbered = np.searchsorted(numbers, rows[~light])
+    return CountTable(
+        light=counter(rows[light], patients[light], shape, np.ones(int(light.sum()), np.uint16)),
+        heavy=counter(renumbered, patients[~light], (len(numbers), shape[1])),
+        rows=numbers,
+        total=len(rows),
+    )
 
 
 def counter(rows: Ints, patients: Ints, shape: tuple[int, int], values: NDArray[Any] | None = None) -> csr_array:
