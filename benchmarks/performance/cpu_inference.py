@@ -10,6 +10,7 @@ from those of the row `shipped` with one thread.
     shipped     oneDNN for every convolution, channels last
     pytorch     the routine that PyTorch chooses
     compiled    the backbone through torch.compile, which takes minutes
+    openvino    the backbone through OpenVINO in fp32 (`pip install openvino`), with the first number of threads
     bf16        convolutions and products in half precision
 """
 
@@ -28,6 +29,7 @@ from torch import Tensor, nn
 
 from spinedet.detection.dataset import thickened
 from spinedet.detection.models import Detector
+from spinedet.detection.models.backbone import Backbone, Features
 from spinedet.detection.models.dense_detector import DenseDetector
 from spinedet.detection.models.two_stage_detr import TwoStageDetr
 from spinedet.imaging.planes import plane_of
@@ -47,11 +49,52 @@ def plain(network: Detector) -> Detector:
 
 
 def compiled(network: Detector) -> Detector:
-    """A copy whose backbone is compiled; what follows it depends on the data and cannot be."""
-    other = copy.deepcopy(network)
+    """A copy whose backbone is compiled, without our call of oneDNN; what follows depends on the data and cannot be."""
+    other = plain(network)
     if not isinstance(other, TwoStageDetr | DenseDetector):
         raise TypeError(type(other))
     other.dense.backbone.compile()
+    return other
+
+
+class OpenVinoBackbone(nn.Module):
+    """The maps of a backbone by OpenVINO, compiled for each shape of images (b, 1, slices, rows, columns) it meets."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.strides = backbone.strides
+        self.shapes: dict[tuple[int, ...], Callable[[Tensor], Features]] = {}
+
+    def forward(self, images: Tensor) -> Features:
+        """Features of images (b, 1, slices, rows, columns)."""
+        shape = tuple(images.shape)
+        if shape not in self.shapes:
+            self.shapes[shape] = self._compiled(images)
+        return self.shapes[shape](images)
+
+    def _compiled(self, images: Tensor) -> Callable[[Tensor], Features]:
+        import openvino
+
+        converted = openvino.convert_model(self.backbone, example_input=images.contiguous())
+        converted.reshape(images.shape)
+        setting = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "INFERENCE_PRECISION_HINT": "f32"}
+        ready = openvino.compile_model(converted, "CPU", setting)
+        outputs = range(len(converted.outputs))
+
+        def run(given: Tensor) -> Features:
+            found = ready(given.contiguous().numpy())
+            return Features(*(torch.from_numpy(found[index]) for index in outputs))
+
+        return run
+
+
+def through_openvino(network: Detector) -> Detector:
+    """A copy whose backbone runs in OpenVINO; the rest, small beside it, stays with PyTorch's choice."""
+    other = plain(network)
+    if not isinstance(other, TwoStageDetr | DenseDetector):
+        raise TypeError(type(other))
+    other.dense.register_module("backbone", OpenVinoBackbone(other.dense.backbone))
     return other
 
 
@@ -59,6 +102,7 @@ VARIANTS: dict[str, Callable[[Detector], Detector]] = {
     "shipped": lambda network: network,
     "pytorch": plain,
     "compiled": compiled,
+    "openvino": through_openvino,
     "bf16": lambda network: network,
 }
 
