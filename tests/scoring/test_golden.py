@@ -25,23 +25,24 @@ def cohort() -> tuple[Manifest, Findings]:
     rng = np.random.default_rng(7)
     studies, found = [], []
     for row in range(STUDIES):
-        lesions, findings = [], []
-        for series in ("sag", "ax"):
+        lesions: list[dict[str, Any]] = []
+        findings: list[dict[str, Any]] = []
+        for name in ("sag", "ax"):
             for _ in range(int(rng.poisson(2))):
                 box = _box(rng.uniform(0, 80, 3), rng.uniform(6, 20, 3))
                 kind = CATEGORIES[int(rng.random() < 0.3)]
-                about = {"series": series, "category": kind, "level": None}
+                about = {"series": name, "category": kind, "level": None}
                 ignore = bool(rng.random() < 0.1)
                 lesions.append({"id": str(len(lesions)), **about, "box": box, "ignore": ignore})
                 near = _box(np.add(box["center"], rng.normal(0, 3, 3)), box["size"])
                 findings.append({**about, "score": round(float(rng.beta(3, 2)), 2), "box": near})
             for _ in range(FINDINGS):
                 box = _box(rng.uniform(0, 80, 3), rng.uniform(6, 20, 3))
-                about = {"series": series, "category": CATEGORIES[int(rng.random() < 0.5)], "level": None}
+                about = {"series": name, "category": CATEGORIES[int(rng.random() < 0.5)], "level": None}
                 findings.append({**about, "score": round(float(rng.beta(1, 4)), 2), "box": box})
         series = [{"id": s, "plane": p, "path": f"{row}{s}"} for s, p in (("sag", "sagittal"), ("ax", "axial"))]
-        about = {"id": f"s{row}", "patient": f"p{row * 2 // 3}", "center": "AB"[row * 2 // 3 % 2]}
-        studies.append({**about, "series": series, "lesions": lesions})
+        study = {"id": f"s{row}", "patient": f"p{row * 2 // 3}", "center": "AB"[row * 2 // 3 % 2]}
+        studies.append({**study, "series": series, "lesions": lesions})
         found.append({"id": f"s{row}", "findings": findings})
     reference = {"name": "golden", "region": "lumbar", "categories": CATEGORIES, "studies": studies}
     says = {"model": {"name": "drawn"}, "studies": found}

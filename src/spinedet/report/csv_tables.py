@@ -7,16 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
-from spinedet.core.files import write_text
-from spinedet.scoring.error_analysis import Cases, lesions_table, matches_table
+from spinedet.core.files import write_pieces, write_text
+from spinedet.scoring.error_analysis import Cases, Picked, lesions_table, matches_tables
 from spinedet.scoring.statistics.curve_bands import CurvePoint
 
 _SPECIAL = frozenset(',"\r\n')
+_ROWS_AT_ONCE = 1 << 16
 
 
 def write_matches(folder: Path, cases: Cases) -> None:
     """Write `matches.csv`, a row per finding, and `lesions.csv`, a row per lesion."""
-    write_text(folder / "matches.csv", _table(matches_table(cases)))
+    write_pieces(folder / "matches.csv", (text.encode() for text in _matches(cases)))
     write_text(folder / "lesions.csv", _table(lesions_table(cases)))
 
 
@@ -35,12 +36,25 @@ def _point(by: Mapping[str, str], point: CurvePoint) -> Iterator[str | float | N
     yield from (point.x, point.y.value, point.y.low, point.y.high, point.threshold)
 
 
+def _matches(cases: Cases) -> Iterator[str]:
+    """A million rows in a second: cells are quoted by distinct value, and few rows are in memory at once."""
+    for number, table in enumerate(matches_tables(cases, _ROWS_AT_ONCE)):
+        if number == 0:
+            yield ",".join(",".join(one.columns) if isinstance(one, Picked) else one.column for one in table) + "\n"
+        rows = zip(*(_picked(one) if isinstance(one, Picked) else one.cells for one in table), strict=True)
+        yield "".join(f"{','.join(row)}\n" for row in rows)
+
+
+def _picked(group: Picked) -> list[str]:
+    rows = group.rows.tolist()
+    names = {row: ",".join(map(_cell, group.names[row])) for row in set(rows)}
+    return [names[row] for row in rows]
+
+
 def _table(columns: Mapping[str, Sequence[str]]) -> str:
-    """A million rows in a second or two: cells are quoted by distinct value."""
-    quoted = [_quoted(column) for column in columns.values()]
+    quoted = [map(_cell, column) for column in columns.values()]
     return "\n".join([",".join(columns), *map(",".join, zip(*quoted, strict=True))]) + "\n"
 
 
-def _quoted(column: Sequence[str]) -> Sequence[str]:
-    special = {cell: '"' + cell.replace('"', '""') + '"' for cell in set(column) if _SPECIAL & set(cell)}
-    return [special.get(cell, cell) for cell in column] if special else column
+def _cell(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if not _SPECIAL.isdisjoint(text) else text

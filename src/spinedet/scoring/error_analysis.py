@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -191,20 +191,51 @@ def _place(cohort: Cohort, things: Lesions | Marks, row: int) -> dict[str, str]:
     }
 
 
-def matches_table(cases: Cases) -> dict[str, Sequence[str]]:
-    """One row per finding in file order, as columns of text."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Picked:
+    """Neighbouring columns of a table whose cells are taken together: `names[rows[i]]` are those of row i."""
+
+    columns: tuple[str, ...]
+    names: Sequence[tuple[str, ...]]
+    rows: NDArray[np.integer]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A column of numbers as text."""
+
+    column: str
+    cells: list[str]
+
+
+def matches_tables(cases: Cases, most: int) -> Iterator[list[Picked | Numbers]]:
+    """One row per finding in file order, as neighbouring columns of text, at most so many rows at once."""
     cohort, marks = cases.cohort, cases.cohort.marks
-    lesion_ids = [*(lesion.id for lesion in cohort.lesions.records), ""]
-    return {
-        **_places(cohort, marks),
-        "finding": list(map(str, cases.number.tolist())),
-        "score": list(map(repr, marks.score.tolist())),
-        "counts": _pick(("no", "yes"), cases.reached.astype(int)),
-        "outcome": _pick(OUTCOMES, cases.why),
-        "lesion": _pick(lesion_ids, cases.lesion),
-        "iou": [f"{value:.4f}" for value in cases.overlap.tolist()],
-        "reason": _pick(FINDING_REASONS, cases.why),
-    }
+    categories, count = len(cohort.categories), len(marks.score)
+    cells = np.arange(len(cohort.scans.series) * categories)
+    head = tuple(_places(cohort, cells[:0], cells[:0]))
+    places = list(zip(*_places(cohort, cells // categories, cells % categories).values(), strict=True))
+    lesions = [*((lesion.id,) for lesion in cohort.lesions.records), ("",)]
+    counted = [(counts, outcome) for counts in ("no", "yes") for outcome in OUTCOMES]
+    reasons = [(reason,) for reason in FINDING_REASONS]
+    for start in range(0, max(1, count), most):
+        rows = slice(start, start + most)
+        yield [
+            Picked(head, places, marks.scan[rows] * categories + marks.category[rows]),
+            Numbers("finding", list(map(str, cases.number[rows].tolist()))),
+            Numbers("score", list(map(repr, marks.score[rows].tolist()))),
+            Picked(("counts", "outcome"), counted, cases.reached[rows] * len(OUTCOMES) + cases.why[rows]),
+            Picked(("lesion",), lesions, cases.lesion[rows]),
+            Numbers("iou", _overlaps(cases.overlap[rows])),
+            Picked(("reason",), reasons, cases.why[rows]),
+        ]
+
+
+def _overlaps(values: Floats) -> list[str]:
+    cells = ["0.0000"] * len(values)
+    for row in np.flatnonzero(values).tolist():
+        cells[row] = f"{values[row]:.4f}"
+    return cells
 
 
 def lesions_table(cases: Cases) -> dict[str, Sequence[str]]:
@@ -213,7 +244,7 @@ def lesions_table(cases: Cases) -> dict[str, Sequence[str]]:
     scores = [*map(repr, cohort.marks.score.tolist()), ""]
     numbers = [*map(str, cases.number.tolist()), ""]
     return {
-        **_places(cohort, lesions),
+        **_places(cohort, lesions.scan, lesions.category),
         "lesion": [lesion.id for lesion in lesions.records],
         "level": [lesion.level or "" for lesion in lesions.records],
         "found": _pick(("no", "yes"), cases.found.astype(int)),
@@ -226,15 +257,14 @@ def lesions_table(cases: Cases) -> dict[str, Sequence[str]]:
     }
 
 
-def _places(cohort: Cohort, things: Lesions | Marks) -> dict[str, Sequence[str]]:
-    study = cohort.scans.study[things.scan]
-    patients = cohort.scans.patient[things.scan]
+def _places(cohort: Cohort, scan: Ints, category: Ints) -> dict[str, Sequence[str]]:
+    """Where findings or lesions of these scans and categories are."""
     return {
-        "study": _pick([study.id for study in cohort.studies], study),
-        "series": _pick(cohort.scans.series, things.scan),
-        "plane": _pick(PLANES, cohort.scans.plane[things.scan]),
-        "center": _pick(cohort.centers, cohort.patient_center[patients]),
-        "category": _pick(cohort.categories, things.category),
+        "study": _pick([study.id for study in cohort.studies], cohort.scans.study[scan]),
+        "series": _pick(cohort.scans.series, scan),
+        "plane": _pick(PLANES, cohort.scans.plane[scan]),
+        "center": _pick(cohort.centers, cohort.patient_center[cohort.scans.patient[scan]]),
+        "category": _pick(cohort.categories, category),
     }
 
 
