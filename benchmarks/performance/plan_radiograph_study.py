@@ -1,6 +1,7 @@
 """What a size of the study of radiographs will take, from costs that are measured here: core seconds, and disk.
 
     python -m benchmarks.performance.plan_radiograph_study --size demo [--start 8] [--score 10]
+    python -m benchmarks.performance.plan_radiograph_study --size demo --speeds       # of each network, for one image
 
 Measured on one thread: drawing and reading a few images of each task, three optimisation steps of 16 images and the
 inference of 16 images of each network at its own pixels. Taken from a finished study (`run.json` of its steps): the
@@ -125,8 +126,7 @@ def training(task: TaskSize, algorithm: AlgorithmConfig, cohort: RadiographCohor
     config = settings_of(task, algorithm)
     simulated = TASKS[task.cohort.task].task
     side, focus = config.input.pixels, config.input.get("focus", "image")
-    labels = max(len(simulated.labels_of(view)) for view in simulated.views)
-    step, forward = network_cost(config.network, side, labels)
+    step, forward = network_cost(config.network, side, _labels(task))
     each, crops = reading(task.cohort.task, cohort.pixels, focus, side, config.input.get("mm"))
     limit = config.trainer.get("max_steps")
     rows = images_in(cohort, "train") * crops
@@ -163,6 +163,22 @@ def lines(size: str, start: float, score: float) -> Iterator[Line]:
     yield Line(f"{count} steps: start {start:g} s, scoring {score:g} s", count * (start + score))
 
 
+def speeds(size: str) -> Iterator[str]:
+    """A row for each network of a size: CPU seconds of training and of inference, for one image or vertebra."""
+    for task in SIZES[size].tasks:
+        for algorithm in task.algorithms:
+            config = settings_of(task, algorithm)
+            item = "vertebra" if config.input.get("focus") == "vertebra" else "image"
+            step, forward = network_cost(config.network, config.input.pixels, _labels(task))
+            name = f"{task.cohort.task}, {algorithm.name}: {config.network}"
+            yield f"| {name} | {item}, {config.input.pixels} pixels | {step / BATCH:.3f} | {forward:.3f} |"
+
+
+def _labels(task: TaskSize) -> int:
+    simulated = TASKS[task.cohort.task].task
+    return max(len(simulated.labels_of(view)) for view in simulated.views)
+
+
 def _somewhere(task: TaskSize) -> TaskManifests:
     path = Path("manifest.json")
     return TaskManifests(path, path if task.control else None, path if task.confounded else None)
@@ -174,8 +190,12 @@ def main() -> None:
     parser.add_argument("--size", default="demo", choices=SIZES)
     parser.add_argument("--start", type=float, default=8.0)
     parser.add_argument("--score", type=float, default=10.0)
+    parser.add_argument("--speeds", action="store_true", help="print the speed of each network instead of the plan")
     given = parser.parse_args()
     torch.set_num_threads(1)
+    if given.speeds:
+        print("| network | item | training, s | inference, s |\n|---|---|--:|--:|", *speeds(given.size), sep="\n")
+        return
     found = list(lines(given.size, given.start, given.score))
     print("| what | core seconds | MiB |\n|---|--:|--:|")
     for one in found:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from spinedet.core.radiograph import VIEWS
 from spinedet.core.radiograph.readings import ImageReading, Readings
 from spinedet.radiograph.classifier import ImageClassifier
 from spinedet.radiograph.heat_maps import Hit, heat_map, hit
@@ -24,7 +25,7 @@ from spinedet.scoring.statistics.exact import exact_interval
 
 _SIDE = 320
 _STRENGTH = 0.45
-_OUTLINE = (0, 114, 178)
+_OUTLINE, _WIDTH = (86, 180, 233), 2
 # Heat maps that are compared with the evidence; each costs a backward pass.
 _COMPARED = 40
 
@@ -69,7 +70,7 @@ def draw(explained: Explained) -> bytes:
     zoom = _SIDE / image.pixels.shape[0]
     canvas = ImageDraw.Draw(picture)
     for box in image.truth:
-        canvas.rectangle([edge * zoom for edge in box], outline=_OUTLINE)
+        canvas.rectangle([edge * zoom for edge in box], outline=_OUTLINE, width=_WIDTH)
     stream = BytesIO()
     picture.save(stream, "PNG", optimize=True)
     return stream.getvalue()
@@ -106,7 +107,8 @@ def _caption(classifier: ImageClassifier, one: Explained) -> str:
     reference = classifier.task.labels[one.image.label or 0]
     predicted = reading.label or f"no label ({reading.rejected})"
     score = max(reading.scores.values())
-    return f"{one.image.view}, centre {one.image.center}: {reference}, predicted {predicted}; highest score {score:.2f}"
+    view = f"{VIEWS[one.image.view].title}, " if one.image.view else ""
+    return f"{view}centre {one.image.center}: reference {reference}, predicted {predicted}; highest score {score:.2f}"
 
 
 def evidence_fact(

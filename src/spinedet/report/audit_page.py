@@ -18,7 +18,7 @@ from spinedet.core.files import write_text
 from spinedet.core.types import Study
 from spinedet.imaging.suitability import Suitability
 from spinedet.report.html import render
-from spinedet.report.number_format import DASH
+from spinedet.report.number_format import DASH, counted
 
 
 @dataclass(frozen=True)
@@ -92,16 +92,21 @@ def _median(values: Iterable[float]) -> str:
     return f"{np.median(list(values)):.2f}"
 
 
+def severities_in_words(faults: Iterable[Fault]) -> tuple[str, ...]:
+    """`2 errors`, `1 warning`: a line for each severity that occurs."""
+    counts = Counter(fault.severity for fault in faults)
+    words = {Severity.ERROR: "error", Severity.UNREADABLE: "unreadable item", Severity.WARNING: "warning"}
+    return tuple(counted(counts[one], words[one]) for one in Severity if counts[one]) or ("No fault found.",)
+
+
 def write_audit(path: Path, page: AuditPage) -> None:
     """Write the page; pictures stay files of their own."""
-    counts = Counter(fault.severity for fault in page.faults)
-    notes = tuple(f"{counts[s]} of severity {s.value}" for s in Severity if counts[s]) or ("No fault found.",)
     write_text(
         path,
         render(
             "audit.html",
             title="Audit of the data",
-            notes=notes,
+            notes=severities_in_words(page.faults),
             page=page,
             version=__version__,
             headings=CenterRow.HEADINGS,

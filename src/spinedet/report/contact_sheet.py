@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from spinedet import __version__
-from spinedet.audit.faults import Fault, Severity
+from spinedet.audit.faults import Fault
 from spinedet.core.files import write_text
+from spinedet.report.audit_page import severities_in_words
 from spinedet.report.html import render
 
 
@@ -46,12 +46,10 @@ class ContactSheet:
 
 def write_contact_sheet(path: Path, sheet: ContactSheet) -> None:
     """Write the page; pictures are inside it."""
-    counts = Counter(fault.severity for fault in sheet.faults)
-    found = tuple(f"{counts[s]} of severity {s.value}" for s in Severity if counts[s]) or ("No fault found.",)
     page = render(
         "contact_sheet.html",
         title="Audit of radiographs",
-        notes=(*sheet.notes, *found),
+        notes=(*sheet.notes, *severities_in_words(sheet.faults)),
         sheet=sheet,
         version=__version__,
     )
