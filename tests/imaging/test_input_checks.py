@@ -30,8 +30,11 @@ T2 = DeclaredMetadata("T2", None, "tags")
 
 
 def body(shape: tuple[int, int, int] = (12, 150, 120), spacing: tuple[float, ...] = (4.0, 1.5, 1.5)) -> Volume:
-    """A sagittal slab (R, S, A) of noisy tissue with air around it."""
-    array = np.random.default_rng(0).uniform(400, 600, shape).astype(np.float32)
+    """A sagittal slab (R, S, A) of patches of tissue, about 15 mm large, with some noise and with air around it."""
+    rng = np.random.default_rng(0)
+    patches = rng.uniform(300, 600, [-(-length // 10) for length in shape[1:]])
+    tissue = np.kron(patches, np.ones((10, 10)))[: shape[1], : shape[2]]
+    array = (tissue + rng.uniform(-15, 15, shape)).astype(np.float32)
     array[:, :, :5] = array[:, :, -5:] = 0
     affine = np.array([[spacing[0], 0, 0, 0], [0, 0, spacing[2], 0], [0, spacing[1], 0, 0], [0, 0, 0, 1.0]])
     return Volume(array, Grid(shape, affine))

@@ -13,6 +13,7 @@ from spinedet.core.types import FiniteJson
 from spinedet.imaging.contrast import Contrast, mask_labels, measure_contrast
 from spinedet.imaging.dicom import Block, weighting_in, weighting_of, words_in
 from spinedet.imaging.planes import SPECS, orient
+from spinedet.imaging.quality_checks import check_quality
 from spinedet.imaging.resample import resample
 from spinedet.imaging.settings import EligibilityLimits
 from spinedet.imaging.suitability import InputCheck, Suitability, overall_suitability
@@ -56,12 +57,14 @@ def check_input(
     volume: Volume, plane: Plane, declared: DeclaredMetadata, region: Region, limits: EligibilityLimits
 ) -> tuple[InputCheck, ...]:
     """The results of all checks, for a detector trained on this region."""
+    oriented = orient(volume, SPECS[plane])  # once for all: it copies, unless there is nothing to turn
     return (
-        _weighting(volume, plane, declared, region, limits),
+        _weighting(oriented, plane, declared, region, limits),
         _about_region(declared, region),
-        _coverage(volume, plane, limits),
-        _spacing(volume, plane, limits),
-        _signal(volume, plane, limits),
+        _coverage(oriented, plane, limits),
+        _spacing(oriented, plane, limits),
+        _signal(oriented, plane, limits),
+        *check_quality(oriented, SPECS[plane].of(region), limits),
     )
 
 

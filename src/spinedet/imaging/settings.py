@@ -110,6 +110,9 @@ class SelectionRules:
 class EligibilityLimits:
     """Beyond the first of a pair an image is doubtful, beyond the second it is rejected; lengths in mm.
 
+    Limits of noise, sharpness, motion, contrast and shading lie between real scans as they are and degraded copies
+    (`benchmarks/experiments/input_quality.py`, docs/dicom.md); beyond them an image is doubtful.
+
     Attributes:
         gate: skip what is rejected; false reads it all the same and says so.
         length_mm: from head to foot, of a sagittal series. width_mm: of an axial slice.
@@ -117,6 +120,12 @@ class EligibilityLimits:
         negative: share of voxels clearly below zero, which MR magnitudes never are.
         empty_slices: share of slices that hold one value.
         void_ml: largest volume without signal within the body, as metal or a cavity leaves it.
+        noise: largest standard deviation in a square of 1.6 mm, as a share of the contrast of tissue.
+        sharpness: least log ratio of fine structures to coarse ones.
+        ghosts: largest recurrence of the edges from row to row at one distance, times their evenness.
+        smear: largest evenness of the edges from column to column.
+        contrast: largest standard deviation of log grey values against their neighbourhood.
+        shading: largest spread of the log brightness along the spine.
     """
 
     gate: bool = True
@@ -128,6 +137,12 @@ class EligibilityLimits:
     negative: tuple[float, float] = (0.001, 0.02)
     empty_slices: tuple[float, float] = (0.2, 0.8)
     void_ml: tuple[float, float] = (25.0, 400.0)
+    noise: float = 0.1
+    sharpness: float = -1.1
+    ghosts: float = 0.036
+    smear: float = 0.55
+    contrast: float = 0.8
+    shading: float = 0.4
 
 
 @dataclass(frozen=True)
