@@ -111,7 +111,7 @@ class Cohort:
 
     def sites(self, things: Lesions | Marks) -> Sites:
         """The boxes by scan and category."""
-        return Sites(things.boxes, things.scan * len(self.categories) + things.category)
+        return Sites(things.boxes, things.scan * np.int32(len(self.categories)) + things.category)
 
 
 def as_table(findings: Findings | FindingsTable) -> FindingsTable:
@@ -187,13 +187,14 @@ class _Places:
 
 
 def _places(table: FindingsTable) -> _Places:
-    width = max(1, len(table.series_names))
-    key = table.study.astype(np.int64) * width + table.series
     # Findings of one series mostly stand together: number the runs, and only their first ones are looked at.
-    start = np.flatnonzero(np.diff(key, prepend=-1))
-    keys, run = np.unique(key[start], return_inverse=True)
-    length = np.diff(np.append(start, len(key)))
-    return _Places([divmod(one, width) for one in keys.tolist()], np.repeat(run, length))
+    first = np.ones(len(table), dtype=bool)
+    first[1:] = (np.diff(table.study) != 0) | (table.series[1:] != table.series[:-1])
+    start = np.flatnonzero(first)
+    width = max(1, len(table.series_names))
+    keys, run = np.unique(table.study[start].astype(np.int64) * width + table.series[start], return_inverse=True)
+    length = np.diff(np.append(start, len(table)))
+    return _Places([divmod(one, width) for one in keys.tolist()], np.repeat(run.astype(np.int32), length))
 
 
 def _named(table: FindingsTable, rows: NDArray[np.bool_]) -> str:
@@ -282,16 +283,17 @@ def _vectors(values: Iterable[tuple[float, float, float]]) -> Floats:
 
 
 def _marks(manifest: Manifest, table: FindingsTable, places: _Places, number: dict[tuple[str, str], int]) -> Marks:
-    scans = _ints(number.get((table.studies[row], table.series_names[code]), -1) for row, code in places.codes)
-    scan = scans[places.row]
-    rows = np.flatnonzero(scan >= 0)
+    # Of a hundred thousand scans there are ten million findings: every column is as narrow as its values.
+    places_scan = (number.get((table.studies[row], table.series_names[code]), -1) for row, code in places.codes)
+    scan = np.fromiter(places_scan, dtype=np.int32)[places.row]
+    rows = np.flatnonzero(scan >= 0).astype(np.int32)
     kept = rows if len(rows) < len(scan) else slice(None)  # where every finding counts, the columns are not copied
     score = table.score[kept]
-    falling = np.argsort(-score, kind="stable")
+    falling = np.argsort(-score, kind="stable").astype(np.int32)
     lower = np.diff(score[falling], prepend=np.inf) < 0
-    rank = np.empty(len(rows), dtype=np.int64)
-    rank[falling] = lower.sum() + 1 - np.cumsum(lower)
-    category = _ints(manifest.categories.index(name) for name in table.category_names)
+    rank = np.empty(len(rows), dtype=np.int32)
+    rank[falling] = lower.sum() + 1 - np.cumsum(lower, dtype=np.int32)
+    category = np.array([manifest.categories.index(name) for name in table.category_names], dtype=np.int16)
     return Marks(
         row=rows,
         scan=scan[kept],

@@ -40,8 +40,8 @@ def match(pairs: Pairs, score: NDArray[np.float64], ignore: NDArray[np.bool_]) -
         score: (n,) of the findings.
         ignore: (m,) of the lesions.
     """
-    lesion = np.full(len(score), MISSED, np.int64)
-    finding = np.full(len(ignore), MISSED, np.int64)
+    lesion = np.full(len(score), MISSED, np.int32)
+    finding = np.full(len(ignore), MISSED, np.int32)
     free = ~ignore[pairs.lesion]
     order = np.lexsort((-pairs.lesion, pairs.finding, -pairs.value, -score[pairs.finding]))
     order = order[free[order]]

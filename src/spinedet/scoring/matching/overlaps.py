@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from spinedet.core.geometry import SAME_AXES_TOLERANCE
 from spinedet.scoring.matching.criteria import SLACK, CenterCriterion, Criterion, DistanceCriterion, IouCriterion
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Ints = NDArray[np.signedinteger[Any]]
 _CHUNK = 1 << 15  # findings compared at once, so that their pairs stay in the processor's cache
 
 
@@ -22,7 +23,7 @@ class Boxes:
 
     center: Floats
     size: Floats
-    frame: NDArray[np.int32]
+    frame: Ints
     frames: Floats
 
 

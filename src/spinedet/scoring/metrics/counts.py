@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _WORKING_SET = 1 << 18  # cells of a curve matrix: it stays in a cache, and its memory is used again instead of returned
+_MOST_CELLS = 1 << 21  # of a matrix, where so many rows would make it large with 16 replicates
 MACRO = ("precision", "recall", "f1", "cpm")
 
 
@@ -111,7 +112,8 @@ class PartCounts:
     @property
     def batch(self) -> int:
         """How many replicates to take at once."""
-        return int(np.clip(_WORKING_SET // (len(self.book.threshold) + 1), 16, 1024))
+        rows = len(self.book.threshold) + 1
+        return int(np.clip(_WORKING_SET // rows, np.clip(_MOST_CELLS // rows, 4, 16), 1024))
 
     def measure(self, weights: Floats) -> dict[str, Floats]:
         """Every statistic by name, (B,), for patient weights (P, B)."""

@@ -42,7 +42,7 @@ class Part:
     @cached_property
     def scan_member(self) -> Ints:
         """Number among `members` for every scan of the cohort; meaningless outside the part, (s,)."""
-        return np.searchsorted(self.members, self.cohort.scans.patient)
+        return np.searchsorted(self.members, self.cohort.scans.patient).astype(np.int32)
 
     @cached_property
     def lesions(self) -> NDArray[np.bool_]:

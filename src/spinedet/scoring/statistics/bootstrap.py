@@ -24,6 +24,7 @@ Measure: TypeAlias = Callable[[Floats], dict[str, Floats]]
 
 FEW_PATIENTS = 50
 _NORMAL = NormalDist()
+_DRAWN_AT_ONCE = 64  # replicates: a line of the processor's cache of each patient's counts
 
 
 @dataclass
@@ -100,14 +101,16 @@ def draw(stratum: Ints, names: tuple[str, ...], settings: BootstrapSettings) -> 
         names: of the strata.
         settings: seed and number of replicates.
     """
-    counts = np.zeros((settings.samples, len(stratum)), dtype=np.uint8)
+    counts = np.zeros((len(stratum), settings.samples), dtype=np.uint8)
     for row, name in enumerate(names):
         members = np.flatnonzero(stratum == row)
         stream = np.random.default_rng([settings.seed, zlib.crc32(name.encode())])
-        for replicate in counts:
-            picks = stream.integers(0, len(members), len(members))
-            replicate[members] = np.bincount(picks, minlength=len(members))
-    return np.ascontiguousarray(counts.T)
+        for start in range(0, settings.samples, _DRAWN_AT_ONCE):
+            some = range(start, min(start + _DRAWN_AT_ONCE, settings.samples))
+            picks = [stream.integers(0, len(members), len(members)) for _ in some]
+            drawn = [np.bincount(one, minlength=len(members)).astype(np.uint8) for one in picks]
+            counts[members, start : some.stop] = np.stack(drawn, axis=1)
+    return counts
 
 
 def replicate(measure: Measure, weights: Weights, batch: int) -> dict[str, Floats]:

@@ -114,13 +114,14 @@ def statistics(counted: Countable, weights: Weights, settings: BootstrapSettings
         settings: how intervals are made.
     """
     members, measure, batch = counted.members, counted.measure, counted.batch
+    theirs = weights[members] if len(members) < len(weights) else weights
     method = settings.method_for(len(members))
     values = {name: float(column[0]) for name, column in measure(np.ones((len(members), 1))).items()}
     # One patient resampled is always the same patient: that is no interval.
     enough = settings.samples > 0 and len(members) > 1
     return Statistics(
         values=values,
-        replicates=replicate(measure, weights[members], batch) if enough else {},
+        replicates=replicate(measure, theirs, batch) if enough else {},
         left_out=replicate(measure, leave_one_out(len(members)), batch) if enough and method == "bca" else {},
         settings=settings,
         method=method if enough else "none",
