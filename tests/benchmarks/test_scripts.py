@@ -104,3 +104,14 @@ def test_the_time_in_which_a_training_waits_is_measured(
     (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("| 0 |"))
     waiting = row.split(" | ")[4]
     assert 0 < int(waiting.strip(" |%")) < 100  # it makes the batches itself, and waits for itself
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")
+def test_the_command_that_scores_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_script("score_command", "--scans 3 --workers 1 --repeats 1 --replicates 2 --no-pages", monkeypatch)
+    row = capsys.readouterr().out.splitlines()[-1].split(" | ")
+    assert row[:2] == ["| 3", "1"]
+    assert float(row[2]) > 0
+    assert float(row[3]) > 0

@@ -9,11 +9,14 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_garbage_search() -> Iterator[None]:
-    """Objects in cycles are not freed inside; all others are."""
+    """Objects in cycles are not freed inside; all others are. What was made counts as old afterwards."""
     searched = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if searched:
+            if not gc.get_freeze_count():
+                gc.freeze()  # moves all objects out of the young generation without a search among them ...
+                gc.unfreeze()  # ... and these into the oldest
             gc.enable()

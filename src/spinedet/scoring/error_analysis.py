@@ -241,15 +241,17 @@ def _overlaps(values: Floats) -> list[str]:
 def lesions_table(cases: Cases) -> dict[str, Sequence[str]]:
     """One row per lesion of the reference, as columns of text."""
     cohort, lesions, hit = cases.cohort, cases.cohort.lesions, cases.matched.matches.finding
-    scores = [*map(repr, cohort.marks.score.tolist()), ""]
-    numbers = [*map(str, cases.number.tolist()), ""]
+    theirs = np.maximum(hit, 0)
+    scores, numbers = (
+        column[theirs].tolist() if len(column) else [0] * len(hit) for column in (cohort.marks.score, cases.number)
+    )
     return {
         **_places(cohort, lesions.scan, lesions.category),
         "lesion": [lesion.id for lesion in lesions.records],
         "level": [lesion.level or "" for lesion in lesions.records],
         "found": _pick(("no", "yes"), cases.found.astype(int)),
-        "finding": _pick(numbers, hit),
-        "score": _pick(scores, hit),
+        "finding": ["" if row < 0 else str(number) for row, number in zip(hit.tolist(), numbers, strict=True)],
+        "score": ["" if row < 0 else repr(score) for row, score in zip(hit.tolist(), scores, strict=True)],
         "reason": [
             "to be ignored" if skip else reason
             for skip, reason in zip(lesions.ignore.tolist(), _pick(LESION_REASONS, cases.why_missed), strict=True)

@@ -67,16 +67,16 @@ class CountTable:
 
 def count_table(rows: Ints, patients: Ints, shape: tuple[int, int]) -> CountTable:
     """How often each pair of row and patient comes."""
-    heavy = np.bincount(rows, minlength=shape[0]) > _LARGEST_ROW
-    light = ~heavy[rows]
-    numbers = np.flatnonzero(heavy)
-    renumbered = np.searchsorted(numbers, rows[~light])
-    return CountTable(
-        light=counter(rows[light], patients[light], shape, np.ones(int(light.sum()), np.uint16)),
-        heavy=counter(renumbered, patients[~light], (len(numbers), shape[1])),
-        rows=numbers,
-        total=len(rows),
-    )
+    sums = np.bincount(rows, minlength=shape[0])
+    fits = sums.max(initial=0) < 1 << 16
+    table = counter(rows, patients, shape, np.ones(len(rows), np.uint16 if fits else np.int64))
+    heavy = np.flatnonzero(sums > _LARGEST_ROW)
+    apart = table[heavy].astype(np.float64)
+    for row in heavy.tolist():
+        table.data[table.indptr[row] : table.indptr[row + 1]] = 0
+    if len(heavy):
+        table.eliminate_zeros()
+    return CountTable(light=table.astype(np.uint16, copy=False), heavy=apart, rows=heavy, total=len(rows))
 
 
 def counter(rows: Ints, patients: Ints, shape: tuple[int, int], values: NDArray[Any] | None = None) -> csr_array:
