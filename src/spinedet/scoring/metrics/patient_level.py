@@ -69,7 +69,7 @@ def patient_table(matched: MatchedCohort, part: Part, above: NDArray[np.bool_]) 
     touched = part.per_patient(cohort.lesions.scan[part.lesions]) > 0
     kept = part.marks & (matched.matches.lesion != ABSORBED)
     patient = part.scan_member[cohort.marks.scan]
-    rank = np.zeros(len(part.members), dtype=np.int64)
-    np.maximum.at(rank, patient[kept], cohort.marks.rank[kept])
+    rank = np.zeros(len(part.members), dtype=cohort.marks.rank.dtype)
+    np.maximum.at(rank, patient[kept].astype(np.intp), cohort.marks.rank[kept])  # other types take ten times as long
     called = part.per_patient(cohort.marks.scan[kept & above]) > 0
     return PatientTable(diseased, ~touched, called, rank)
