@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -164,8 +165,17 @@ def _mapped(workers: int) -> Iterator[Callable[..., Iterable[Any]]]:
         yield map
         return
     # A fresh interpreter per worker: forking a process that runs threads can hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield partial(pool.map, chunksize=_PIECES_AT_ONCE)
+    with ProcessPoolExecutor(workers, get_context("spawn"), _leave_interrupts) as pool:
+        try:
+            yield partial(pool.map, chunksize=_PIECES_AT_ONCE)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is for the process that owns the pool."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _trained_on(path: Path, raw: Any) -> TrainedOn | None:
