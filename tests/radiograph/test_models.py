@@ -77,6 +77,19 @@ def test_every_network_keeps_the_contract(name: str) -> None:
     assert {key.partition(".")[0] for key in network.state_dict()} >= {"head"}
 
 
+@pytest.mark.parametrize("name", ["efficientnet", "mobilenet", "mnasnet", "lite0"])
+def test_a_short_training_settles_the_statistics_of_norms(name: str) -> None:
+    """Otherwise a network that tells images apart in training gives every image one output afterwards."""
+    torch.manual_seed(0)
+    network: Any = build(NETWORKS[name], 2).train()
+    images = torch.rand(8, 1, 64, 64).pow(torch.linspace(0.2, 5, 8).view(8, 1, 1, 1))
+    with torch.no_grad():
+        for _ in range(120):
+            in_training = network.embed(images).std(0).mean()
+        after = network.eval().embed(images).std(0).mean()
+    assert float(after) > 0.2 * float(in_training)
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_an_image_is_halved_five_times(table: str) -> None:
     features = InvertedNet(TABLES[table], 2).eval().features(torch.zeros(1, 1, 96, 160))

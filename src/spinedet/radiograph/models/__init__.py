@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
 from spinedet.radiograph.models.frozen import FewPixels, FrozenFeatures, LogisticHead
@@ -35,6 +36,11 @@ class Classifier(Protocol):
 
 def build(config: NetworkConfig, labels: int) -> nn.Module:
     """A network with fresh weights for so many labels."""
+    # Channels last: a third less time of a training step on CPUs (docs/radiographs.md).
+    return _built(config, labels).to(memory_format=torch.channels_last)
+
+
+def _built(config: NetworkConfig, labels: int) -> nn.Module:
     match config:
         case EfficientNetConfig():
             from spinedet.radiograph.models.efficient import EfficientNet  # MONAI takes two seconds to import

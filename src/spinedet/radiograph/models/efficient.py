@@ -5,6 +5,12 @@ from __future__ import annotations
 from monai.networks.nets.efficientnet import EfficientNetBN
 from torch import Tensor, nn
 
+from spinedet.radiograph.models.initial import initialize
+
+# MONAI's .01 is for trainings of hundreds of epochs: after a few hundred steps the statistics would still be near their
+# initial values, and every image would get the same output.
+_NORM_MOMENTUM = 0.1
+
 
 class EfficientNet(nn.Module):
     """EfficientNet b0 to b8; nothing is downloaded.
@@ -19,12 +25,14 @@ class EfficientNet(nn.Module):
         super().__init__()
         self.net = EfficientNetBN(f"efficientnet-{variant}", pretrained=False, in_channels=channels, num_classes=1)
         self.width: int = self.net._fc.in_features
+        for module in self.net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = _NORM_MOMENTUM
         self.net.add_module("_fc", nn.Identity())
         self.net.add_module("_dropout", nn.Identity())
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.width, labels)
-        nn.init.normal_(self.head.weight, 0, 0.01)
-        nn.init.zeros_(self.head.bias)
+        initialize(self)
 
     def embed(self, x: Tensor) -> Tensor:
         """(N, 1, H, W) to (N, width): what the labels are told from."""

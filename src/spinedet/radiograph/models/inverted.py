@@ -6,13 +6,14 @@ and Le 2019 (arXiv:1905.11946) without squeeze-and-excitation and with ReLU6.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
+
+from spinedet.radiograph.models.initial import initialize
 
 Activation: TypeAlias = Callable[[], nn.Module]
 
@@ -161,7 +162,7 @@ class InvertedNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.width = table.hidden or table.last
         self.head = nn.Linear(self.width, labels)
-        _initialise(self)
+        initialize(self)
 
     @property
     def last_convolution(self) -> str:
@@ -177,18 +178,3 @@ class InvertedNet(nn.Module):
         """(N, 1, H, W) to logits (N, labels)."""
         logits: Tensor = self.head(self.dropout(self.embed(x)))
         return logits
-
-
-def _initialise(network: nn.Module) -> None:
-    """Convolutions keep the variance of what goes out (He et al. 2015, arXiv:1502.01852)."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            # Of a group: PyTorch counts the channels of all, which all but silences convolutions of single channels.
-            rows, columns = module.kernel_size
-            outwards = rows * columns * module.out_channels / module.groups
-            nn.init.normal_(module.weight, 0, math.sqrt(2 / outwards))
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, 0, 0.01)
-            nn.init.zeros_(module.bias)
