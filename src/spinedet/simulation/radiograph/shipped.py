@@ -50,7 +50,8 @@ def _held_out(studies: int) -> list[RadiographGroup]:
 _DEMO = (
     RadiographCohort("phantom-implants", "implants", [*_groups(120, 30, 60, 30), *_held_out(10)], pixels=320),
     RadiographCohort("phantom-scoliosis", "scoliosis", _groups(120, 30, 60, 30), pixels=320),
-    RadiographCohort("phantom-fractures", "fractures", _groups(300, 80, 100, 60), pixels=320),
+    # A pixel of .65 mm: at 1 mm the step of a fresh fracture is one or two pixels high.
+    RadiographCohort("phantom-fractures", "fractures", _groups(300, 80, 100, 60), pixels=480),
 )
 # The published numbers of images, parted by patient; the external centres and unknown systems are added.
 _YANG = RadiographCohort(
