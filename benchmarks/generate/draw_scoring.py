@@ -106,7 +106,7 @@ def draw_curves() -> None:
     froc.legend(fontsize=7, frameon=False)
     grid = np.arange(101) / 100
     recall.plot(
-        grid, curve.interpolated_precision()[:, 0], ".", markersize=3, color=WRONG, label="the 101 recalls of AP"
+        grid, curve.interpolated_precision[:, 0], ".", markersize=3, color=WRONG, label="the 101 recalls of AP"
     )
     recall.plot(steps.tp / lesions, steps.tp / (steps.tp + steps.fp), "o", color=FOUND, label="reachable")
     for score, r, p in zip(steps.score, steps.tp / lesions, steps.tp / (steps.tp + steps.fp), strict=True):

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from spinedet.report.csv_tables import write_curves, write_matches
+from spinedet.report.score_page import curves_of
 from spinedet.scoring import BootstrapSettings, IouCriterion, ScoreSettings, examine, score
 from spinedet.scoring.error_analysis import Cases
-from spinedet.scoring.statistics.curve_bands import FROC_GRID, curve_points, grid_curves
+from spinedet.scoring.metrics.counts import FROC_GRID
 
 Draw = Callable[..., Any]
 
@@ -122,10 +123,9 @@ def test_no_finding_and_no_lesion_make_empty_tables(draw: Draw, tmp_path: Path) 
 def test_curves_on_their_grids(draw: Draw, tmp_path: Path) -> None:
     drawn = draw().study([0.0, 100.0], [(0.0, 0.9), (50.0, 0.8), (100.0, 0.7)]).study([0.0], [(0.0, 0.6)])
     examination = examine(drawn.manifest, drawn.found, ScoreSettings(bootstrap=BootstrapSettings(samples=50)))
-    named = examination.groups[1]
-    curves = grid_curves(examination.count_part(named))
-    points = list(curve_points(curves, examination.statistics(curves)))
-    write_curves(tmp_path / "curves.csv", [({"plane": "sagittal"}, points)])
+    curves = curves_of(examination)
+    assert [by for by, _ in curves] == [{"plane": "sagittal"}, {"plane": "sagittal", "center": "A"}]
+    write_curves(tmp_path / "curves.csv", curves[:1])
     rows = read(tmp_path / "curves.csv")
     froc = {float(row["x"]): row for row in rows if row["curve"] == "froc"}
     assert len(froc) == len(FROC_GRID)

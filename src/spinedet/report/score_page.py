@@ -27,7 +27,7 @@ from spinedet.scoring.error_analysis import Cases
 from spinedet.scoring.evaluate import Examination
 from spinedet.scoring.metrics.counts import froc_name
 from spinedet.scoring.records import Group, Scores
-from spinedet.scoring.statistics.curve_bands import CurvePoint, curve_points, grid_curves
+from spinedet.scoring.statistics.curve_bands import CurvePoint
 
 _FOREST = ("f1", "recall", "precision", froc_name(1.0))
 _MOST_LINES = 7
@@ -66,18 +66,11 @@ def draw(scores: Scores, curves: Sequence[tuple[dict[str, str], Sequence[CurvePo
     return figures
 
 
-def curves_of(examination: Examination) -> list[tuple[dict[str, str], list[CurvePoint]]]:
+def curves_of(examination: Examination) -> list[tuple[dict[str, str], Sequence[CurvePoint]]]:
     """The curves of every plane, and of every centre where there are several."""
-    known: dict[tuple[bytes, bytes], list[CurvePoint]] = {}
-    found = []
-    for named in examination.groups:
-        if set(named.by) in ({"plane"}, {"plane", "center"}):
-            key = named.part.key
-            if key not in known:
-                curves = grid_curves(examination.count_part(named))
-                known[key] = list(curve_points(curves, examination.statistics(curves)))
-            found.append(({name: str(value) for name, value in named.by.items()}, known[key]))
-    return found
+    return [
+        ({name: str(value) for name, value in by.items()}, points) for by, points in examination.estimates.curves()
+    ]
 
 
 def _lines(scores: Scores, plane: str, curves: Sequence[tuple[dict[str, str], Sequence[CurvePoint]]]) -> list[Line]:

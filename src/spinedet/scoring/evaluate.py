@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from spinedet.core.errors import InputError
 from spinedet.core.findings import FindingsTable
 from spinedet.core.manifest import phantom_note
-from spinedet.core.types import Findings, Manifest
+from spinedet.core.types import Findings, FiniteJson, Manifest
 from spinedet.scoring.matching.cohort import Cohort, Selection, as_table, gather
 from spinedet.scoring.matching.criteria import Criterion, IouCriterion, criterion_from, criterion_record
 from spinedet.scoring.metrics.coco_ap import coco_average_precision, coco_matches
-from spinedet.scoring.metrics.counts import PartCounts, count_part
+from spinedet.scoring.metrics.counts import HEIGHTS, PartCounts, count_matches, count_part
 from spinedet.scoring.metrics.level_naming import named_hits
 from spinedet.scoring.metrics.matched_cohort import MatchedCohort, above, match_cohort, match_overlaps
 from spinedet.scoring.metrics.strata import Labels, stratify, usual_strata
@@ -29,6 +29,7 @@ from spinedet.scoring.statistics.adaptation import adapted_thresholds
 from spinedet.scoring.statistics.bootstrap import BootstrapSettings, Weights, draw
 from spinedet.scoring.statistics.calibration import are_probabilities, calibration, reliability, tempered, uncalibrated
 from spinedet.scoring.statistics.center_gap import compare_centers
+from spinedet.scoring.statistics.curve_bands import CurvePoint, curve_points
 from spinedet.scoring.statistics.estimates import (
     Countable,
     Statistics,
@@ -46,6 +47,7 @@ from spinedet.scoring.statistics.sample_size import half_widths, sample_sizes
 from spinedet.scoring.thresholds import AppliedThresholds, GivenThreshold, NoThreshold, limits
 
 Progress: TypeAlias = Callable[[int, int], None]
+_DRAWN = ({"plane"}, {"plane", "center"})  # the groups that have curves
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class Examination:
             self.settings.bootstrap if set(named.by) <= {"plane"} else replace(self.settings.bootstrap, samples=0)
         )
         for matched in self.secondary:
-            counted = replace(count_part(matched, named.part, self.reached), froc=self.settings.froc)
+            counted = replace(count_matches(matched, named.part, self.reached), froc=self.settings.froc)
             yield performance(counted, statistics(counted, self.weights, settings), matched, self.reached)
 
     def as_coco(self, named: Named) -> dict[str, Estimate]:
@@ -134,6 +136,11 @@ class Examination:
             return {}
         value = coco_average_precision(self.coco, named.part)
         return {"ap": Estimate(value=value, reason="no lesion" if value is None else "coco_compat: no interval")}
+
+    @cached_property
+    def estimates(self) -> EstimateCache:
+        """The numbers of its parts."""
+        return EstimateCache(self)
 
     @cached_property
     def coco(self) -> MatchedCohort:
@@ -208,7 +215,7 @@ def report(name: str, examination: Examination, progress: Progress = lambda done
         progress: called after each group with how many of them are done.
     """
     cohort, settings = examination.cohort, examination.settings
-    estimates = EstimateCache(examination)
+    estimates = examination.estimates
     named = examination.groups
     records = []
     for done, one in enumerate(named, 1):
@@ -245,24 +252,43 @@ class EstimateCache:
 
     def __init__(self, examination: Examination) -> None:
         self._examination = examination
+        self._drawn = {one.part.key for one in examination.groups if set(one.by) in _DRAWN}
         self._numbers: dict[tuple[bytes, bytes], Statistics] = {}
         self._content: dict[tuple[bytes, bytes], dict[str, Any]] = {}
+        self._curves: dict[tuple[bytes, bytes], tuple[CurvePoint, ...]] = {}
 
     def numbers(self, named: Named) -> Statistics:
         """Values with replicates."""
         key = named.part.key
         if key not in self._numbers:
-            self._numbers[key] = self._examination.statistics(self._examination.count_part(named))
+            self._estimate(named)
         return self._numbers[key]
 
     def content(self, named: Named) -> dict[str, Any]:
         """What the group's record holds, but for its name."""
         key = named.part.key
         if key not in self._content:
-            counted = self._examination.count_part(named)
-            self._numbers[key] = self._examination.statistics(counted)
+            counted = self._estimate(named)
             self._content[key] = _content(self._examination, named, counted, self._numbers[key])
         return self._content[key]
+
+    def curves(self) -> Iterator[tuple[dict[str, FiniteJson], tuple[CurvePoint, ...]]]:
+        """The curves of every plane and of every centre there, with what their group fixes."""
+        for named in self._examination.groups:
+            if set(named.by) in _DRAWN:
+                self.numbers(named)
+                yield named.by, self._curves[named.part.key]
+
+    def _estimate(self, named: Named) -> PartCounts:
+        """The counts of a part, whose statistics are then kept."""
+        key = named.part.key
+        counted = replace(self._examination.count_part(named), drawn=key in self._drawn)
+        numbers = self._examination.statistics(counted)
+        if counted.drawn:
+            # The bands come from the same replicates as the numbers, so that nothing is resampled twice.
+            self._curves[key] = tuple(curve_points(counted, numbers))
+        self._numbers[key] = numbers.without(HEIGHTS)
+        return counted
 
 
 def _content(examination: Examination, named: Named, counted: PartCounts, numbers: Statistics) -> dict[str, Any]:

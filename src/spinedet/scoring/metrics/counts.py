@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from spinedet.scoring.matching.greedy import ABSORBED
 from spinedet.scoring.matching.overlaps import Floats, Ints
-from spinedet.scoring.metrics.froc_pr import RATES, Curve, Ledger, RankedFindings, ratio, rows_of_hits
+from spinedet.scoring.metrics.froc_pr import RATES, Curve, Ledger, RankedFindings, SomeHits, ratio, some_hits
 from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part, one_category
 from spinedet.scoring.metrics.patient_level import PatientTable, patient_table
 from spinedet.scoring.metrics.severity_agreement import Grading, grading
-from spinedet.scoring.metrics.sparse_sums import CountTable, stacked
+from spinedet.scoring.metrics.sparse_sums import stacked
 from spinedet.scoring.metrics.strata import Labels
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _WORKING_SET = 1 << 18  # cells of a curve matrix: it stays in a cache, and its memory is used again instead of returned
 _MOST_CELLS = 1 << 21  # of a matrix, where so many rows would make it large with 16 replicates
+# Eight steps to an octave from 1/16 to 16 false positives per scan; the seven rates of the FROC are among them.
+FROC_GRID: tuple[float, ...] = tuple(2.0 ** (step / 8) for step in range(-32, 33))
+RECALLS: tuple[float, ...] = tuple(row / 100 for row in range(101))
 MACRO = ("precision", "recall", "f1", "cpm")
 
 
@@ -56,11 +59,11 @@ class Decisions:
 
 @dataclass(frozen=True, eq=False)
 class Stratum:
-    """Lesions of one kind: their hits by row of the part's ledger (K, P), how many there are and were hit (P,)."""
+    """Lesions of one kind: their hits in the part's ledger, how many there are and were hit (P,)."""
 
     key: str
     value: str
-    hits: CountTable
+    hits: SomeHits
     lesions: Ints
     tp: Ints
 
@@ -68,10 +71,10 @@ class Stratum:
     def _table(self) -> csr_array:
         return stacked([self.lesions, self.tp])
 
-    def measure(self, weights: Floats, pooled: Curve) -> dict[str, Floats]:
-        """Recall at the frozen threshold, and sensitivity at the thresholds that give the whole part its rates."""
+    def measure(self, weights: Floats, last: Ints) -> dict[str, Floats]:
+        """Recall at the frozen threshold, and sensitivity down to the rows at which the whole part has its rates."""
         lesions, found = self._table @ weights
-        curve = pooled.reached(self.hits.cumulate(weights))
+        curve = self.hits.reached(last, weights)
         return {
             self.statistic("recall"): ratio(found, lesions),
             **{self.statistic(froc_name(rate)): row for rate, row in zip(RATES, ratio(curve, lesions), strict=True)},
@@ -89,20 +92,22 @@ class PartCounts:
     Attributes:
         book, decisions: all categories pooled.
         categories: the same for each category that has lesions, where the part has several categories.
-        patients: the calls of each patient.
+        patients: the calls of each patient, None where they are not asked for.
         strata: kinds of lesions.
         grading: of hits, where findings and lesions have grades.
-        froc: `step`, or `linear` for numbers like those of LUNA16's script; strata are always steps.
+        froc: `step`, or `linear` for numbers like those of LUNA16's script; strata and drawn curves are always steps.
+        drawn: whether the heights of both curves on their grids are statistics as well.
     """
 
     part: Part
     book: Ledger
     decisions: Decisions
     categories: tuple[tuple[Ledger, Decisions], ...]
-    patients: PatientTable
-    strata: tuple[Stratum, ...]
+    patients: PatientTable | None = None
+    strata: tuple[Stratum, ...] = ()
     grading: Grading | None = None
     froc: str = "step"
+    drawn: bool = False
 
     @property
     def members(self) -> Ints:
@@ -118,9 +123,14 @@ class PartCounts:
     def measure(self, weights: Floats) -> dict[str, Floats]:
         """Every statistic by name, (B,), for patient weights (P, B)."""
         pooled = self.book.weigh(weights)
-        found = {**self.decisions.measure(weights), **self.patients.measure(weights), **_curve(pooled, self.froc)}
-        for stratum in self.strata:
-            found |= stratum.measure(weights, pooled)
+        found = {**self.decisions.measure(weights), **_curve(pooled, self.froc)}
+        if self.drawn:
+            found |= _heights(pooled)
+        if self.patients is not None:
+            found |= self.patients.measure(weights)
+        if self.strata:
+            last = pooled.last()
+            found |= {name: row for one in self.strata for name, row in one.measure(weights, last).items()}
         if self.grading is not None:
             found |= self.grading.measure(weights)
         if self.part.categories.sum() > 1:
@@ -147,6 +157,21 @@ def froc_name(rate: float) -> str:
     return f"sensitivity at {rate:g} FP/scan"
 
 
+def height_name(curve: str, row: int) -> str:
+    """The statistic that is a curve's height (`froc` or `pr`) at a row of `FROC_GRID` or of `RECALLS`."""
+    return f"{curve} {row}"
+
+
+HEIGHTS = frozenset(
+    height_name(curve, row) for curve, grid in (("froc", FROC_GRID), ("pr", RECALLS)) for row in range(len(grid))
+)
+
+
+def _heights(curve: Curve) -> dict[str, Floats]:
+    grids = {"froc": curve.sensitivity(FROC_GRID), "pr": curve.interpolated_precision}
+    return {height_name(name, row): height for name, heights in grids.items() for row, height in enumerate(heights)}
+
+
 def _curve(curve: Curve, froc: str) -> dict[str, Floats]:
     sensitivity = curve.linear_sensitivity() if froc == "linear" else curve.sensitivity()
     return {
@@ -162,21 +187,23 @@ def count_part(
     matched: MatchedCohort, part: Part, above: NDArray[np.bool_], strata: Sequence[tuple[str, Labels]] = ()
 ) -> PartCounts:
     """Count a part of a matched cohort; `above` (n,) says which findings reach the frozen threshold."""
+    return replace(
+        count_matches(matched, part, above),
+        patients=patient_table(matched, part, above),
+        strata=tuple(one for key, labels in strata for one in _strata(matched, part, above, (key, labels))),
+        grading=grading(matched, part, above),
+    )
+
+
+def count_matches(matched: MatchedCohort, part: Part, above: NDArray[np.bool_]) -> PartCounts:
+    """Likewise, for what depends on the criterion alone: without patients, strata and grades."""
     book, decided = matched.ledger(part), decisions(matched, part, above)
     names = np.flatnonzero(part.categories).tolist()
     single = [Part(part.cohort, part.scans, one_category(part.cohort, row)) for row in names] if len(names) > 1 else []
     categories = [
         (matched.ledger(one), decisions(matched, one, above)) for one in single if one.lesions_per_patient.any()
     ]
-    return PartCounts(
-        part=part,
-        book=book,
-        decisions=decided,
-        categories=tuple(categories) if single else ((book, decided),),
-        patients=patient_table(matched, part, above),
-        strata=tuple(one for key, labels in strata for one in _strata(matched, part, above, (key, labels))),
-        grading=grading(matched, part, above),
-    )
+    return PartCounts(part, book, decided, tuple(categories) if single else ((book, decided),))
 
 
 def decisions(matched: MatchedCohort, part: Part, above: NDArray[np.bool_]) -> Decisions:
@@ -217,7 +244,7 @@ def _strata(
             yield Stratum(
                 key=key,
                 value=value,
-                hits=rows_of_hits(ranked, np.equal(kind, row), len(part.members)),
+                hits=some_hits(ranked, np.equal(kind, row), len(part.members)),
                 lesions=part.per_patient(lesions.scan[own]),
                 tp=part.per_patient(marks.scan[hits[np.equal(kind, row) & above[hits]]]),
             )

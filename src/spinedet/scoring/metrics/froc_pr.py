@@ -115,11 +115,24 @@ def ledger(ranked: RankedFindings, lesions: Ints, scans: Ints) -> Ledger:
     return Ledger(threshold, counts(hit), counts(~hit), counts(tied), lesions, scans)
 
 
-def rows_of_hits(ranked: RankedFindings, some: NDArray[np.bool_], patients: int) -> CountTable:
-    """Some of the hits, in any order, by row of the ledger that all hits make, (K, P)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class SomeHits:
+    """Some of the hits of a ledger: the rows (k,) in which there are any, and how many of each patient (k, P)."""
+
+    rows: Ints
+    counts: CountTable
+
+    def reached(self, last: Ints, weights: Floats) -> Wholes:
+        """How many there are up to and including the ledger's rows `last` (R, B), -1 for none, (R, B)."""
+        return _pick_or_zero(self.counts.cumulate(weights), np.searchsorted(self.rows, last, side="right") - 1)
+
+
+def some_hits(ranked: RankedFindings, some: NDArray[np.bool_], patients: int) -> SomeHits:
+    """Some of the hits, in any order, by row of the ledger that all hits make."""
     rising = np.unique(ranked.score[ranked.hit])
     row = len(rising) - np.searchsorted(rising, ranked.score[some], side="right")
-    return count_table(row, ranked.patient[some], (len(rising), patients))
+    rows, place = np.unique(row, return_inverse=True)
+    return SomeHits(rows, count_table(place, ranked.patient[some], (len(rows), patients)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,15 +177,15 @@ class Curve:
         """Hits and false positives at or above the row's score, (K, B)."""
         return self.tp + self.fp
 
-    def reached(self, counts: Wholes, rates: tuple[float, ...] = RATES) -> Floats:
-        """Counts (K, B), cumulated along this curve, where it has at most `rate` false positives per scan, (R, B)."""
+    def last(self, rates: tuple[float, ...] = RATES) -> Ints:
+        """The last row with at most `rate` false positives per scan, -1 where there is none, (R, B)."""
         allowed = np.asarray(rates)[:, None] * self.scans
-        last = _first_at_least(self.fp, np.nextafter(allowed, np.inf)) - 1
-        return np.where(last >= 0, _pick(counts, np.maximum(last, 0)), 0.0)
+        return _first_at_least(self.fp, np.nextafter(allowed, np.inf)) - 1
 
     def sensitivity(self, rates: tuple[float, ...] = RATES) -> Floats:
         """FROC: the highest sensitivity with at most `rate` false positives per scan, a step function, (R, B)."""
-        return np.where(self.scans > 0, ratio(self.reached(self.tp, rates), self.lesions), np.nan)
+        found = _pick_or_zero(self.tp, self.last(rates))
+        return np.where(self.scans > 0, ratio(found, self.lesions), np.nan)
 
     def linear_sensitivity(self, rates: tuple[float, ...] = RATES) -> Floats:
         """FROC with straight lines between neighbouring thresholds, as LUNA16's script draws it, (R, B).
@@ -181,7 +194,7 @@ class Curve:
         """
         allowed = np.asarray(rates)[:, None] * self.scans
         after = _first_at_least(self.fp, np.nextafter(allowed, np.inf))
-        below = np.where(after > 0, _pick(self.tp, np.maximum(after - 1, 0)), 0.0)
+        below = _pick_or_zero(self.tp, after - 1)
         row = np.minimum(after, max(len(self.tp) - 1, 0))
         tied = _pick(self.tied, row)
         share = ratio(allowed - (_pick(self.fp, row) - tied), tied)  # of the way along the line, below 0 before it
@@ -194,6 +207,7 @@ class Curve:
         """(K, B); 0 where nothing is counted yet."""
         return np.asarray(self.tp / np.maximum(self.counted, 1))  # of whole numbers: 0 / 1 where there are none
 
+    @cached_property
     def interpolated_precision(self) -> Floats:
         """The best precision at recall k / 100 or more, for k = 0 ... 100, (101, B)."""
         best = np.maximum.accumulate(self.precision.T[:, ::-1], axis=1)[:, ::-1].T
@@ -204,7 +218,7 @@ class Curve:
 
     def average_precision(self) -> Floats:
         """101-point average precision with recall compared in whole numbers, (B,)."""
-        return np.asarray(self.interpolated_precision().mean(axis=0))
+        return np.asarray(self.interpolated_precision.mean(axis=0))
 
     def average_precision_step(self) -> Floats:
         """Average precision without interpolation: precision summed over the steps of recall, (B,)."""
@@ -232,6 +246,11 @@ def ratio(above: NDArray[Any], below: NDArray[Any]) -> Floats:
 def _pick(columns: NDArray[Number], rows: Ints) -> NDArray[Number]:
     """columns[rows[q, b], b] for (K, B) and (Q, B); zeros when there is no row at all."""
     return np.take_along_axis(columns, rows, axis=0) if len(columns) else np.zeros(rows.shape, columns.dtype)
+
+
+def _pick_or_zero(columns: NDArray[Number], rows: Ints) -> NDArray[Number]:
+    """The same, and 0 where the row is -1."""
+    return np.where(rows >= 0, _pick(columns, np.maximum(rows, 0)), columns.dtype.type(0))
 
 
 def _first_at_least(rising: Wholes, target: Floats) -> Ints:

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spinedet.scoring.matching.overlaps import Floats, Ints
-from spinedet.scoring.metrics.counts import PartCounts
+from spinedet.scoring.metrics.counts import FROC_GRID, RECALLS, PartCounts, height_name
 from spinedet.scoring.metrics.froc_pr import Curve, Ledger
 from spinedet.scoring.records import Estimate
 from spinedet.scoring.statistics.estimates import Statistics, rising
-
-# Eight steps to an octave from 1/16 to 16 false positives per scan; the seven rates of the FROC are among them.
-FROC_GRID: tuple[float, ...] = tuple(2.0 ** (step / 8) for step in range(-32, 33))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,43 +23,20 @@ class CurvePoint:
     threshold: float | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GridCurves:
-    """Both curves of a part on their grids."""
+def curve_points(counted: PartCounts, numbers: Statistics) -> Iterator[CurvePoint]:
+    """The points with their bands and the thresholds at which they are reached, categories pooled.
 
-    members: Ints
-    book: Ledger
-    batch: int
-
-    def measure(self, weights: Floats) -> dict[str, Floats]:
-        """Each grid point's height, (B,)."""
-        curve = self.book.weigh(weights)
-        froc, recall = curve.sensitivity(FROC_GRID), curve.interpolated_precision()
-        return {
-            **{_name("froc", row): height for row, height in enumerate(froc)},
-            **{_name("pr", row): height for row, height in enumerate(recall)},
-        }
-
-
-def grid_curves(counted: PartCounts) -> GridCurves:
-    """The curves of a part, its categories pooled."""
-    return GridCurves(counted.members, counted.book, counted.batch)
-
-
-def curve_points(curves: GridCurves, numbers: Statistics) -> Iterator[CurvePoint]:
-    """The points with their bands and the thresholds at which they are reached."""
-    curve = curves.book.curve()
-    heights = rising([numbers.estimate(_name("froc", row)) for row in range(len(FROC_GRID))])
-    for rate, height, threshold in zip(FROC_GRID, heights, _froc_thresholds(curves.book, curve), strict=True):
+    Args:
+        counted: a part, counted as `drawn`. numbers: its statistics.
+    """
+    book, curve = counted.book, counted.book.curve()
+    heights = rising([numbers.estimate(height_name("froc", row)) for row in range(len(FROC_GRID))])
+    for rate, height, threshold in zip(FROC_GRID, heights, _froc_thresholds(book, curve), strict=True):
         yield CurvePoint("froc", rate, height, threshold)
-    thresholds = _recall_thresholds(curves.book, curve)
-    heights = rising([numbers.estimate(_name("pr", row)) for row in range(len(thresholds))][::-1])[::-1]
-    for row, (height, threshold) in enumerate(zip(heights, thresholds, strict=True)):
-        yield CurvePoint("pr", row / 100, height, threshold)
-
-
-def _name(curve: str, row: int) -> str:
-    return f"{curve} {row}"
+    thresholds = _recall_thresholds(book, curve)
+    heights = rising([numbers.estimate(height_name("pr", row)) for row in range(len(RECALLS))][::-1])[::-1]
+    for recall, height, threshold in zip(RECALLS, heights, thresholds, strict=True):
+        yield CurvePoint("pr", recall, height, threshold)
 
 
 def _froc_thresholds(book: Ledger, curve: Curve) -> list[float | None]:

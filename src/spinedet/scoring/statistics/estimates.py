@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +82,16 @@ class Statistics:
         low, high = self._limits(name, value, defined)
         degenerate = bool((defined == value).all())
         return Estimate(value=value, low=low, high=high, undefined_replicates=undefined, degenerate=degenerate)
+
+    def without(self, names: Collection[str]) -> Statistics:
+        """All others: replicates take much memory."""
+
+        def kept(columns: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: column for name, column in columns.items() if name not in names}
+
+        return replace(
+            self, values=kept(self.values), replicates=kept(self.replicates), left_out=kept(self.left_out)
+        )
 
     def _limits(self, name: str, value: float, defined: Floats) -> tuple[float, float]:
         if self.method == "bca":
