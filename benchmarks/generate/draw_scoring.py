@@ -105,9 +105,7 @@ def draw_curves() -> None:
     froc.set_xticks([0, *RATES], ["0", "1/8", "1/4", "1/2", "1", "2", "4", "8"])
     froc.legend(fontsize=7, frameon=False)
     grid = np.arange(101) / 100
-    recall.plot(
-        grid, curve.interpolated_precision[:, 0], ".", markersize=3, color=WRONG, label="the 101 recalls of AP"
-    )
+    recall.plot(grid, curve.interpolated_precision[:, 0], ".", markersize=3, color=WRONG, label="the 101 recalls of AP")
     recall.plot(steps.tp / lesions, steps.tp / (steps.tp + steps.fp), "o", color=FOUND, label="reachable")
     for score, r, p in zip(steps.score, steps.tp / lesions, steps.tp / (steps.tp + steps.fp), strict=True):
         recall.annotate(f"{score:g}", (r, p), (r + 0.02, p - 0.06), fontsize=8)

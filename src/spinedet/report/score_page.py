@@ -68,9 +68,7 @@ def draw(scores: Scores, curves: Sequence[tuple[dict[str, str], Sequence[CurvePo
 
 def curves_of(examination: Examination) -> list[tuple[dict[str, str], Sequence[CurvePoint]]]:
     """The curves of every plane, and of every centre where there are several."""
-    return [
-        ({name: str(value) for name, value in by.items()}, points) for by, points in examination.estimates.curves()
-    ]
+    return [({name: str(value) for name, value in by.items()}, points) for by, points in examination.estimates.curves()]
 
 
 def _lines(scores: Scores, plane: str, curves: Sequence[tuple[dict[str, str], Sequence[CurvePoint]]]) -> list[Line]:

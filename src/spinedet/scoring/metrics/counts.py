@@ -71,10 +71,10 @@ class Stratum:
     def _table(self) -> csr_array:
         return stacked([self.lesions, self.tp])
 
-    def measure(self, weights: Floats, last: Ints) -> dict[str, Floats]:
-        """Recall at the frozen threshold, and sensitivity down to the rows at which the whole part has its rates."""
+    def measure(self, weights: Floats, pooled: Curve, last: Ints) -> dict[str, Floats]:
+        """Recall at the frozen threshold, and sensitivity down to the rows `last` at which all have their rates."""
         lesions, found = self._table @ weights
-        curve = self.hits.reached(last, weights)
+        curve = self.hits.reached(last, pooled.draws)
         return {
             self.statistic("recall"): ratio(found, lesions),
             **{self.statistic(froc_name(rate)): row for rate, row in zip(RATES, ratio(curve, lesions), strict=True)},
@@ -130,7 +130,7 @@ class PartCounts:
             found |= self.patients.measure(weights)
         if self.strata:
             last = pooled.last()
-            found |= {name: row for one in self.strata for name, row in one.measure(weights, last).items()}
+            found |= {name: row for one in self.strata for name, row in one.measure(weights, pooled, last).items()}
         if self.grading is not None:
             found |= self.grading.measure(weights)
         if self.part.categories.sum() > 1:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinedet.scoring.matching.overlaps import Floats, Ints
-from spinedet.scoring.metrics.sparse_sums import CountTable, count_table, stacked
+from spinedet.scoring.metrics.sparse_sums import CountTable, Draws, Wholes, count_table, cumulated, draws_of, stacked
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-Wholes: TypeAlias = NDArray[np.integer[Any]]
 Number = TypeVar("Number", bound=np.number[Any])
 # The rates of LUNA16's competition performance metric.
 RATES: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -48,7 +47,7 @@ class Ledger:
 
     def weigh(self, weights: Floats) -> Curve:
         """The curve in which patient p counts `weights[p, b]` times, for each column b of (P, B)."""
-        return Curve(self, weights, *(self._sizes @ weights))
+        return Curve(self, draws_of(weights), *(self._sizes @ weights))
 
     def curve(self) -> Curve:
         """The curve of the patients as they are (B = 1)."""
@@ -122,9 +121,9 @@ class SomeHits:
     rows: Ints
     counts: CountTable
 
-    def reached(self, last: Ints, weights: Floats) -> Wholes:
+    def reached(self, last: Ints, draws: Draws) -> Wholes:
         """How many there are up to and including the ledger's rows `last` (R, B), -1 for none, (R, B)."""
-        return _pick_or_zero(self.counts.cumulate(weights), np.searchsorted(self.rows, last, side="right") - 1)
+        return _pick_or_zero(self.counts.cumulate(draws), np.searchsorted(self.rows, last, side="right") - 1)
 
 
 def some_hits(ranked: RankedFindings, some: NDArray[np.bool_], patients: int) -> SomeHits:
@@ -140,37 +139,37 @@ class Curve:
     """Hits and false positives (K, B) at or above each score of a hit, from the highest score down.
 
     Counts are whole numbers. Undefined values come back as NaN: no lesion, or no scan. Columns are contiguous, because
-    cumulating along contiguous numbers takes a quarter of the time, except in `gained` and `tied`.
+    cumulating along contiguous numbers takes a quarter of the time.
 
     Attributes:
-        ledger: the counts of each patient. weights: (P, B) of the patients.
+        ledger: the counts of each patient. draws: weights (P, B) of the patients.
         lesions, scans: (B,).
     """
 
     ledger: Ledger
-    weights: Floats
+    draws: Draws
     lesions: Floats
     scans: Floats
 
     @cached_property
     def gained(self) -> Wholes:
         """Hits whose score is the row's, (K, B)."""
-        return self.ledger.hits.weigh(self.weights)
+        return self.ledger.hits.weigh_columns(self.draws)
 
     @cached_property
     def tp(self) -> Wholes:
         """Hits at or above the row's score, (K, B)."""
-        return self.ledger.hits.cumulate(self.weights)
+        return cumulated(self.gained)
 
     @cached_property
     def fp(self) -> Wholes:
         """False positives at or above the row's score, (K, B)."""
-        return self.ledger.false.cumulate(self.weights)
+        return self.ledger.false.cumulate(self.draws)
 
     @cached_property
     def tied(self) -> Wholes:
         """False positives whose score is the row's, (K, B)."""
-        return self.ledger.tied.weigh(self.weights)
+        return self.ledger.tied.weigh_columns(self.draws)
 
     @cached_property
     def counted(self) -> Wholes:
@@ -210,11 +209,10 @@ class Curve:
     @cached_property
     def interpolated_precision(self) -> Floats:
         """The best precision at recall k / 100 or more, for k = 0 ... 100, (101, B)."""
-        best = np.maximum.accumulate(self.precision.T[:, ::-1], axis=1)[:, ::-1].T
         # recall >= k / 100 if and only if tp >= ceil(k * lesions / 100)
         first = _first_at_least(self.tp, np.ceil(np.arange(101)[:, None] * self.lesions / 100))
-        reached = np.where(first < len(best), _pick(best, np.minimum(first, len(best) - 1)), 0.0)
-        return np.where(self.lesions > 0, reached, np.nan)
+        best = np.maximum.accumulate(_highest_between(self.precision, first)[::-1], axis=0)[::-1]
+        return np.where(self.lesions > 0, best, np.nan)
 
     def average_precision(self) -> Floats:
         """101-point average precision with recall compared in whole numbers, (B,)."""
@@ -222,8 +220,8 @@ class Curve:
 
     def average_precision_step(self) -> Floats:
         """Average precision without interpolation: precision summed over the steps of recall, (B,)."""
-        # Row by row: another order of the sum would move its last digit.
-        return ratio((self.gained * np.ascontiguousarray(self.precision)).sum(axis=0), self.lesions)
+        # Column by column, so that a replicate is summed in the same order as the value, however many there are.
+        return ratio((self.gained * self.precision).T.sum(axis=1), self.lesions)
 
     def f1(self) -> Floats:
         """F1 at each score, (K, B)."""
@@ -251,6 +249,20 @@ def _pick(columns: NDArray[Number], rows: Ints) -> NDArray[Number]:
 def _pick_or_zero(columns: NDArray[Number], rows: Ints) -> NDArray[Number]:
     """The same, and 0 where the row is -1."""
     return np.where(rows >= 0, _pick(columns, np.maximum(rows, 0)), columns.dtype.type(0))
+
+
+def _highest_between(columns: Floats, first: Ints) -> Floats:
+    """The highest of each column's rows from one of `first` (Q, B), which rise, to the next, (Q, B); 0 beyond the end.
+
+    Where two are equal, it is the value of that row.
+    """
+    count, width = columns.shape
+    starts = first.T + count * np.arange(width)[:, None]
+    ends = count * np.arange(1, width + 1)[:, None]
+    # A 0 stands behind all columns, so that every start and end is a place.
+    flat = np.append(columns.T.ravel(), 0.0)
+    highest: Floats = np.maximum.reduceat(flat, np.concatenate([starts, ends], axis=1).ravel())
+    return np.where(first < count, highest.reshape(width, -1)[:, :-1].T, 0.0)
 
 
 def _first_at_least(rising: Wholes, target: Floats) -> Ints:

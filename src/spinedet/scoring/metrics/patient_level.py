@@ -13,7 +13,7 @@ from spinedet.scoring.matching.greedy import ABSORBED
 from spinedet.scoring.matching.overlaps import Floats, Ints
 from spinedet.scoring.metrics.froc_pr import ratio
 from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part
-from spinedet.scoring.metrics.sparse_sums import counter, stacked
+from spinedet.scoring.metrics.sparse_sums import CountTable, count_table, cumulated, draws_of, stacked
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -49,17 +49,18 @@ class PatientTable:
         return stacked([self.diseased, self.healthy, self.diseased & self.called, self.healthy & ~self.called])
 
     @cached_property
-    def _by_rank(self) -> tuple[csr_array, csr_array]:
+    def _by_rank(self) -> tuple[CountTable, CountTable]:
         """Diseased and healthy patients by rank, (ranks, P) each."""
         _, row = np.unique(self.rank, return_inverse=True)
         patients, shape = np.arange(len(row)), (int(row.max()) + 1, len(row))
-        ill, well = (counter(row[kept], patients[kept], shape) for kept in (self.diseased, self.healthy))
+        ill, well = (count_table(row[kept], patients[kept], shape) for kept in (self.diseased, self.healthy))
         return ill, well
 
     def _wins(self, weights: Floats) -> Floats:
         """Pairs in which the diseased patient scores higher, ties by half, (B,)."""
-        ill, well = (table @ weights for table in self._by_rank)
-        return np.asarray((ill * (np.cumsum(well, axis=0) - well / 2)).sum(axis=0))
+        draws = draws_of(weights)
+        ill, well = (table.weigh_columns(draws) for table in self._by_rank)
+        return np.asarray((ill * (cumulated(well) - well / 2)).sum(axis=0))
 
 
 def patient_table(matched: MatchedCohort, part: Part, above: NDArray[np.bool_]) -> PatientTable:

@@ -89,9 +89,7 @@ class Statistics:
         def kept(columns: Mapping[str, Any]) -> dict[str, Any]:
             return {name: column for name, column in columns.items() if name not in names}
 
-        return replace(
-            self, values=kept(self.values), replicates=kept(self.replicates), left_out=kept(self.left_out)
-        )
+        return replace(self, values=kept(self.values), replicates=kept(self.replicates), left_out=kept(self.left_out))
 
     def _limits(self, name: str, value: float, defined: Floats) -> tuple[float, float]:
         if self.method == "bca":
@@ -159,8 +157,14 @@ def performance(
 
 
 def patient_level(counted: PartCounts, numbers: Statistics) -> PatientLevel:
-    """The record of the calls of each patient."""
+    """The record of the calls of each patient.
+
+    Raises:
+        ValueError: the part was counted without them.
+    """
     table = counted.patients
+    if table is None:
+        raise ValueError("a part that was counted by `count_matches` has no calls of patients")
     return PatientLevel(
         diseased=int(table.diseased.sum()),
         healthy=int(table.healthy.sum()),
