@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spinedet.core.errors import InputError
+from spinedet.core.files import sha256
 from spinedet.core.radiograph import AP, LATERAL, Radiograph, RadiographStudy
 from spinedet.imaging.radiograph.square import square
 from spinedet.radiograph.images import Preparation, prepare_image, prepare_images, unfit
@@ -80,6 +81,15 @@ def test_what_cannot_be_read_is_rejected_without_its_path(tmp_path: Path) -> Non
     image = prepare_image(item(path), Preparation(PLATES, InputConfig(64)))
     assert image.rejected
     assert str(tmp_path) not in image.rejected
+
+
+def test_another_file_than_the_manifest_means_is_rejected(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", plated("low", AP.name, 0))
+    how = Preparation(PLATES, InputConfig(64))
+    assert prepare_image(item(path, sha256=sha256(path)), how).rejected is None
+    image = prepare_image(item(path, sha256="0" * 64), how)
+    assert image.rejected is not None
+    assert image.rejected.startswith("the file is another file than the manifest means")
 
 
 def test_the_order_is_kept(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from spinedet.core.geometry import Grid
 
 # Two GiB as float32; the largest clinical 3D series of a spine have some 1e8 voxels.
 MAX_VOXELS = 1 << 29
+# Of a radiograph: whole spines of several exposures have some 4e7, and each pixel is held several times.
+MAX_PIXELS = 1 << 26
 # The longest edge of an image of a person, mm; outside these limits it is given in another unit.
 EXTENT_MM = (4.0, 3000.0)
 
@@ -25,6 +27,18 @@ def check_voxels(shape: tuple[int, ...], where: str) -> None:
         size = " x ".join(map(str, shape))
         raise InputError(
             f"{where} has {size} voxels, more than {MAX_VOXELS:,}; its header is damaged, or crop or resample it first"
+        )
+
+
+def check_pixels(columns: int, rows: int, where: str) -> None:
+    """Refuse a radiograph that does not fit into memory.
+
+    Raises:
+        InputError: more than `MAX_PIXELS`.
+    """
+    if columns * rows > MAX_PIXELS:
+        raise InputError(
+            f"{where} has {columns} x {rows} pixels, more than {MAX_PIXELS:,}; its header is damaged, or reduce it"
         )
 
 

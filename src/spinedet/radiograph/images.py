@@ -118,7 +118,7 @@ def prepare_image(item: Item, how: Preparation) -> PreparedImage:
         "label": _row(study, image, how.task),
     }
     try:
-        read = read_radiograph(image.path, Declared(image.mm))
+        read = read_radiograph(image.path, Declared(image.mm, image.sha256))
     except InputError as error:
         # The message names the file; a reading travels, so it says only what is wrong.
         reason = str(error).replace(f"{image.path}", "the file")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import RLELossless
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGBaseline8Bit, RLELossless
 
 from spinedet.core.errors import InputError
 from spinedet.imaging.dicom.lookup_tables import voi_values
@@ -135,6 +138,14 @@ def test_a_window_that_cannot_be_used_is_doubtful(path: Path, picture: Film, wid
     assert found(image) == {"tables": DOUBTFUL}
 
 
+@pytest.mark.parametrize(("center", "width"), [(40, 400), (-9000, 100), (2048, 1e30)])
+def test_a_window_that_shows_nothing_is_not_used(path: Path, picture: Film, center: float, width: float) -> None:
+    stored = as_integers(0.2 + 0.8 * picture)  # from 819 on
+    image = read_radiograph(dicom(path, stored, WindowCenter=f"{center}", WindowWidth=f"{width}"))
+    assert likeness(image, picture) > 0.99
+    assert found(image) == {"tables": DOUBTFUL}
+
+
 def test_a_table_that_is_too_short_is_refused(path: Path, picture: Film) -> None:
     table = lookup_table([1, 2, 3], 0, 12)
     table.LUTDescriptor = [4096, 0, 12]
@@ -180,6 +191,31 @@ def test_padding_is_black_and_never_counted(path: Path, picture: Film) -> None:
     assert likeness_of(image.pixels[:, 60:], picture[:, 60:]) > 0.99
 
 
+def test_padding_is_no_clipping(path: Path, picture: Film) -> None:
+    stored = np.full((600, 600), TOP, dtype=np.uint16)
+    stored[140:460, 156:444] = as_integers(0.1 + 0.7 * picture)
+    assert found(read_radiograph(dicom(path, stored, PixelPaddingValue=TOP))) == {}
+    stored[stored == TOP] = 0
+    assert found(read_radiograph(dicom(path, stored, PixelPaddingValue=0))) == {}
+
+
+@pytest.mark.parametrize(("bits", "share", "how"), [(12, 0.05, DOUBTFUL), (8, 1.0, REJECTED)])
+def test_pixels_of_more_bits_than_announced(
+    path: Path, picture: Film, bits: int, share: float, how: Suitability
+) -> None:
+    stored = as_integers(picture, 12)
+    stored[: round(share * len(stored))] |= 1 << bits  # a graphic in the unused bits, or 12 bits where 8 are announced
+    image = read_radiograph(dicom(path, stored, bits=bits))
+    assert found(image)["bits"] is how
+    assert any(f"more bits than BitsStored says ({bits})" in check.reason for check in image.checks)
+
+
+def test_the_sign_of_pixels_is_no_bit_too_many(path: Path, picture: Film) -> None:
+    signed = as_integers(picture).astype(np.int16) - 2048
+    assert found(read_radiograph(dicom(path, signed))) == {}
+    assert found(read_radiograph(dicom(path, signed & 0xFFF, PixelRepresentation=1))) == {}
+
+
 def test_compressed_pixels(path: Path, picture: Film) -> None:
     plain = dcmread(dicom(path, as_integers(picture)))
     plain.compress(RLELossless)
@@ -201,6 +237,31 @@ def test_a_screenshot_in_colour(path: Path, picture: Film) -> None:
     image = read_radiograph(dicom(path, grey, bits=8, Modality="SC"))
     assert likeness(image, picture) > 0.99
     assert found(image) == {"modality": DOUBTFUL}
+
+
+def test_colour_of_more_than_8_bits(path: Path, picture: Film) -> None:
+    grey = np.repeat(as_integers(picture)[..., None], 3, axis=2)
+    image = read_radiograph(dicom(path, grey, bits=12))
+    assert likeness(image, picture) > 0.99
+    assert found(image) == {}
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_luminance_and_chrominance(path: Path, picture: Film, compressed: bool) -> None:
+    luminance = as_integers(picture, 8).astype(np.uint8)
+    ybr = np.stack([luminance, np.full_like(luminance, 128), np.full_like(luminance, 128)], axis=2)
+    dicom(path, ybr, bits=8, PhotometricInterpretation="YBR_FULL")
+    if compressed:
+        made, stream = dcmread(path), BytesIO()
+        Image.fromarray(np.repeat(luminance[..., None], 3, axis=2)).save(stream, "JPEG")
+        made.PixelData = encapsulate([stream.getvalue()])
+        made["PixelData"].is_undefined_length = True
+        made.PhotometricInterpretation = "YBR_FULL_422"
+        made.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+        made.save_as(path)
+    image = read_radiograph(path)
+    assert likeness(image, picture) > 0.99
+    assert found(image) == {}
 
 
 def test_a_palette(path: Path, picture: Film) -> None:

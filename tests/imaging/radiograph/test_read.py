@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,8 +47,22 @@ def test_every_format_gives_the_film(tmp_path: Path, picture: Film, name: str, b
 
 
 def test_the_content_counts_and_not_the_name(tmp_path: Path, picture: Film) -> None:
-    path = save(tmp_path / "a.png", picture).rename(tmp_path / "a.xyz")
-    assert likeness(read_radiograph(path), picture) > 0.99
+    path = save(tmp_path / "a.png", picture)
+    for name in ("a.xyz", "a.dcm"):
+        path = path.rename(tmp_path / name)
+        assert likeness(read_radiograph(path), picture) > 0.99
+
+
+def test_a_tiff_of_32_bits_without_a_sign(tmp_path: Path, picture: Film) -> None:
+    values = np.rint(picture.astype(np.float64) * (2**32 - 1)).astype(np.uint32)
+    path = tmp_path / "a.tif"
+    Image.fromarray(values.view(np.int32)).save(path)
+    signed, unsigned = (struct.pack("<HHIHH", 339, 3, 1, kind, 0) for kind in (2, 1))  # SampleFormat
+    assert signed in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(signed, unsigned))
+    image = read_radiograph(path)
+    assert likeness(image, picture) > 0.99
+    assert found(image) == {}
 
 
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
@@ -95,6 +111,14 @@ def test_transparency_and_palettes(tmp_path: Path, picture: Film) -> None:
 # --- what cannot be read ---
 
 
+def _announcing(path: Path, side: int) -> Path:
+    """A PNG whose header tells of a square of this side."""
+    size = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + size + struct.pack(">I", zlib.crc32(size))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT")
+    return path
+
+
 def test_files_that_cannot_be_read(tmp_path: Path, picture: Film) -> None:
     cut = save(tmp_path / "cut.png", picture)
     cut.write_bytes(cut.read_bytes()[:2000])
@@ -114,6 +138,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, picture: Film) -> None:
     one_grey = save(tmp_path / "black.png", np.zeros_like(picture))
     gif = tmp_path / "film.gif"
     one.save(gif)
+    bomb, large = (_announcing(tmp_path / f"{side}.png", side) for side in (30_000, 10_000))
     for path, words in (
         (cut, "cannot be read"),
         (tmp_path / "text.png", "no radiograph that spinedet reads"),
@@ -126,6 +151,9 @@ def test_files_that_cannot_be_read(tmp_path: Path, picture: Film) -> None:
         (holes, "no finite numbers"),
         (one_grey, "one grey"),
         (gif, "no radiograph that spinedet reads"),
+        (bomb, "far too many pixels"),
+        (large, "has 10000 x 10000 pixels, more than 67,108,864"),
+        (tmp_path / ("long" * 99), "File name too long"),
     ):
         with pytest.raises(InputError) as refused:
             read_radiograph(path)
@@ -148,6 +176,22 @@ def test_too_small_too_few_greys_or_clipped(
     tmp_path: Path, made: Film, question: str, suitability: Suitability
 ) -> None:
     assert found(read_radiograph(save(tmp_path / "a.png", made)))[question] is suitability
+
+
+@pytest.mark.parametrize("rim", [0.0, 1.0])
+def test_a_small_field_is_not_clipped(tmp_path: Path, rim: float) -> None:
+    made = np.full((900, 900), rim, dtype=np.float32)
+    made[290:610, 306:594] = 0.2 + 0.6 * film()
+    image = read_radiograph(save(tmp_path / "a.png", made))
+    assert image.field.source == "pixels"
+    assert found(image) == {}
+
+
+@pytest.mark.parametrize("mm", [1e-300, 1e-4, 11.0, 1e300])
+def test_a_pixel_size_that_cannot_be_right(tmp_path: Path, picture: Film, mm: float) -> None:
+    image = read_radiograph(save(tmp_path / "a.png", picture), Declared(mm=mm))
+    assert image.spacing is None
+    assert found(image) == {"pixel size": DOUBTFUL}
 
 
 # --- the exposed field by its pixels ---

@@ -48,7 +48,10 @@ def voi_values(values: Values, header: Dataset, where: str) -> tuple[Values, str
     name = f"{function} window: centre {center:g}, width {width:g}{more}"
     if function not in (_LINEAR, _EXACT, _SIGMOID) or width < (1 if function == _LINEAR else 0) or width == 0:
         return values, f"not used: {name}"
-    return _windowed(values, center, width, function), name
+    windowed = _windowed(values, center, width, function)
+    # Such as a window for other values than those that were exported.
+    shows_nothing = windowed.size > 1 and float(windowed.min()) == float(windowed.max())
+    return (values, f"not used: {name}") if shows_nothing else (windowed, name)
 
 
 def _windowed(values: Values, center: float, width: float, function: str) -> Values:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels.processing import apply_color_lut, convert_color_space
+from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import ImplicitVRLittleEndian
 
 from spinedet.core.errors import InputError
@@ -31,7 +31,7 @@ from spinedet.imaging.radiograph.records import (
     SpacingSource,
     StoredRadiograph,
 )
-from spinedet.imaging.size_limits import check_voxels
+from spinedet.imaging.size_limits import check_pixels
 from spinedet.imaging.suitability import InputCheck, Suitability
 
 # Nothing that names somebody is among them.
@@ -58,6 +58,8 @@ _AROUND = ("CHEST", "ABDOMEN", "PELVIS", "TRUNK", "TORSO", "WHOLEBODY", "BODY", 
 _GREY = {"MONOCHROME1": False, "MONOCHROME2": True}  # whether the highest value is white
 _CALIBRATED = frozenset({"GEOMETRY", "FIDUCIAL"})
 _CORNERS_OF_A_CIRCLE = 48
+# From this share of pixels with more bits than announced, the grey values are lost.
+_MANY_ABOVE = 0.1
 
 
 def read_dicom_radiograph(path: Path) -> StoredRadiograph:
@@ -79,12 +81,9 @@ def _read(path: Path, header: Dataset) -> StoredRadiograph:
     stored = _stored_values(path, header)
     photometric = str(header.get("PhotometricInterpretation", "")).strip().upper()
     form = f"DICOM {_modality(header) or 'without modality'}, {stored.shape[1]} x {stored.shape[0]}, {photometric}"
-    doubts = tuple(_doubts(header))
+    doubts = (*_doubts(header), *_bits(header))
     if stored.ndim == 3:
-        channels = (
-            stored if stored.dtype == np.uint8 else (stored >> (8 * (stored.dtype.itemsize - 1))).astype(np.uint8)
-        )
-        grey, coloured = grey_of_colour(channels)
+        grey, coloured = grey_of_colour(_in_8_bits(stored, header))
         return _described(header, grey.astype(np.float32), grey, (*doubts, *coloured), (form, "colour to luminance"))
     padded = padding_mask(header, stored) if header.get("PixelPaddingValue") is not None else None
     values, by_modality = modality_values(stored, header, str(path))
@@ -131,9 +130,9 @@ def _refuse_other_content(path: Path, header: Dataset) -> None:
     frames = int(header.get("NumberOfFrames") or 1)
     if frames > 1:
         raise InputError(f"{path} holds {frames} frames; a radiograph has one, export it as a single image")
-    if "PixelData" not in header or not header.get("Rows") or not header.get("Columns"):
+    if not header.get("PixelData") or not header.get("Rows") or not header.get("Columns"):
         raise InputError(f"{path} holds no image (a report or presentation state, or cut short); give the radiograph")
-    check_voxels((int(header.Rows), int(header.Columns)), str(path))
+    check_pixels(int(header.Columns), int(header.Rows), str(path))
 
 
 def _damaged(path: Path, error: BaseException) -> InputError:
@@ -142,7 +141,7 @@ def _damaged(path: Path, error: BaseException) -> InputError:
 
 
 def _stored_values(path: Path, header: Dataset) -> NDArray[Any]:
-    """(row, column), or (row, column, 3) in RGB."""
+    """(row, column), or (row, column, 3) in RGB, into which pydicom turns YBR."""
     try:
         header.file_meta.setdefault("TransferSyntaxUID", ImplicitVRLittleEndian)
         with warnings.catch_warnings():
@@ -151,13 +150,39 @@ def _stored_values(path: Path, header: Dataset) -> NDArray[Any]:
             photometric = str(header.get("PhotometricInterpretation", "")).strip().upper()
             if photometric == "PALETTE COLOR":
                 return np.asarray(apply_color_lut(values, header))
-            if values.ndim == 3 and photometric == "YBR_FULL":
-                return np.asarray(convert_color_space(values, "YBR_FULL", "RGB"))
     except (*DAMAGE, RuntimeError) as error:
         raise _damaged(path, error) from None
     if values.shape[:2] != (header.Rows, header.Columns) or values.ndim > 3:
         raise _damaged(path, ValueError(f"pixels of shape {values.shape}"))
     return values
+
+
+def _in_8_bits(channels: NDArray[Any], header: Dataset) -> NDArray[np.uint8]:
+    """(row, column, 3) of any depth by its highest 8 bits; a palette uses all of its type's."""
+    palette = "RedPaletteColorLookupTableData" in header
+    bits = 8 * channels.dtype.itemsize if palette else int(header.BitsStored)
+    return (channels >> max(0, bits - 8)).astype(np.uint8)
+
+
+def _bits(header: Dataset) -> Iterator[InputCheck]:
+    """Whether uncompressed pixels hold more bits than BitsStored says: pydicom cuts these off, and grey values wrap.
+
+    A few may be a graphic that old writers put into the unused bits.
+    """
+    allocated, stored = int(header.BitsAllocated), int(header.BitsStored)
+    syntax = header.file_meta.TransferSyntaxUID
+    if syntax.is_compressed or allocated not in (16, 32) or stored >= allocated:
+        return
+    order = "<" if syntax.is_little_endian else ">"
+    above = np.frombuffer(header.PixelData, f"{order}u{allocated // 8}", int(header.Rows * header.Columns)) >> stored
+    used = above != 0
+    if header.get("PixelRepresentation"):
+        used &= above != (1 << (allocated - stored)) - 1  # the sign of a negative value
+    share = float(used.mean())
+    if share:
+        how = Suitability.REJECTED if share >= _MANY_ABOVE else Suitability.DOUBTFUL
+        reason = f"{share:.1%} of the pixels hold more bits than BitsStored says ({stored}); export the image again"
+        yield InputCheck("bits", how, reason)
 
 
 def _modality(header: Dataset) -> str:
@@ -215,8 +240,9 @@ def _described(
         spacing=declared_spacing(header),
         fields=tuple(_fields(header)),
         padded=padded,
-        levels=len(np.unique(stored)),
-        clipped=(float((stored == lowest).mean()), float((stored == highest).mean())),
+        levels=len(np.unique(stored if padded is None else stored[~padded])),
+        lowest=stored == lowest,
+        highest=stored == highest,
         doubts=doubts,
         steps=steps,
     )

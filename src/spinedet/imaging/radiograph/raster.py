@@ -15,7 +15,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from spinedet.core.errors import InputError
 from spinedet.imaging.radiograph.records import Pixels, Polarity, StoredRadiograph
-from spinedet.imaging.size_limits import check_voxels
+from spinedet.imaging.size_limits import check_pixels
 from spinedet.imaging.suitability import InputCheck, Suitability
 
 _FORMATS = ("PNG", "TIFF", "JPEG")
@@ -23,9 +23,11 @@ SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 # What Pillow raises on damaged files.
 _FAULTS = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, SyntaxError),
-    *(MemoryError, RuntimeError, struct.error, Image.DecompressionBombError),
+    *(MemoryError, RuntimeError, struct.error),
 )
-_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # of TIFF
+# Of TIFF.
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+_BITS, _KIND, _UNSIGNED = 258, 339, 1
 # A pixel whose channels differ by more, of 255, is coloured: JPEG colours grey by less.
 _COLOURED = 24
 # From this share of coloured pixels on, an image is a picture of something; below, it carries coloured marks.
@@ -55,7 +57,8 @@ def read_raster(path: Path) -> StoredRadiograph:
         grey=values.astype(np.float32),
         polarity=polarity,
         levels=len(np.unique(values)),
-        clipped=(float((values == 0).mean()), float((values == top).mean())),
+        lowest=values == 0,
+        highest=values == top,
         doubts=doubts,
         steps=(form, *steps),
     )
@@ -67,7 +70,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a large image, which is refused by its size below
             with Image.open(path, formats=_FORMATS) as image:
-                check_voxels(image.size, str(path))
+                check_pixels(image.width, image.height, str(path))
                 yield image
     except InputError:
         raise
@@ -75,8 +78,17 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise InputError(f"{path} does not exist; check the path") from None
     except PermissionError:
         raise InputError(f"{path} cannot be read; check its permissions") from None
+    except Image.DecompressionBombError as error:  # by the size in the header, before it is known here
+        raise InputError(
+            f"{path} has far too many pixels ({error}); its header is damaged, or reduce it first"
+        ) from None
+    except UnidentifiedImageError:
+        raise InputError(
+            f"{path} cannot be read (damaged, or pixels of a kind that is not read); copy it again, or export it with "
+            "8 or 16 bits of grey"
+        ) from None
     except _FAULTS as error:
-        reason = "no PNG, TIFF or JPEG" if isinstance(error, UnidentifiedImageError) else str(error).split("\n")[0]
+        reason = str(error).split("\n")[0]
         raise InputError(
             f"{path} cannot be read ({reason}); it may be cut short or no radiograph, copy it again"
         ) from None
@@ -98,10 +110,18 @@ def _stores_white_as_zero(image: Image.Image) -> bool:
     return tags is not None and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO and image.mode not in ("L", "P")
 
 
+def _is_unsigned(image: Image.Image) -> bool:
+    """Whether these are unsigned values of 32 bits, which Pillow gives as signed ones."""
+    tags: Any = getattr(image, "tag_v2", None) or {}
+    return image.mode == "I" and tags.get(_BITS) == (32,) and tags.get(_KIND, (_UNSIGNED,)) == (_UNSIGNED,)
+
+
 def _grey(path: Path, image: Image.Image) -> tuple[NDArray[Any], tuple[InputCheck, ...], tuple[str, ...]]:
     """Grey values in the file's own depth, with what is doubtful about them and what was done."""
     if image.mode in ("L", "F", "I") or image.mode.startswith("I;16"):
         values = np.asarray(image)
+        if _is_unsigned(image):
+            values = values.view(np.uint32)
         if image.mode == "I" and values.min() >= 0 and values.max() <= np.iinfo(np.uint16).max:
             values = values.astype(np.uint16)
         return values, (), ()

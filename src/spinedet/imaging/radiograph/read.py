@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from spinedet.core.errors import InputError
+from spinedet.core.files import sha256
 from spinedet.imaging.dicom.radiograph_views import flips
 from spinedet.imaging.dicom.radiographs import read_dicom_radiograph
 from spinedet.imaging.radiograph.exposed_field import find_field, mask_of
@@ -32,6 +33,8 @@ _PREAMBLE = 128
 WINDOW = (0.5, 99.5)
 # Percentiles are told from about so many pixels.
 _SAMPLES = 1 << 18
+# Pixels of another size, mm, are in another unit or damaged: detectors have .05 to .2, whole spines on few pixels 5.
+_PIXEL_MM = (0.02, 10.0)
 # A field that covers less of the image is no radiograph's.
 _LEAST_FIELD = 0.02
 
@@ -41,10 +44,11 @@ class Declared:
     """What a manifest says of a file, which goes before what the file says.
 
     Attributes:
-        mm: of a pixel.
+        mm: of a pixel. sha256: of the file that is meant.
     """
 
     mm: float | None = None
+    sha256: str | None = None
 
 
 def read_radiograph(path: Path, declared: Declared | None = None) -> RadiographImage:
@@ -53,17 +57,29 @@ def read_radiograph(path: Path, declared: Declared | None = None) -> RadiographI
     Outside the exposed field pixels are black. The image is never resampled.
 
     Raises:
-        InputError: no file, damaged, several frames or pages, no grey values, or of one grey throughout.
+        InputError: no file, not the one that is meant, damaged, several frames or pages, no grey values, or of one grey
+            throughout.
     """
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; give the file of one radiograph")
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; check the path")
-    stored = _stored(path)
     declared = declared or Declared()
+    _refuse_other_file(path, declared)
+    stored = _stored(path)
     if declared.mm is not None:
         stored = replace(stored, spacing=Spacing(declared.mm, declared.mm, SpacingSource.MANIFEST))
     return prepare(stored, str(path))
+
+
+def _refuse_other_file(path: Path, declared: Declared) -> None:
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; give the file of one radiograph")
+        if not path.is_file():
+            raise InputError(f"{path} does not exist; check the path")
+        if declared.sha256 is not None and declared.sha256 != sha256(path):
+            raise InputError(
+                f"{path} is another file than the manifest means (by its sha256); restore it, or hash it again"
+            )
+    except OSError as error:  # such as a folder that may not be searched, or a name that is too long
+        raise InputError(f"{path} cannot be read ({error.strerror}); check path and permissions") from None
 
 
 def _stored(path: Path) -> StoredRadiograph:
@@ -75,12 +91,13 @@ def _stored(path: Path) -> StoredRadiograph:
         raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
     if not start:
         raise InputError(f"{path} is empty; copy it again")
-    if start[_PREAMBLE:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom"):
+    if start[_PREAMBLE:] == b"DICM":
         return read_dicom_radiograph(path)
     if start.startswith(_RASTER):
         return read_raster(path)
     # DICOM without the preamble of part 10 begins with the group of its first tag, 0002 or 0008.
-    if start[:1] in (b"\x02", b"\x08") and start[1:2] == b"\x00":
+    bare = start[:1] in (b"\x02", b"\x08") and start[1:2] == b"\x00"
+    if bare or path.suffix.lower() in (".dcm", ".dicom"):
         return read_dicom_radiograph(path)
     raise InputError(f"{path} is no radiograph that spinedet reads (DICOM, PNG, TIFF or JPEG)")
 
@@ -99,17 +116,26 @@ def prepare(stored: StoredRadiograph, where: str) -> RadiographImage:
     pixels, window = _windowed(stored.grey, exposed, white)
     across, down = flips(stored.orientation, stored.view.name)
     turned = pixels[:: -1 if down else 1, :: -1 if across else 1]
-    doubts = (*stored.doubts, *polarity_doubts, *_exposures(search.exposures))
+    spacing, spacing_doubts = _usable(stored.spacing)
+    doubts = (*stored.doubts, *spacing_doubts, *polarity_doubts, *_exposures(search.exposures))
     steps = (*stored.steps, polarity_step, _field_step(field), window, *_flip_steps(across, down))
     return RadiographImage(
         pixels=np.ascontiguousarray(turned),
-        spacing=stored.spacing,
+        spacing=spacing,
         view=stored.view,
         field=_flipped(field, stored.grey.shape, across, down),
         flipped=(across, down),
-        checks=(*doubts, *_content(stored)),
+        checks=(*doubts, *_content(stored, exposed)),
         steps=steps,
     )
+
+
+def _usable(spacing: Spacing | None) -> tuple[Spacing | None, tuple[InputCheck, ...]]:
+    """A pixel size that can be right; None with a doubt for another one."""
+    if spacing is None or all(_PIXEL_MM[0] <= mm <= _PIXEL_MM[1] for mm in (spacing.rows, spacing.columns)):
+        return spacing, ()
+    reason = f"pixels of {spacing.rows:g} x {spacing.columns:g} mm cannot be right, and are taken as not known"
+    return None, (InputCheck("pixel size", Suitability.DOUBTFUL, reason),)
 
 
 def _field(stored: StoredRadiograph, by_pixels: ExposedField) -> tuple[ExposedField, Mask]:
@@ -198,20 +224,20 @@ _MOST_WHITE, _MOST_CLIPPED = 0.25, 0.8
 _SHORT_SIDE = 256
 
 
-def _content(stored: StoredRadiograph) -> tuple[InputCheck, ...]:
+def _content(stored: StoredRadiograph, exposed: Mask) -> tuple[InputCheck, ...]:
     """Whether there are enough pixels, grey values and unclipped pixels for an assessment."""
     found = []
     rejected, doubtful = _FEWEST_LEVELS
     if stored.levels < doubtful:
         how = Suitability.REJECTED if stored.levels < rejected else Suitability.DOUBTFUL
         found.append(InputCheck("grey values", how, f"only {stored.levels} different grey values"))
-    low, high = stored.clipped
+    low, high = (0.0 if at_end is None else float(at_end[exposed].mean()) for at_end in (stored.lowest, stored.highest))
     if low + high > _MOST_CLIPPED:
-        reason = f"{low + high:.0%} of the pixels are at the ends of the range"
+        reason = f"{low + high:.0%} of the exposed pixels are at the ends of the range"
         found.append(InputCheck("clipping", Suitability.REJECTED, reason))
     elif (high if stored.polarity.bone_white is not False else low) > _MOST_WHITE:
         found.append(
-            InputCheck("clipping", Suitability.DOUBTFUL, "a quarter of the pixels or more is clipped to white")
+            InputCheck("clipping", Suitability.DOUBTFUL, "a quarter of the exposed pixels or more is clipped to white")
         )
     side = min(stored.grey.shape)
     if side < _SHORT_SIDE:

@@ -136,8 +136,8 @@ class StoredRadiograph:
     Attributes:
         grey: finite values (row, column) in any unit. padded: pixels that were never acquired; None for none.
         polarity: of `grey`. fields: exposed by the tags; empty where they do not say. doubts: about the file itself.
-        levels: how many grey values it uses. clipped: share of pixels at the lowest and at the highest value that the
-            file can hold. steps: what was done, in order.
+        levels: how many grey values it uses. lowest, highest: pixels at the lowest and at the highest value that the
+            file can hold; None for none. steps: what was done, in order.
     """
 
     grey: Pixels
@@ -148,7 +148,8 @@ class StoredRadiograph:
     fields: tuple[ExposedField, ...] = ()
     padded: Mask | None = None
     levels: int = 256
-    clipped: tuple[float, float] = (0.0, 0.0)
+    lowest: Mask | None = None
+    highest: Mask | None = None
     doubts: tuple[InputCheck, ...] = ()
     steps: tuple[str, ...] = ()
 
