@@ -380,3 +380,4 @@ def test_file_names_differ_where_ids_differ() -> None:
     assert max(len(name.encode()) for name in names) < 200
     assert names[1] == "a_b"
     assert np.all([name[0] not in ".-" for name in names])
+    assert file_name_of("a_b", "c") != file_name_of("a", "b_c") == "a_b_c"

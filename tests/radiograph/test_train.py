@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,24 @@ def test_predicting_a_folder(trained: Path, tmp_path: Path) -> None:
     assert rows["patient/ap.png"]["view_seen"] == "ap"
     assert rows["patient/ap.png"]["view_told"] == ""
     assert json.loads((out / "skipped.json").read_text())[0]["study"] == "broken.png/broken.png"
+
+
+def test_predicting_a_manifest_of_another_task(trained: Path, tmp_path: Path) -> None:
+    manifest = cohort(tmp_path / "A", FRACTURES, {"test": 2})
+    words = (f"run={trained}", f"input={manifest}", f"out={tmp_path / 'out'}", "workers=1")
+    assert run_command("radiograph.predict", *words) == 0
+    assert [one.id for one in read_readings(tmp_path / "out/readings.json").studies] == ["A-test-0", "A-test-1"]
+
+
+def test_names_of_files_that_are_no_unicode(trained: Path, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    named = os.fsdecode(b"b\xe9d.png")
+    save(images / "a.png", plated("low", "ap", 1)).rename(images / named)
+    for number, path in enumerate((images, images / named)):
+        out = tmp_path / f"out{number}"
+        assert run_command("radiograph.predict", f"run={trained}", f"input={path}", f"out={out}") == 0
+        assert read_readings(out / "readings.json").studies[0].id == r"b\udce9d.png"
 
 
 def test_answers_do_not_depend_on_what_else_is_read(trained: Path, tmp_path: Path) -> None:

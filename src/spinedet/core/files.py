@@ -286,9 +286,13 @@ def file_name_of(*ids: str) -> str:
     that two ids never share a file.
     """
     joined = "_".join(ids)
+    # `a_b` and `c` are not `a` and `b_c`.
+    unambiguous = not any("_" in one for one in ids[:-1])
     # No name leads out of its folder, is hidden, or exceeds the 255 bytes that file systems take (with an ending).
     safe = re.sub(r"[^\w.-]|^[.-]+", "_", joined).encode()[:_LONGEST_NAME].decode(errors="ignore")
-    return safe if safe == joined else f"{safe}-{hashlib.sha256(joined.encode(errors='replace')).hexdigest()[:10]}"
+    if safe == joined and unambiguous:
+        return safe
+    return f"{safe}-{hashlib.sha256(chr(0).join(ids).encode(errors='surrogatepass')).hexdigest()[:10]}"
 
 
 def claim_folder(folder: Path, free_bytes: int = 1 << 20) -> None:

@@ -49,13 +49,15 @@ def predict(config: RadiographPredictConfig) -> Status:
 
 
 def _images_of(path: Path, task: Task) -> RadiographManifest:
-    """A manifest as it is; a file as a study of its own; of a folder, each subfolder and each file on top as a study.
+    """A manifest without its labels, which may be of another task; a file as a study of its own; of a folder, each
+    subfolder and each file on top as a study.
 
     Raises:
         InputError: there is nothing.
     """
     if path.suffix == ".json":
-        return read_radiographs(path).model_copy(update={"task": task})
+        manifest = read_radiographs(path)
+        return manifest.model_copy(update={"task": task, "studies": tuple(map(_without_labels, manifest.studies))})
     if not path.exists():
         raise InputError(f"input={path} does not exist; check the path")
     listed = list_files(path).files if path.is_dir() else (path,)
@@ -65,18 +67,27 @@ def _images_of(path: Path, task: Task) -> RadiographManifest:
     root = path if path.is_dir() else path.parent
     studies: dict[str, list[Path]] = {}
     for file in files:
-        inside = file.relative_to(root)
-        studies.setdefault(inside.parts[0] if len(inside.parts) > 1 else inside.name, []).append(file)
+        studies.setdefault(file.relative_to(root).parts[0], []).append(file)
     return RadiographManifest(
-        name=path.name,
+        name=_in_unicode(path.name),
         task=task,
         studies=tuple(_study(name, own, root) for name, own in studies.items()),
     )
 
 
+def _without_labels(study: RadiographStudy) -> RadiographStudy:
+    images = tuple(image.model_copy(update={"label": None}) for image in study.images)
+    return study.model_copy(update={"label": None, "images": images})
+
+
 def _study(name: str, files: list[Path], root: Path) -> RadiographStudy:
-    images = tuple(Radiograph(id=file.relative_to(root).as_posix(), path=file) for file in files)
-    return RadiographStudy(id=name, patient=name, center="unknown", images=images)
+    images = tuple(Radiograph(id=_in_unicode(file.relative_to(root).as_posix()), path=file) for file in files)
+    return RadiographStudy(id=_in_unicode(name), patient=_in_unicode(name), center="unknown", images=images)
+
+
+def _in_unicode(name: str) -> str:
+    """A name of a file as an id: bytes that are no UTF-8, as old archives have them, are written out."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _show(readings: Readings) -> None:
