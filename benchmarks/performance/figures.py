@@ -61,7 +61,7 @@ def main() -> None:
     ArgumentParser(description=__doc__).parse_args()
     manifest, findings = cohort()
     examination = examine(manifest, findings, ScoreSettings(threshold=0.5, bootstrap=BootstrapSettings(samples=200)))
-    scores, cases = report("figures", examination), cases_of(examination, findings)
+    scores, cases = report("figures", examination), cases_of(examination, manifest, findings)
 
     def page() -> int:
         text = render_page(Page("figures", scores, cases, Region.LUMBAR, shown=0))

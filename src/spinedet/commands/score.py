@@ -14,8 +14,8 @@ from spinedet.cli.output_folder import claim_output
 from spinedet.cli.progress import progress_bar
 from spinedet.cli.score_table import show_scores
 from spinedet.core.errors import InputError
-from spinedet.core.manifest import read_manifests
-from spinedet.core.types import Manifest, is_number
+from spinedet.core.reference import Reference, read_references
+from spinedet.core.types import is_number
 from spinedet.formats.detector_findings import import_findings
 from spinedet.formats.score_exports import EXPORTS
 from spinedet.report.number_format import signed
@@ -43,11 +43,11 @@ def score(config: ScoreConfig) -> Status:
     """Read, score, write; or compare."""
     folder = claim_output(config, "score")
     paths = config.reference if isinstance(config.reference, list) else [config.reference]
-    manifest = read_manifests([Path(str(path)) for path in paths])
+    manifest = read_references([Path(str(path)) for path in paths])
     return _compare(config, manifest, folder) if config.compare else _score(config, manifest, folder)
 
 
-def _score(config: ScoreConfig, manifest: Manifest, folder: Path) -> Status:
+def _score(config: ScoreConfig, manifest: Reference, folder: Path) -> Status:
     found = _contender(config, manifest, str(config.findings), 0)
     examination = examine(manifest, found.findings, _settings(config, found))
     with progress_bar("resampling patients") as progress:
@@ -69,7 +69,7 @@ def _score(config: ScoreConfig, manifest: Manifest, folder: Path) -> Status:
     return Skipped(dict.fromkeys(scores.not_read, "not read: the findings do not have it")).report(folder)
 
 
-def _compare(config: ScoreConfig, manifest: Manifest, folder: Path) -> Status:
+def _compare(config: ScoreConfig, manifest: Reference, folder: Path) -> Status:
     first, second = (_contender(config, manifest, path, row) for row, path in enumerate(config.compare))
     comparison = compare(manifest, first, second, _settings(config, first))
     write_comparison(folder / "comparison.json", comparison)
@@ -83,7 +83,7 @@ def _compare(config: ScoreConfig, manifest: Manifest, folder: Path) -> Status:
     return Status.DONE
 
 
-def _contender(config: ScoreConfig, manifest: Manifest, path: str, row: int) -> Contender:
+def _contender(config: ScoreConfig, manifest: Reference, path: str, row: int) -> Contender:
     """A detector's findings with the threshold that is its own."""
     threshold, point = _own(config.threshold, row), _own(config.operating_point, row)
     if threshold is not None and point is not None:

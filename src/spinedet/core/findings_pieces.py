@@ -1,9 +1,9 @@
-"""A findings file in pieces of whole studies, so that it is read with little memory and by several processes."""
+"""Files of studies in pieces of whole studies, so that they are read with little memory and by several processes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class Opening:
 
 
 def find_opening(path: Path) -> Opening | None:
-    """Where the studies of a findings file seem to begin; None where it is not written as usual."""
+    """Where the studies of a file seem to begin; None where it is not written as usual."""
     found = _STUDIES.search(read_span(path, 0, _HEAD))
     if found is None:
         return None
@@ -84,39 +84,6 @@ def _last_boundary(content: bytes, boundary: re.Pattern[bytes]) -> tuple[int, in
     return cut
 
 
-@no_garbage_search()
-def read_piece(piece: Piece) -> StudyColumns | None:
-    """The columns of a piece; None where it is no series of plain studies."""
-    content = b"[" + read_span(piece.path, piece.start, piece.stop - piece.start) + b"]"
-    try:
-        studies = from_json(content, allow_inf_nan=False)
-        # This parser takes the last of two equal keys; then there are fewer keys than colons.
-        colons = content.count(b":")
-        if colons != _usual_keys(studies) and colons != _keys(studies):
-            studies = parse_json(piece.path, content)
-    except (KeyError, TypeError, ValueError, InputError):
-        return None
-    return columns_of_json(studies) if isinstance(studies, list) else None
-
-
-@no_garbage_search()
-def read_last_piece(piece: Piece, opening: Opening) -> tuple[StudyColumns, dict[str, Any]] | None:
-    """The columns of the piece that ends with the file, and the file's content without its studies."""
-    content = b"[" + read_span(piece.path, piece.start, piece.stop - piece.start)
-    if any(word in part for word in (b"NaN", b"Infinity") for part in (opening.head, content)):
-        return None
-    try:
-        studies, rest = parse_first_json(piece.path, content)
-        raw = parse_json(piece.path, opening.head + _STAND_IN + b"]" + rest)
-    except InputError:
-        return None
-    # Only the list of studies on the highest level is given back under this name.
-    if not isinstance(raw, dict) or raw.pop("studies", None) != [_STAND_IN.decode().strip('"')]:
-        return None
-    columns = columns_of_json(studies)
-    return None if columns is None else (columns, raw)
-
-
 def _usual_keys(studies: list[dict[str, Any]]) -> int:
     """How many keys studies have together whose only objects are findings and boxes: far quicker than `_keys`."""
     findings = [finding for study in studies for finding in study["findings"]]
@@ -129,3 +96,57 @@ def _keys(value: Any) -> int:
     if isinstance(value, dict):
         return len(value) + sum(_keys(one) for one in value.values() if isinstance(one, dict | list))
     return sum(_keys(one) for one in value if isinstance(one, dict | list)) if isinstance(value, list) else 0
+
+
+@no_garbage_search()
+def read_piece(piece: Piece) -> StudyColumns | None:
+    """The columns of a piece; None where it is no series of plain studies."""
+    try:
+        return columns_of_json(parse_piece(piece, _usual_keys)[1])
+    except InputError:
+        return None
+
+
+@no_garbage_search()
+def read_last_piece(piece: Piece, opening: Opening) -> tuple[StudyColumns, dict[str, Any]] | None:
+    """The columns of the piece that ends with the file, and the file's content without its studies."""
+    parsed = parse_last_piece(piece, opening)
+    columns = None if parsed is None else columns_of_json(parsed[0])
+    return None if parsed is None or columns is None else (columns, parsed[1])
+
+
+def parse_piece(piece: Piece, usual_keys: Callable[[list[Any]], int] = _keys) -> tuple[bytes, list[Any]]:
+    """A piece as a JSON list, as bytes and parsed.
+
+    Args:
+        usual_keys: a quicker count of the keys of usual studies.
+
+    Raises:
+        InputError: it is no series of JSON values, or an object has a key twice.
+    """
+    content = b"[" + read_span(piece.path, piece.start, piece.stop - piece.start) + b"]"
+    try:
+        studies: list[Any] = from_json(content, allow_inf_nan=False)
+        # This parser takes the last of two equal keys; then there are fewer keys than colons.
+        colons = content.count(b":")
+        if colons != usual_keys(studies) and colons != _keys(studies):
+            parse_json(piece.path, content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{piece.path}: {error}") from None
+    return content, studies
+
+
+def parse_last_piece(piece: Piece, opening: Opening) -> tuple[list[Any], dict[str, Any]] | None:
+    """The studies of the piece that ends with the file, and the file's content without its studies."""
+    content = b"[" + read_span(piece.path, piece.start, piece.stop - piece.start)
+    if any(word in part for word in (b"NaN", b"Infinity") for part in (opening.head, content)):
+        return None
+    try:
+        studies, rest = parse_first_json(piece.path, content)
+        raw = parse_json(piece.path, opening.head + _STAND_IN + b"]" + rest)
+    except InputError:
+        return None
+    # Only the list of studies on the highest level is given back under this name.
+    if not isinstance(raw, dict) or raw.pop("studies", None) != [_STAND_IN.decode().strip('"')]:
+        return None
+    return studies, raw

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from spinedet.core.anatomy import Region
 from spinedet.core.errors import InputError
@@ -20,7 +20,7 @@ from spinedet.core.files import (
     write_json,
 )
 from spinedet.core.garbage import no_garbage_search
-from spinedet.core.leakage import refuse_leakage
+from spinedet.core.leakage import PartedStudy, refuse_leakage
 from spinedet.core.types import Manifest, Origin, Study, UnusedAnnotation
 
 FORMAT = "spinedet-manifest"
@@ -38,7 +38,7 @@ def read_manifest(path: Path) -> Manifest:
     root = path.parent.resolve()  # a "../" in a path leads out of the real folder, not out of a link to it
     studies = tuple(locate(study, root, manifest.region) for study in manifest.studies)
     manifest = manifest.model_copy(update={"studies": studies})
-    _validate(manifest, str(path))
+    check_manifest(manifest, str(path))
     return manifest
 
 
@@ -51,17 +51,36 @@ def read_manifests(paths: Sequence[Path]) -> Manifest:
     if not paths:
         raise InputError("no manifest was given; pass data.manifests=[path/to/manifest.json]")
     parts = [read_manifest(Path(path)) for path in paths]
-    regions = sorted({part.region.value for part in parts})
-    if len(regions) > 1:
-        raise InputError(f"the manifests are of different regions ({', '.join(regions)}); use one region at a time")
+    refuse_regions({part.region for part in parts})
     whole = Manifest(
         name="+".join(dict.fromkeys(part.name for part in parts)),
         region=parts[0].region,
         categories=tuple(dict.fromkeys(c for part in parts for c in part.categories)),
         studies=tuple(study for part in parts for study in part.studies),
     )
-    _validate(whole, " + ".join(map(str, paths)))
+    check_manifest(whole, " + ".join(map(str, paths)))
     return whole
+
+
+def refuse_regions(regions: Collection[Region]) -> None:
+    """Refuse manifests of several regions.
+
+    Raises:
+        InputError: names the regions.
+    """
+    if len(regions) > 1:
+        names = ", ".join(sorted(region.value for region in regions))
+        raise InputError(f"the manifests are of different regions ({names}); use one region at a time")
+
+
+def refuse_contradictions(studies: Sequence[PartedStudy], source: str) -> None:
+    """Refuse two studies under one id, and leakage between the parts of a cohort.
+
+    Raises:
+        InputError: the first fault.
+    """
+    refuse_repeats((study.id for study in studies), source, "study")
+    refuse_leakage(studies, source)
 
 
 def write_manifest(path: Path, manifest: Manifest, *, absolute: bool = False) -> None:
@@ -100,7 +119,12 @@ def locate(study: Study, root: Path, region: Region | None = None) -> Study:
     return study.model_copy(update={"series": series, "region": region})
 
 
-def _validate(manifest: Manifest, source: str) -> None:
+def check_manifest(manifest: Manifest, source: str) -> None:
+    """Refuse categories or studies that contradict one another.
+
+    Raises:
+        InputError: the first fault.
+    """
     if not manifest.categories:
         raise InputError(f"{source}: categories is empty; name at least one")
     refuse_repeats(manifest.categories, source, "category")
@@ -159,7 +183,21 @@ def study_faults(study: Study, categories: Collection[str]) -> Iterator[StudyFau
 PHANTOM_NOTE = "These are phantoms drawn by software, not patients: nothing here is a clinical result."
 
 
-def phantom_note(studies: Iterable[Study]) -> tuple[str, ...]:
+class WithOrigin(Protocol):
+    """A lesion."""
+
+    @property
+    def origin(self) -> Origin: ...
+
+
+class WithLesions(Protocol):
+    """A study."""
+
+    @property
+    def lesions(self) -> Sequence[WithOrigin]: ...
+
+
+def phantom_note(studies: Iterable[WithLesions]) -> tuple[str, ...]:
     """The plain line that every result on phantoms begins with; nothing for patients."""
     if not any(lesion.origin is Origin.PHANTOM for study in studies for lesion in study.lesions):
         return ()

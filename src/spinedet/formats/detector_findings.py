@@ -15,6 +15,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, validate
 from spinedet.core.findings import FindingsTable, read_findings_table, tabulate
 from spinedet.core.geometry import LPS, Array, EdgeBox, Grid
+from spinedet.core.reference import Reference
 from spinedet.core.types import Findings, Manifest, is_number
 from spinedet.formats.csv_tables import SURPLUS, read_csv
 from spinedet.formats.score_exports import CSV_HEADER, VECTOR
@@ -56,7 +57,9 @@ class ImportSettings:
     half_voxel: bool = False
 
 
-def import_findings(path: Path, manifest: Manifest, settings: ImportSettings, workers: int = 1) -> FindingsTable:
+def import_findings(
+    path: Path, manifest: Manifest | Reference, settings: ImportSettings, workers: int = 1
+) -> FindingsTable:
     """Read findings in any of the known formats, our own with so many processes.
 
     Labels that are numbers name the manifest's categories in their order, from 0.
@@ -120,7 +123,7 @@ def _csv_finding(row: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _from_monai(path: Path, manifest: Manifest, settings: ImportSettings) -> Iterator[Entry]:
+def _from_monai(path: Path, manifest: Manifest | Reference, settings: ImportSettings) -> Iterator[Entry]:
     """MONAI's detection results: records with `image`, `box`, `label` and `score` (or `label_scores`)."""
     if settings.mode not in _MODES:
         raise InputError(f"mode={settings.mode!r}: MONAI's box modes are {', '.join(_MODES)}")
@@ -200,7 +203,7 @@ def _on_grid(box: EdgeBox, affine: Array) -> dict[str, Any]:
     return Grid((1, 1, 1), affine).world(box).model_dump(mode="json")
 
 
-def _from_nndetection(path: Path, manifest: Manifest) -> Iterator[Entry]:
+def _from_nndetection(path: Path, manifest: Manifest | Reference) -> Iterator[Entry]:
     """nnDetection's predictions, one `CASE_boxes.json` or `.npz` with the pickle's keys per case.
 
     Its boxes are (min0, min1, max0, max1, min2, max2) on the array's axes, slice first, and lie one voxel outside
@@ -256,13 +259,13 @@ def _itk_affine(file: Path, content: Mapping[str, Array]) -> Array:
 class _Places:
     """Which study and series of the manifest a foreign name means, and which category a label."""
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
+    def __init__(self, path: Path, manifest: Manifest | Reference) -> None:
         self._path = path
         self._categories = manifest.categories
         self._known: dict[str, set[tuple[str, str]]] = {}
         for study in manifest.studies:
             for series in study.series:
-                names = {f"{study.id}/{series.id}", f"{study.id}__{series.id}", *_file_names(series.path)}
+                names = {f"{study.id}/{series.id}", f"{study.id}__{series.id}", *_file_names(Path(series.path))}
                 for name in names | ({study.id} if len(study.series) == 1 else set()):
                     self._known.setdefault(name, set()).add((study.id, series.id))
 

@@ -143,7 +143,7 @@ def report_test(
         model = (test.model, test.identity)
         curves = degradation_curves(model, reference, scores, settings, config.degradations)
         scores = scores.model_copy(update={"robustness": curves})
-    cases = cases_of(examination, findings)
+    cases = cases_of(examination, reference, findings)
     write_scores(run.scores, scores)
     page = Page(
         title=test.title,

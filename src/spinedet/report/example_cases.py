@@ -195,12 +195,12 @@ def _highest(values: Floats, scan: Ints, scans: int) -> Floats:
 
 def _case(scored: ScoredCases, scan: int, title: str, rule: str) -> Case:
     cohort, matches, reached = scored.cohort, scored.examination.matched.matches, scored.examination.reached
-    study = cohort.studies[int(cohort.scans.study[scan])]
+    study = scored.studies[int(cohort.scans.study[scan])]
     series = next(one for one in study.series if one.id == cohort.scans.series[scan])
     here: list[int] = np.flatnonzero((cohort.marks.scan == scan) & reached).tolist()
     theirs = np.flatnonzero(cohort.lesions.scan == scan).tolist()
     by_lesion = {row: int(matches.finding[row]) for row in theirs if not cohort.lesions.ignore[row]}
-    records, findings = cohort.lesions.records, scored.findings
+    records, findings = scored.lesions, scored.findings
     return Case(
         title=title,
         rule=rule,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from spinedet.core.findings import tabulate
-from spinedet.core.types import Finding, Findings, Manifest
+from spinedet.core.types import Finding, Findings, Lesion, Manifest, Study
 from spinedet.scoring import Scores, ScoreSettings, Selection
 from spinedet.scoring.evaluate import Examination, examine
 from spinedet.scoring.matching.cohort import Cohort
@@ -19,15 +19,19 @@ from spinedet.scoring.thresholds import limits
 
 @dataclass(frozen=True, eq=False)
 class ScoredCases:
-    """Findings matched to the reference standard, with the findings as they are in their file.
+    """Findings matched to the reference standard, with both as they are in their files.
 
     Attributes:
         examination: matched under the criterion, threshold and replicates of the scores.
         findings: one for each row of the cohort's marks.
+        lesions: one for each row of the cohort's lesions.
+        studies: one for each of the cohort's studies.
     """
 
     examination: Examination
     findings: tuple[Finding, ...]
+    lesions: tuple[Lesion, ...]
+    studies: tuple[Study, ...]
 
     @property
     def cohort(self) -> Cohort:
@@ -53,14 +57,23 @@ class ScoredCases:
         return operating_points(self.examination.matched.ranked(part))
 
 
-def cases_of(examination: Examination, findings: Findings) -> ScoredCases:
+def cases_of(examination: Examination, reference: Manifest, findings: Findings) -> ScoredCases:
     """The match of each finding in an examination that was just scored.
 
     Args:
-        examination: matched findings. findings: those that were matched, in the order of their file.
+        examination: matched findings. reference, findings: what was matched, in the order of their files.
     """
+    cohort = examination.cohort
     flat = [finding for study in findings.studies for finding in study.findings]
-    return ScoredCases(examination, tuple(flat[row] for row in examination.cohort.marks.row.tolist()))
+    known = {study.id: study for study in reference.studies}
+    studies = tuple(known[study.id] for study in cohort.studies)
+    scans = set(zip(cohort.scans.study.tolist(), cohort.scans.series, strict=True))
+    return ScoredCases(
+        examination,
+        findings=tuple(flat[row] for row in cohort.marks.row.tolist()),
+        lesions=tuple(one for row, study in enumerate(studies) for one in study.lesions if (row, one.series) in scans),
+        studies=studies,
+    )
 
 
 def match_again(reference: Manifest, findings: Findings, scores: Scores) -> ScoredCases:
@@ -89,4 +102,4 @@ def match_again(reference: Manifest, findings: Findings, scores: Scores) -> Scor
     found = (len(cohort.scans.series), int((~cohort.lesions.ignore).sum()), len(cohort.marks.score))
     if (held.series, held.lesions, held.findings) != found:
         raise ValueError("the reference and findings of a page must be those that its scores are of")
-    return cases_of(examination, findings)
+    return cases_of(examination, reference, findings)

@@ -11,6 +11,7 @@ from pydantic import FiniteFloat
 from spinedet.core.errors import InputError
 from spinedet.core.files import file_header, read_record, write_json
 from spinedet.core.findings import FindingsTable
+from spinedet.core.reference import Reference
 from spinedet.core.types import FiniteJson, Manifest, Record
 from spinedet.scoring.evaluate import Examination, ScoreSettings, examine
 from spinedet.scoring.matching.criteria import criterion_record
@@ -65,7 +66,7 @@ class Comparison(Record):
     notes: tuple[str, ...] = ()
 
 
-def compare(manifest: Manifest, first: Contender, second: Contender, settings: ScoreSettings) -> Comparison:
+def compare(manifest: Manifest | Reference, first: Contender, second: Contender, settings: ScoreSettings) -> Comparison:
     """Paired patient bootstrap of the differences between two detectors.
 
     Raises:
@@ -111,7 +112,7 @@ def write_comparison(path: Path, comparison: Comparison) -> None:
     write_json(path, {**file_header(FORMAT), **comparison.model_dump(mode="json")})
 
 
-def _examined(manifest: Manifest, one: Contender, settings: ScoreSettings) -> Examination:
+def _examined(manifest: Manifest | Reference, one: Contender, settings: ScoreSettings) -> Examination:
     own = replace(settings, threshold=one.threshold, operating_point=one.operating_point, secondary=(), strata=())
     return examine(manifest, one.findings, own)
 

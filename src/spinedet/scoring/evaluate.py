@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spinedet.core.errors import InputError
 from spinedet.core.findings import FindingsTable
 from spinedet.core.manifest import phantom_note
+from spinedet.core.reference import Reference
 from spinedet.core.types import Findings, FiniteJson, Manifest
 from spinedet.scoring.matching.cohort import Cohort, Selection, as_table, gather
 from spinedet.scoring.matching.criteria import Criterion, IouCriterion, criterion_from, criterion_record
@@ -167,7 +168,7 @@ class Examination:
 
 
 def examine(
-    manifest: Manifest,
+    manifest: Manifest | Reference,
     findings: Findings | FindingsTable,
     settings: ScoreSettings | None = None,
     threshold: AppliedThresholds | None = None,
@@ -197,7 +198,9 @@ def examine(
     )
 
 
-def score(manifest: Manifest, findings: Findings | FindingsTable, settings: ScoreSettings | None = None) -> Scores:
+def score(
+    manifest: Manifest | Reference, findings: Findings | FindingsTable, settings: ScoreSettings | None = None
+) -> Scores:
     """Score findings against a reference.
 
     Raises:

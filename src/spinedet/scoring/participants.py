@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 
 from pydantic import Field, FiniteFloat
 
+from spinedet.core.reference import ReferenceStudy
 from spinedet.core.types import Origin, Record, Study, is_none, is_number
 
 # Attributes of a study that are counted by value.
@@ -51,18 +52,18 @@ class Participants(Record):
     missing: dict[str, int] = Field(default_factory=dict)
 
 
-def participants(studies: Iterable[Study]) -> tuple[Participants, ...]:
+def participants(studies: Iterable[Study | ReferenceStudy]) -> tuple[Participants, ...]:
     """A record for each split and centre of the studies that are not excluded; a null split is `unsplit`."""
     used = sorted((study for study in studies if study.excluded is None), key=_part)
     phantoms = {study.center for study in used if any(one.origin is Origin.PHANTOM for one in study.lesions)}
     return tuple(_of_part(*part, list(those), phantoms) for part, those in groupby(used, key=_part))
 
 
-def _part(study: Study) -> tuple[str, str]:
+def _part(study: Study | ReferenceStudy) -> tuple[str, str]:
     return study.split.value if study.split else "unsplit", study.center
 
 
-def _of_part(split: str, center: str, studies: Sequence[Study], phantoms: set[str]) -> Participants:
+def _of_part(split: str, center: str, studies: Sequence[Study | ReferenceStudy], phantoms: set[str]) -> Participants:
     lesions = [lesion for study in studies for lesion in study.lesions if not lesion.ignore]
     ages = [float(age) for study in studies if is_number(age := study.attributes.get("age"))]
     counts = {name: _counts(studies, name) for name in CHOICES}
@@ -85,7 +86,7 @@ def _of_part(split: str, center: str, studies: Sequence[Study], phantoms: set[st
     )
 
 
-def _counts(studies: Sequence[Study], name: str) -> dict[str, int]:
+def _counts(studies: Sequence[Study | ReferenceStudy], name: str) -> dict[str, int]:
     stated = (study.attributes.get(name) for study in studies)
     words = (f"{value:g}" if isinstance(value, float) else str(value) for value in stated if value is not None)
     return dict(sorted(Counter(words).items()))

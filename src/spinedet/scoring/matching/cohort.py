@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
 from spinedet.core.findings import FindingsTable, tabulate
-from spinedet.core.types import RAS_AXES, Axes, Box, Findings, Lesion, Manifest, Series, Split, Study
+from spinedet.core.reference import (
+    Reference,
+    ReferenceBox,
+    ReferenceLesion,
+    ReferenceSeries,
+    ReferenceStudy,
+    as_reference,
+)
+from spinedet.core.types import RAS_AXES, Axes, Findings, Manifest, Split
 from spinedet.scoring.matching.overlaps import Boxes, Floats, Ints, Sites
 
 PLANES: tuple[str, ...] = tuple(plane.value for plane in Plane)
@@ -52,7 +60,7 @@ class Scans:
 class Lesions:
     """One row per reference lesion on a scan that counts; `severity` is its grade, NaN where that is not known."""
 
-    records: tuple[Lesion, ...]
+    records: tuple[ReferenceLesion, ...]
     scan: Ints
     category: Ints
     ignore: NDArray[np.bool_]
@@ -93,7 +101,7 @@ class Cohort:
     """
 
     categories: tuple[str, ...]
-    studies: tuple[Study, ...]
+    studies: tuple[ReferenceStudy, ...]
     patients: tuple[str, ...]
     centers: tuple[str, ...]
     patient_center: Ints
@@ -119,13 +127,14 @@ def as_table(findings: Findings | FindingsTable) -> FindingsTable:
     return tabulate(findings) if isinstance(findings, Findings) else findings
 
 
-def gather(manifest: Manifest, table: FindingsTable, selection: Selection) -> Cohort:
+def gather(reference: Manifest | Reference, table: FindingsTable, selection: Selection) -> Cohort:
     """Bring a reference and a detector's findings together.
 
     Raises:
         InputError: a finding in a study, series or category that the manifest does not have; a study without
             findings; nothing to score. The message names the study and the field.
     """
+    manifest = as_reference(reference)
     places = _places(table)
     _refuse_strangers(manifest, table, places)
     studies, not_read = _selected(manifest, table, selection)
@@ -160,7 +169,7 @@ def _keys(scans: Scans) -> Iterable[tuple[int, str]]:
     return zip(scans.study.tolist(), scans.series, strict=True)
 
 
-def _refuse_strangers(manifest: Manifest, table: FindingsTable, places: _Places) -> None:
+def _refuse_strangers(manifest: Reference, table: FindingsTable, places: _Places) -> None:
     known = {study.id: study for study in manifest.studies}
     for name in table.studies:
         if name not in known:
@@ -206,7 +215,9 @@ def _named(table: FindingsTable, rows: NDArray[np.bool_]) -> str:
     )
 
 
-def _selected(manifest: Manifest, table: FindingsTable, selection: Selection) -> tuple[list[Study], list[str]]:
+def _selected(
+    manifest: Reference, table: FindingsTable, selection: Selection
+) -> tuple[list[ReferenceStudy], list[str]]:
     read = set(table.studies)
     selected = [study for study in manifest.studies if study.excluded is None and _in_split(study, selection.split)]
     not_read = [study.id for study in selected if study.id not in read]
@@ -218,7 +229,7 @@ def _selected(manifest: Manifest, table: FindingsTable, selection: Selection) ->
     return [study for study in selected if study.id in read], not_read
 
 
-def _in_split(study: Study, split: str | None) -> bool:
+def _in_split(study: ReferenceStudy, split: str | None) -> bool:
     return split is None or (study.split or Split.TEST).value == split
 
 
@@ -231,7 +242,7 @@ def _planes(table: FindingsTable, selection: Selection) -> tuple[str, ...]:
     return planes
 
 
-def _nothing_to_score(manifest: Manifest, selection: Selection) -> str:
+def _nothing_to_score(manifest: Reference, selection: Selection) -> str:
     split = f" in split {selection.split!r}" if selection.split else ""
     planes = f" of plane {' or '.join(selection.planes)}" if selection.planes else ""
     return (
@@ -240,9 +251,9 @@ def _nothing_to_score(manifest: Manifest, selection: Selection) -> str:
     )
 
 
-def _scans(studies: Sequence[Study], patients: Sequence[str], planes: tuple[str, ...]) -> Scans:
+def _scans(studies: Sequence[ReferenceStudy], patients: Sequence[str], planes: tuple[str, ...]) -> Scans:
     rank = {name: row for row, name in enumerate(patients)}
-    kept: list[tuple[int, Series]] = [
+    kept: list[tuple[int, ReferenceSeries]] = [
         (row, series) for row, study in enumerate(studies) for series in study.series if series.plane.value in planes
     ]
     return Scans(
@@ -253,9 +264,9 @@ def _scans(studies: Sequence[Study], patients: Sequence[str], planes: tuple[str,
     )
 
 
-def _lesions(manifest: Manifest, studies: Sequence[Study], number: dict[tuple[str, str], int]) -> Lesions:
+def _lesions(manifest: Reference, studies: Sequence[ReferenceStudy], number: dict[tuple[str, str], int]) -> Lesions:
     # Lists of what is there already: so many new tuples would set off searches for garbage among all studies.
-    records: list[Lesion] = []
+    records: list[ReferenceLesion] = []
     scans: list[int] = []
     for study in studies:
         for lesion in study.lesions:
@@ -272,7 +283,7 @@ def _lesions(manifest: Manifest, studies: Sequence[Study], number: dict[tuple[st
     )
 
 
-def _boxes(boxes: Sequence[Box]) -> Boxes:
+def _boxes(boxes: Sequence[ReferenceBox]) -> Boxes:
     frames: dict[Axes, int] = {RAS_AXES: 0}
     frame = np.array([frames.setdefault(box.axes, len(frames)) for box in boxes], dtype=np.int32)
     return Boxes(_vectors(box.center for box in boxes), _vectors(box.size for box in boxes), frame, np.array([*frames]))
@@ -282,7 +293,7 @@ def _vectors(values: Iterable[tuple[float, float, float]]) -> Floats:
     return np.fromiter(chain.from_iterable(values), dtype=np.float64).reshape(-1, 3)
 
 
-def _marks(manifest: Manifest, table: FindingsTable, places: _Places, number: dict[tuple[str, str], int]) -> Marks:
+def _marks(manifest: Reference, table: FindingsTable, places: _Places, number: dict[tuple[str, str], int]) -> Marks:
     # Of a hundred thousand scans there are ten million findings: every column is as narrow as its values.
     places_scan = (number.get((table.studies[row], table.series_names[code]), -1) for row, code in places.codes)
     scan = np.fromiter(places_scan, dtype=np.int32)[places.row]

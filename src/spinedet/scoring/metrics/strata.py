@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from spinedet.core.anatomy import level_rank
 from spinedet.core.errors import InputError
-from spinedet.core.types import FiniteJson, Lesion, is_number
+from spinedet.core.reference import ReferenceLesion
+from spinedet.core.types import FiniteJson, is_number
 from spinedet.scoring.matching.cohort import Lesions
 from spinedet.scoring.matching.overlaps import Floats
 
@@ -63,7 +64,7 @@ def stratify(lesions: Lesions, key: str, size_edges: tuple[float, ...] = ()) -> 
     return label([one.attributes.get(key) for one in lesions.records])
 
 
-def usual_strata(lesions: Sequence[Lesion]) -> tuple[str, ...]:
+def usual_strata(lesions: Sequence[ReferenceLesion]) -> tuple[str, ...]:
     """What lesions are divided by unless it is given: size, and level and side where they are stated."""
     levels = ("level",) if any(one.level for one in lesions) else ()
     sides = ("side",) if any("side" in one.attributes for one in lesions) else ()
