@@ -88,7 +88,7 @@ def test_an_interrupted_folder_of_images_goes_on_to_the_same_bytes(
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_many_studies_are_read_and_written_by_workers_and_predicted_together(
+def test_many_studies_are_done_by_workers_or_predicted_together(
     run: Run, smoke_run: Path, image: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "images"
@@ -97,8 +97,14 @@ def test_many_studies_are_read_and_written_by_workers_and_predicted_together(
         os.link(image, folder / f"scan {number:02}.nii.gz")
     (folder / "scan 05.nii.gz").unlink()
     (folder / "scan 05.nii.gz").write_bytes(image.read_bytes()[:5000])
-    words = (f"run={smoke_run}", f"input={folder}", "outputs=[csv]")
+    words = (f"run={smoke_run}", f"input={folder}", "outputs=[page,csv]")
     assert run("predict", *words, f"out={tmp_path / 'one'}", "workers=1") == 3
+    assert run("predict", *words, f"out={tmp_path / 'whole'}", "workers=2", "device=cpu") == 3
+    written = [file.relative_to(tmp_path / "one") for file in (tmp_path / "one").rglob("*") if file.is_file()]
+    assert len(written) > LEAST_TASKS
+    for name in written:
+        if name.name not in ("archive.json", "run.json"):  # these name the settings
+            assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "one" / name).read_bytes(), name
     assert run("predict", *words, f"out={tmp_path / 'two'}", "workers=2", "batch=4", "device=cpu") == 3
     one, two = (read_findings(tmp_path / name / "findings.json").studies for name in ("one", "two"))
     assert [study.id for study in one] == [study.id for study in two] == sorted(study.id for study in one)

@@ -138,7 +138,7 @@ def detect_native_volume(
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """With what studies are predicted: `workers` processes that read ahead, `batch` series at once."""
+    """With what studies are predicted: `workers` processes, `batch` series at once."""
 
     workers: int
     batch: int = 1
@@ -168,14 +168,38 @@ def detect_each(
 ) -> Iterator[tuple[Study, StudyFindings | str]]:
     """Each study with its findings, or with the reason why it cannot be read or predicted."""
     specs = tuple(detector.spec(plane) for plane, detector in model.detectors.items())
-    with worker_processes(effort.workers, len(studies), __name__) as ordered:
-        read = zip(studies, ordered(partial(_read, specs), studies), strict=True)
+    if by_study(model, effort.batch):
+        whole = partial(_detect_study, model, specs, min_score)
+        with worker_processes(effort.workers, len(studies), __name__, (whole,)) as (detected,):
+            yield from zip(studies, detected(studies), strict=True)
+        return
+    reading, ahead = partial(_read, specs), window(effort.batch)
+    with worker_processes(effort.workers, len(studies), __name__, (reading,), ahead) as (ordered,):
+        read = zip(studies, ordered(studies), strict=True)
         while group := list(islice(read, window(effort.batch))):
-            readable = [(study, series) for study, series in group if not isinstance(series, str)]
-            every = [one for _, series in readable for one in series]
-            found = iter(detect_series(model, every, min_score, effort.batch))
-            for study, series in group:
-                yield study, series if isinstance(series, str) else _of_study(study, list(islice(found, len(series))))
+            yield from _detect_group(model, group, min_score, effort.batch)
+
+
+def by_study(model: Model, batch: int) -> bool:
+    """Whether every study is predicted by itself and on the CPU, so that any process can do it."""
+    devices = (next(one.network.parameters(), torch.empty(0)).device for one in model.detectors.values())
+    return batch == 1 and all(device.type == "cpu" for device in devices)
+
+
+def _detect_study(model: Model, specs: Sequence[PlaneSpec], min_score: float, study: Study) -> StudyFindings | str:
+    """One study's findings, or the reason why it cannot be read or predicted."""
+    ((_, found),) = _detect_group(model, [(study, _read(specs, study))], min_score, 1)
+    return found
+
+
+def _detect_group(
+    model: Model, group: Sequence[tuple[Study, list[WorkingSeries] | str]], min_score: float, batch: int
+) -> Iterator[tuple[Study, StudyFindings | str]]:
+    """Each study with its findings or the reason why there are none; series of one shape are predicted together."""
+    every = [one for _, series in group if not isinstance(series, str) for one in series]
+    found = iter(detect_series(model, every, min_score, batch))
+    for study, series in group:
+        yield study, series if isinstance(series, str) else _of_study(study, list(islice(found, len(series))))
 
 
 def window(batch: int) -> int:

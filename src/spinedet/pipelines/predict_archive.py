@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -16,8 +17,9 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import read_json, write_json
 from spinedet.core.findings import stream_findings
 from spinedet.core.types import StudyFindings
+from spinedet.detection.inference import by_study, window
 from spinedet.detection.worker_pool import worker_processes
-from spinedet.pipelines.image_sources import ImageInput
+from spinedet.pipelines.image_sources import ImageInput, StudySource
 from spinedet.pipelines.outputs.writer import Output, OutputContext
 from spinedet.pipelines.predict_series import Predictor, predict_studies, read_study, record_of, with_levels
 from spinedet.pipelines.prediction import AssignLevels, SeriesRecord, StudyPrediction, StudyRecord
@@ -39,7 +41,7 @@ _MOST_LISTED = 200
 
 @dataclass(frozen=True)
 class PredictionJob:
-    """One job's part of the studies of an input, and where its results go; `workers` processes read and write."""
+    """One job's part of the studies of an input, and where its results go; done by `workers` processes."""
 
     predictor: Predictor
     input: ImageInput
@@ -78,19 +80,40 @@ class Counts:
 
 
 def predict_part(job: PredictionJob) -> None:
-    """Predict for this job's studies, each kept in the journal as soon as it is done; those that are there are done.
-
-    Where there are many, worker processes read the next ones and write those before while the network predicts.
-    """
+    """Predict for this job's studies, each kept in the journal as soon as it is done; those that are there are done."""
     with Journal(job.folder, job.shard).open() as (done, write), progress_bar("predicting") as progress:
         total = job.shard.size(job.input.count)
         mine = (study for number, study in enumerate(job.input.studies()) if job.shard.holds(number))
-        with worker_processes(job.workers, total - done, __name__) as ordered:
-            read = ordered(partial(read_study, job.predictor.reader), islice(mine, done, None))
-            predicted = predict_studies(job.predictor, read)
-            for number, record in enumerate(ordered(partial(finish_study, job.finisher), predicted), start=done + 1):
+        with _records_of(job, islice(mine, done, None), total - done) as made:
+            for number, record in enumerate(made, start=done + 1):
                 write(record)
                 progress(number, total)
+
+
+@contextmanager
+def _records_of(job: PredictionJob, sources: Iterator[StudySource], count: int) -> Iterator[Iterator[dict[str, Any]]]:
+    """The journal's record of each study, in order.
+
+    Where there are many, worker processes do whole studies, each with a network of its own: then no voxels pass from
+    one process to another. A GPU, or networks that see several studies at once, stay in this process, and the workers
+    read the next studies and write those before.
+    """
+    predictor = job.predictor
+    read, finish = partial(read_study, predictor.reader), partial(finish_study, job.finisher)
+    if by_study(predictor.run.model, predictor.batch):
+        whole = partial(_predict_whole, predictor, job.finisher)
+        with worker_processes(job.workers, count, __name__, (whole,)) as (done,):
+            yield done(sources)
+        return
+    ahead = window(predictor.batch)
+    with worker_processes(job.workers, count, __name__, (read, finish), ahead) as (reading, finishing):
+        yield finishing(predict_studies(predictor, reading(sources)))
+
+
+def _predict_whole(predictor: Predictor, finisher: Finisher, source: StudySource) -> dict[str, Any]:
+    """Read a study, predict for it, write its outputs; its record."""
+    (study,) = predict_studies(predictor, [read_study(predictor.reader, source)])
+    return finish_study(finisher, study)
 
 
 def finish_study(finisher: Finisher, study: StudyPrediction) -> dict[str, Any]:
