@@ -19,6 +19,7 @@ from spinedet.detection.models import CONFIGS, ModelCard, build
 from spinedet.detection.worker_pool import LEAST_TASKS
 from spinedet.imaging.planes import SAGITTAL
 from spinedet.imaging.volume import Volume, write_volume
+from spinedet.training.determinism import one_thread
 from tests.detection import small
 from tests.detection.tiny import Bright
 
@@ -53,9 +54,10 @@ def test_worker_processes_find_the_same_bits_and_skip_the_same_studies(tmp_path:
         )
         for number in range(LEAST_TASKS)
     ]
-    here, elsewhere, together = (
-        detect_studies(model, studies, 0.0, effort) for effort in (Effort(1), Effort(2), Effort(2, batch=4))
-    )
+    with one_thread():
+        here, elsewhere, together = (
+            detect_studies(model, studies, 0.0, effort) for effort in (Effort(1), Effort(2), Effort(2, batch=4))
+        )
     assert list(here.skipped) == ["study 3"]
     assert all(study.findings for study in here.studies)
     assert elsewhere == here
