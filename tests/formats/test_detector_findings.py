@@ -17,6 +17,8 @@ from spinedet.core.geometry import EdgeBox, Grid
 from spinedet.formats.detector_findings import ImportSettings, import_findings
 from spinedet.formats.score_exports import export_coco, export_csv, export_picai
 from spinedet.scoring import IouCriterion, ScoreSettings, examine
+from spinedet.scoring.matching.cohort import boxes_of
+from spinedet.scoring.matching.overlaps import Boxes
 
 Draw = Callable[..., Any]
 TILTED = [[1.0, 0.0, 0.0], [0.0, 0.8, 0.6], [0.0, -0.6, 0.8]]
@@ -32,6 +34,11 @@ def drawn(draw: Draw) -> Any:
 
 def judged(drawn: Any) -> Any:
     return examine(drawn.manifest, drawn.found, ScoreSettings(criterion=IouCriterion())).matched
+
+
+def placed(drawn: Any) -> tuple[Any, Boxes]:
+    matched = judged(drawn)
+    return matched, boxes_of(drawn.table, matched.cohort.marks)
 
 
 def content(table: FindingsTable) -> list[Any]:
@@ -51,7 +58,7 @@ def content(table: FindingsTable) -> list[Any]:
 
 
 def test_csv_comes_back_as_it_was(drawn: Any, tmp_path: Path) -> None:
-    export_csv(tmp_path, judged(drawn))
+    export_csv(tmp_path, *placed(drawn))
     back = import_findings(tmp_path / "findings.csv", drawn.manifest, ImportSettings(format="csv"))
     assert content(back) == content(drawn.table)
     assert set(back.studies) == {"s0", "s1", "s2"}  # the one without findings too
@@ -73,7 +80,7 @@ def test_broken_csv_is_refused(drawn: Any, tmp_path: Path, text: str, words: str
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_csv_is_read_with_a_byte_order_mark(drawn: Any, tmp_path: Path, encoding: str) -> None:
-    export_csv(tmp_path, judged(drawn))
+    export_csv(tmp_path, *placed(drawn))
     path = tmp_path / "findings.csv"
     head, *rows = path.read_text("utf-8").splitlines()
     path.write_text("\n".join([f"Höhe,{head}", *(f"ü,{row}" for row in rows)]), encoding)
@@ -88,7 +95,7 @@ def test_csv_in_a_legacy_encoding_is_refused(drawn: Any, tmp_path: Path) -> None
 
 
 def test_a_csv_finding_without_a_series_is_refused(drawn: Any, tmp_path: Path) -> None:
-    export_csv(tmp_path, judged(drawn))
+    export_csv(tmp_path, *placed(drawn))
     path = tmp_path / "findings.csv"
     head, first, *rest = path.read_text("utf-8").splitlines()
     study, _, *cells = first.split(",")
@@ -98,7 +105,7 @@ def test_a_csv_finding_without_a_series_is_refused(drawn: Any, tmp_path: Path) -
 
 
 def test_a_csv_score_that_is_no_number_names_its_study(drawn: Any, tmp_path: Path) -> None:
-    export_csv(tmp_path, judged(drawn))
+    export_csv(tmp_path, *placed(drawn))
     text = (tmp_path / "findings.csv").read_text().replace(",0.25,", ",nan,")
     (tmp_path / "findings.csv").write_text(text)
     with pytest.raises(InputError, match="study 's0', finding number 1, score: Input should be a finite number"):
@@ -106,7 +113,7 @@ def test_a_csv_score_that_is_no_number_names_its_study(drawn: Any, tmp_path: Pat
 
 
 def test_coco_files_hold_everything(drawn: Any, tmp_path: Path) -> None:
-    export_coco(tmp_path, judged(drawn))
+    export_coco(tmp_path, *placed(drawn))
     reference = json.loads((tmp_path / "coco_reference.json").read_text())
     results = json.loads((tmp_path / "coco_findings.json").read_text())
     assert [one["file_name"] for one in reference["images"]] == ["s0/sag", "s1/sag", "s2/sag"]

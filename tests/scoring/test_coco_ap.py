@@ -21,7 +21,7 @@ from spinedet.core.types import Findings, Manifest
 from spinedet.scoring import BootstrapSettings, CenterCriterion, IouCriterion, ScoreSettings, score
 from spinedet.scoring.matching.cohort import Selection, gather
 from spinedet.scoring.metrics.coco_ap import coco_average_precision, coco_matches
-from spinedet.scoring.metrics.matched_cohort import whole
+from spinedet.scoring.metrics.matched_cohort import match_cohort, whole
 
 Draw = Callable[..., Any]
 
@@ -76,8 +76,9 @@ def pycocotools_ap(manifest: Manifest, findings: Findings, threshold: float) -> 
 
 
 def ours(manifest: Manifest, findings: Findings, threshold: float) -> float | None:
-    cohort = gather(manifest, tabulate(findings), Selection())
-    return coco_average_precision(coco_matches(cohort, IouCriterion(iou=threshold)), whole(cohort))
+    criterion = IouCriterion(iou=threshold)
+    matched = match_cohort(gather(manifest, tabulate(findings), Selection()), criterion)
+    return coco_average_precision(coco_matches(matched, criterion), whole(matched.cohort))
 
 
 @pytest.mark.parametrize("seed", range(12))

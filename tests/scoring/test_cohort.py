@@ -18,7 +18,7 @@ BOTH = [{"id": "sag", "plane": "sagittal", "path": "/a"}, {"id": "ax", "plane": 
 
 
 def gathered(drawn: Any, **selection: Any) -> Cohort:
-    return gather(drawn.manifest, drawn.table, Selection(**selection))
+    return gather(drawn.manifest, drawn.table, Selection(**selection)).cohort
 
 
 def refusal(drawn: Any, folder: Path, **selection: Any) -> str:
@@ -114,7 +114,7 @@ def test_planes_are_those_named_then_those_the_detector_reads_then_all(draw: Dra
     assert gathered(drawn).scans.series == ("sag", "ax")
     assert gathered(drawn, planes=("axial",)).scans.series == ("ax",)
     said = drawn.found.model_copy(update={"model": {"planes": ["sagittal"]}})
-    cohort = gather(drawn.manifest, tabulate(said), Selection())
+    cohort = gather(drawn.manifest, tabulate(said), Selection()).cohort
     assert (cohort.scans.series, len(cohort.lesions.records)) == (("sag",), 1)
 
 

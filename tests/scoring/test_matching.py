@@ -23,14 +23,14 @@ def cube(place: float, size: float = 10.0) -> dict[str, Any]:
 
 
 def matched(drawn: Any, criterion: Criterion) -> list[int]:
-    cohort = gather(drawn.manifest, drawn.table, Selection())
-    return match_cohort(cohort, criterion).matches.lesion.tolist()
+    placed = gather(drawn.manifest, drawn.table, Selection())
+    return match_cohort(placed, criterion).matches.lesion.tolist()
 
 
 def test_the_highest_score_takes_the_lesion_and_the_second_is_a_duplicate(draw: Draw) -> None:
     drawn = draw().study([0.0], [(1.0, 0.6), (3.0, 0.9), (50.0, 0.8)])
-    cohort = gather(drawn.manifest, drawn.table, Selection())
-    matches = match_cohort(cohort, IouCriterion()).matches
+    placed = gather(drawn.manifest, drawn.table, Selection())
+    matches = match_cohort(placed, IouCriterion()).matches
     assert matches.lesion.tolist() == [MISSED, 0, MISSED]
     assert matches.finding.tolist() == [1]
     assert matches.duplicate.tolist() == [True, False, False]

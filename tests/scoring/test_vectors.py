@@ -125,10 +125,11 @@ def test_replicates_under_stored_weights(vectors: Path) -> None:
     expected = json.loads((vectors / "box3d_200" / "expected_boot.json").read_text())
     stored = np.load(vectors / "box3d_200" / "boot_weights.npz")
     manifest = read_manifest(vectors / "box3d_200" / "manifest.json")
-    cohort = gather(manifest, read_findings_table(vectors / "box3d_200" / "findings.json"), Selection())
+    placed = gather(manifest, read_findings_table(vectors / "box3d_200" / "findings.json"), Selection())
+    cohort = placed.cohort
     assert cohort.patients == tuple(stored["patients"])
     above = cohort.marks.score >= expected["frozen_threshold"]["A"]
-    counted = count_part(match_cohort(cohort, IouCriterion(iou=expected["iou"])), whole(cohort), above)
+    counted = count_part(match_cohort(placed, IouCriterion(iou=expected["iou"])), whole(cohort), above)
     found = replicate(counted.measure, stored["weights"].T, counted.batch)
     linear = replace(counted, froc="linear")
     found["linear"] = replicate(linear.measure, stored["weights"].T, counted.batch)["cpm"]

@@ -23,6 +23,7 @@ from spinedet.score import ScoreConfig
 from spinedet.scoring import (
     Comparison,
     Contender,
+    Examination,
     Scores,
     ScoreSettings,
     Selection,
@@ -33,6 +34,7 @@ from spinedet.scoring import (
     write_comparison,
     write_scores,
 )
+from spinedet.scoring.matching.cohort import as_table, boxes_of
 from spinedet.scoring.metrics.counts import froc_name
 from spinedet.scoring.statistics.sample_size import needed_in_words
 
@@ -48,13 +50,10 @@ def score(config: ScoreConfig) -> Status:
 
 
 def _score(config: ScoreConfig, manifest: Reference, folder: Path) -> Status:
-    found = _contender(config, manifest, str(config.findings), 0)
-    examination = examine(manifest, found.findings, _settings(config, found))
+    examination = _examined(config, manifest, folder)
     with progress_bar("resampling patients") as progress:
         scores = report(manifest.name, examination, progress)
     write_scores(folder / "scores.json", scores)
-    for kind in config.export:
-        EXPORTS[kind](folder, examination.matched)
     if config.pages:
         from spinedet.report.score_page import (
             write_everything,  # matplotlib and jinja2 take longer to load than to score
@@ -67,6 +66,16 @@ def _score(config: ScoreConfig, manifest: Reference, folder: Path) -> Status:
     if scores.sample_sizes:
         show_table(_sample_sizes_table(scores))
     return Skipped(dict.fromkeys(scores.not_read, "not read: the findings do not have it")).report(folder)
+
+
+def _examined(config: ScoreConfig, manifest: Reference, folder: Path) -> Examination:
+    """Match and export the findings, whose boxes are not held any longer."""
+    found = _contender(config, manifest, str(config.findings), 0)
+    table = as_table(found.findings)
+    examination = examine(manifest, table, _settings(config, found))
+    for kind in config.export:
+        EXPORTS[kind](folder, examination.matched, boxes_of(table, examination.cohort.marks))
+    return examination
 
 
 def _compare(config: ScoreConfig, manifest: Reference, folder: Path) -> Status:

@@ -26,7 +26,7 @@ CSV_HEADER = (
 )
 
 
-def export_csv(folder: Path, matched: MatchedCohort) -> None:
+def export_csv(folder: Path, matched: MatchedCohort, boxes: Boxes) -> None:
     """Write `findings.csv`: a row per finding in RAS mm; a study that was read without findings has a bare row.
 
     The nine cells of the axes are empty where the box lies along R, A, S.
@@ -35,13 +35,13 @@ def export_csv(folder: Path, matched: MatchedCohort) -> None:
     stream = StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(CSV_HEADER)
-    writer.writerows(_row(cohort, row) for row in range(len(cohort.marks.row)))
+    writer.writerows(_row(cohort, boxes, row) for row in range(len(cohort.marks.row)))
     silent = sorted({study.id for study in cohort.studies} - {_study(cohort, scan) for scan in set(cohort.marks.scan)})
     writer.writerows([study] for study in silent)
     write_text(folder / "findings.csv", stream.getvalue())
 
 
-def export_coco(folder: Path, matched: MatchedCohort) -> None:
+def export_coco(folder: Path, matched: MatchedCohort, boxes: Boxes) -> None:
     """Write `coco_reference.json` and `coco_findings.json`, ids from 1, one image per series.
 
     COCO's `bbox` is flat: it holds the extent along R and A of boxes measured along R, A, S. The whole box is in
@@ -55,9 +55,10 @@ def export_coco(folder: Path, matched: MatchedCohort) -> None:
     ]
     categories = [{"id": row + 1, "name": name} for row, name in enumerate(cohort.categories)]
     annotations = [
-        {**_annotation(lesions, row), "iscrowd": int(lesions.ignore[row])} for row in range(len(lesions.records))
+        {**_annotation(lesions, lesions.boxes, row), "iscrowd": int(lesions.ignore[row])}
+        for row in range(len(lesions.records))
     ]
-    results = [{**_annotation(marks, row), "score": float(marks.score[row])} for row in range(len(marks.row))]
+    results = [{**_annotation(marks, boxes, row), "score": float(marks.score[row])} for row in range(len(marks.row))]
     reference = {"images": images, "categories": categories, "annotations": annotations}
     write_json(folder / "coco_reference.json", reference)
     write_json(folder / "coco_findings.json", results)
@@ -90,10 +91,10 @@ def export_picai(folder: Path, matched: MatchedCohort) -> None:
     write_json(folder / "picai_metrics.json", content)
 
 
-EXPORTS: dict[str, Callable[[Path, MatchedCohort], None]] = {
+EXPORTS: dict[str, Callable[[Path, MatchedCohort, Boxes], None]] = {
     "csv": export_csv,
     "coco": export_coco,
-    "picai": export_picai,
+    "picai": lambda folder, matched, _: export_picai(folder, matched),
 }
 
 
@@ -101,22 +102,21 @@ def _study(cohort: Cohort, scan: int) -> str:
     return cohort.studies[cohort.scans.study[scan]].id
 
 
-def _row(cohort: Cohort, row: int) -> Iterator[Any]:
-    marks, table = cohort.marks, cohort.table
-    level = int(table.level[marks.row[row]])
+def _row(cohort: Cohort, boxes: Boxes, row: int) -> Iterator[Any]:
+    marks = cohort.marks
+    level = int(marks.level[row])
     yield _study(cohort, int(marks.scan[row]))
     yield cohort.scans.series[marks.scan[row]]
     yield cohort.categories[marks.category[row]]
     yield float(marks.score[row])
-    yield table.level_names[level] if level >= 0 else ""
-    yield from marks.boxes.center[row].tolist()
-    yield from marks.boxes.size[row].tolist()
-    if marks.boxes.frame[row]:
-        yield from marks.boxes.frames[marks.boxes.frame[row]].ravel().tolist()
+    yield cohort.level_names[level] if level >= 0 else ""
+    yield from boxes.center[row].tolist()
+    yield from boxes.size[row].tolist()
+    if boxes.frame[row]:
+        yield from boxes.frames[boxes.frame[row]].ravel().tolist()
 
 
-def _annotation(things: Lesions | Marks, row: int) -> dict[str, Any]:
-    boxes = things.boxes
+def _annotation(things: Lesions | Marks, boxes: Boxes, row: int) -> dict[str, Any]:
     frame = boxes.frames[boxes.frame[row]]
     extent = np.abs(frame).T @ boxes.size[row]
     low = boxes.center[row] - extent / 2

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinedet.scoring.matching.cohort import PLANES, Cohort, Lesions, Marks
-from spinedet.scoring.matching.criteria import IouCriterion
 from spinedet.scoring.matching.greedy import ABSORBED, MISSED
-from spinedet.scoring.matching.overlaps import Floats, Ints, Pairs, Sites, touching
-from spinedet.scoring.metrics.matched_cohort import MatchedCohort
+from spinedet.scoring.matching.overlaps import Floats, Ints, Pairs
+from spinedet.scoring.metrics.matched_cohort import MatchedCohort, of_one_category
 
 _ANY_OVERLAP = 1e-6
 HIT, DUPLICATE, ON_IGNORED, TOO_LITTLE, OTHER_CATEGORY, NOWHERE = range(6)
@@ -72,8 +71,7 @@ class Cases:
     @cached_property
     def number(self) -> Ints:
         """Each finding's place in its study's list in the file, from 0, (n,)."""
-        study = self.cohort.table.study[self.cohort.marks.row]
-        return self.cohort.marks.row - np.searchsorted(self.cohort.table.study, study)
+        return self.cohort.marks.row - self.cohort.scans.first[self.cohort.marks.scan]
 
     @cached_property
     def lesion(self) -> Ints:
@@ -106,13 +104,11 @@ class Cases:
     @cached_property
     def why_missed(self) -> Ints:
         """For each lesion the row of `LESION_REASONS`, (l,)."""
-        cohort, hit = self.cohort, self.matched.matches.finding
-        pairs = touching(cohort.sites(cohort.marks), cohort.sites(cohort.lesions), self.matched.criterion)
-        touched, overlapped, otherwise = (np.zeros(len(hit), bool) for _ in range(3))
-        touched[pairs.lesion] = True
+        hit = self.matched.matches.finding
+        overlapped, otherwise = np.zeros(len(hit), bool), np.zeros(len(hit), bool)
         overlapped[self._own.lesion] = True
         otherwise[self._all.lesion] = True
-        choices = [self.found, hit != MISSED, touched, overlapped, otherwise]
+        choices = [self.found, hit != MISSED, self.matched.matches.touched, overlapped, otherwise]
         return np.select(choices, [FOUND, BELOW, TAKEN, WEAK, NAMED_OTHERWISE], UNSEEN)
 
     def worst_misses(self, most: int) -> list[Case]:
@@ -152,20 +148,13 @@ class Cases:
 
     @cached_property
     def _all(self) -> Pairs:
-        """Findings and lesions of one scan that overlap at all, of whatever category."""
-        cohort = self.cohort
-        findings, lesions = (
-            Sites(cohort.marks.boxes, cohort.marks.scan),
-            Sites(cohort.lesions.boxes, cohort.lesions.scan),
-        )
-        return touching(findings, lesions, IouCriterion(iou=_ANY_OVERLAP))
+        """Findings and lesions of one scan that overlap, of whatever category."""
+        return self.matched.overlaps.at_least(_ANY_OVERLAP)
 
     @cached_property
     def _own(self) -> Pairs:
         """Those of the same category."""
-        pairs, cohort = self._all, self.cohort
-        same = cohort.marks.category[pairs.finding] == cohort.lesions.category[pairs.lesion]
-        return Pairs(pairs.finding[same], pairs.lesion[same], pairs.value[same])
+        return of_one_category(self.cohort, self._all)
 
     @cached_property
     def _astray(self) -> NDArray[np.bool_]:

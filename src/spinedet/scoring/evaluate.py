@@ -20,7 +20,7 @@ from spinedet.scoring.matching.criteria import Criterion, IouCriterion, criterio
 from spinedet.scoring.metrics.coco_ap import coco_average_precision, coco_matches
 from spinedet.scoring.metrics.counts import HEIGHTS, PartCounts, count_matches, count_part
 from spinedet.scoring.metrics.level_naming import named_hits
-from spinedet.scoring.metrics.matched_cohort import MatchedCohort, above, match_cohort, match_overlaps
+from spinedet.scoring.metrics.matched_cohort import MatchedCohort, above, match_cohort
 from spinedet.scoring.metrics.strata import Labels, stratify, usual_strata
 from spinedet.scoring.metrics.subgroups import Named, groups
 from spinedet.scoring.operating_point import OperatingPoint
@@ -97,7 +97,6 @@ class Examination:
     Attributes:
         threshold: the thresholds that were applied.
         reached: (n,) which findings are at or above theirs.
-        weights: (P, B) of the patients in each replicate.
     """
 
     cohort: Cohort
@@ -106,7 +105,11 @@ class Examination:
     secondary: tuple[MatchedCohort, ...]
     threshold: AppliedThresholds
     reached: NDArray[np.bool_]
-    weights: Weights
+
+    @cached_property
+    def weights(self) -> Weights:
+        """Of the patients in each replicate, (P, B)."""
+        return draw(self.cohort.patient_center, self.cohort.centers, self.settings.bootstrap)
 
     @property
     def groups(self) -> list[Named]:
@@ -149,7 +152,7 @@ class Examination:
         criterion = self.matched.criterion
         if not isinstance(criterion, IouCriterion):
             raise InputError("coco_compat=true needs criterion=iou; pycocotools knows no other")
-        return coco_matches(self.cohort, criterion)
+        return coco_matches(self.matched, criterion)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -159,7 +162,7 @@ class Examination:
     @property
     def banner(self) -> tuple[str, ...]:
         """The notes, and what is known of the detector's training."""
-        known = self.cohort.table.trained_on
+        known = self.cohort.trained_on
         return (*self.notes, *(known.sentences if known else ()))
 
     def _strata(self) -> list[tuple[str, Labels]]:
@@ -184,17 +187,17 @@ def examine(
     settings = settings or ScoreSettings()
     if settings.froc not in ("step", "linear"):
         raise InputError(f"froc={settings.froc}: use step, or linear for parity with LUNA16's script")
-    cohort = gather(manifest, as_table(findings), _selection(settings))
+    placed = gather(manifest, as_table(findings), _selection(settings))
+    cohort = placed.cohort
     criterion, threshold = _criterion(settings), threshold or _applied(settings)
-    overlaps = tuple(iou for iou in settings.secondary if criterion != IouCriterion(iou=iou))
+    secondary = [one for iou in settings.secondary if (one := IouCriterion(iou=iou)) != criterion]
     return Examination(
         cohort=cohort,
         settings=settings,
-        matched=match_cohort(cohort, criterion),
-        secondary=match_overlaps(cohort, overlaps),
+        matched=match_cohort(placed, criterion),
+        secondary=tuple(match_cohort(placed, one) for one in secondary),
         threshold=threshold,
         reached=above(cohort, limits(threshold, cohort.planes, cohort.categories)),
-        weights=draw(cohort.patient_center, cohort.centers, settings.bootstrap),
     )
 
 
@@ -226,8 +229,8 @@ def report(name: str, examination: Examination, progress: Progress = lambda done
         progress(done, len(named))
     return Scores(
         name=name,
-        model=cohort.table.model,
-        trained_on=cohort.table.trained_on,
+        model=cohort.model,
+        trained_on=cohort.trained_on,
         criterion=dict(criterion_record(examination.matched.criterion)),
         threshold=examination.threshold,
         bootstrap=settings.bootstrap.record,

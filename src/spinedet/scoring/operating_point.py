@@ -18,7 +18,7 @@ from spinedet.core.errors import InputError
 from spinedet.core.files import file_header, read_record, write_text
 from spinedet.core.findings import FindingsTable
 from spinedet.core.types import Findings, FiniteJson, Manifest, Record
-from spinedet.scoring.matching.cohort import PLANES, Cohort, Selection, as_table, gather
+from spinedet.scoring.matching.cohort import PLANES, PlacedCohort, Selection, as_table, gather
 from spinedet.scoring.matching.criteria import SLACK, Criterion, criterion_record
 from spinedet.scoring.metrics.froc_pr import OperatingPoints, operating_points
 from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part, match_cohort, one_category
@@ -153,8 +153,8 @@ def choose_operating_point(
         InputError: no such rule; findings that do not go with the manifest.
     """
     wanted = Rule.parse(rule)
-    matched = match_cohort(gather(manifest, as_table(findings), Selection()), criterion)
-    cohort = matched.cohort
+    placed = gather(manifest, as_table(findings), Selection())
+    matched, cohort = match_cohort(placed, criterion), placed.cohort
     return OperatingPoint(
         rule=str(wanted),
         criterion=dict(criterion_record(criterion)),
@@ -163,15 +163,15 @@ def choose_operating_point(
             for plane in np.unique(cohort.scans.plane).tolist()
             for category in range(len(cohort.categories))
         ),
-        chosen_on=_chosen_on(cohort),
+        chosen_on=_chosen_on(placed),
     )
 
 
 def max_f1(manifest: Manifest, findings: Findings | FindingsTable, criterion: Criterion) -> dict[str, Threshold]:
     """The best F1 of each plane, all categories under one threshold: a cheap number to watch during training."""
-    cohort = gather(manifest, as_table(findings), Selection())
-    matched, every = match_cohort(cohort, criterion), np.ones(len(cohort.categories), bool)
-    planes = np.unique(cohort.scans.plane).tolist()
+    matched = match_cohort(gather(manifest, as_table(findings), Selection()), criterion)
+    every = np.ones(len(matched.cohort.categories), bool)
+    planes = np.unique(matched.cohort.scans.plane).tolist()
     return {PLANES[plane]: _threshold(matched, plane, every, Rule("max_f1")) for plane in planes}
 
 
@@ -255,12 +255,13 @@ def _sensitive(steps: OperatingPoints, lesions: int, least: float) -> _Choice:
     return _Choice(float(steps.score[-1]), f"all findings together reach a sensitivity of {steps.tp[-1] / lesions:.3f}")
 
 
-def _chosen_on(cohort: Cohort) -> ChosenOn:
+def _chosen_on(placed: PlacedCohort) -> ChosenOn:
+    cohort, found = placed.cohort, placed.boxes
     marks, boxes = cohort.marks, cohort.lesions.boxes
     digest = hashlib.sha256()
     for name in (*cohort.patients, *(study.id for study in cohort.studies), *cohort.scans.series):
         digest.update(name.encode() + b"\0")
-    ours = (marks.scan, marks.category, marks.score, marks.boxes.center, marks.boxes.size)
+    ours = (marks.scan, marks.category, marks.score, found.center, found.size)
     theirs = (cohort.lesions.scan, cohort.lesions.category, cohort.lesions.ignore, boxes.center, boxes.size)
     for column in (*ours, *theirs):
         digest.update(np.asarray(column).tobytes())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +22,8 @@ from spinedet.core.reference import (
     ReferenceStudy,
     as_reference,
 )
-from spinedet.core.types import RAS_AXES, Axes, Findings, Manifest, Split
-from spinedet.scoring.matching.overlaps import Boxes, Floats, Ints, Sites
+from spinedet.core.types import RAS_AXES, Axes, Findings, Manifest, Split, TrainedOn
+from spinedet.scoring.matching.overlaps import Boxes, Floats, Ints, Pairs, Sites, overlapping
 
 PLANES: tuple[str, ...] = tuple(plane.value for plane in Plane)
 _TIES_WORTH_A_WORD = 0.01
@@ -44,12 +46,18 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scans:
-    """One row per series that counts: its study, its id, its plane (row of `PLANES`) and its patient."""
+    """One row per series that counts.
+
+    Attributes:
+        study, patient: rows of the cohort's studies and patients. series: its id. plane: row of `PLANES`.
+        first: row in the findings' table of the first finding in its study.
+    """
 
     study: Ints
     series: tuple[str, ...]
     plane: Ints
     patient: Ints
+    first: Ints
 
     def of_plane(self, plane: int) -> NDArray[np.bool_]:
         """The scans of one plane, (s,)."""
@@ -70,10 +78,11 @@ class Lesions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Marks:
-    """One row per finding on a scan that counts, in the order of the file.
+    """One row per finding on a scan that counts, in the order of the file; their boxes are not kept.
 
     Attributes:
         row: in the findings' table.
+        level, likeliest, level_probability: as in the findings' table.
         falling: these findings by falling score, equal ones as listed; sorted once and for all.
         rank: of the score among the distinct ones, 1 for the lowest.
         severity: the predicted grade, NaN for none.
@@ -83,7 +92,9 @@ class Marks:
     scan: Ints
     category: Ints
     score: Floats
-    boxes: Boxes
+    level: Ints
+    likeliest: Ints
+    level_probability: Floats
     falling: Ints
     rank: Ints
     severity: Floats
@@ -95,7 +106,8 @@ class Cohort:
 
     Attributes:
         patient_center: (p,) row of `centers` for each of `patients`.
-        table: the findings as handed in.
+        level_names: of the findings' levels.
+        model, trained_on: of the detector, as its findings state them.
         not_read: ids of the studies that the findings do not have.
         notes: what a reader should know before the numbers.
     """
@@ -108,7 +120,9 @@ class Cohort:
     scans: Scans
     lesions: Lesions
     marks: Marks
-    table: FindingsTable
+    level_names: tuple[str, ...]
+    model: dict[str, Any]
+    trained_on: TrainedOn | None
     not_read: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -117,9 +131,28 @@ class Cohort:
         """Names of the planes that are scored."""
         return tuple(PLANES[row] for row in np.unique(self.scans.plane).tolist())
 
-    def sites(self, things: Lesions | Marks) -> Sites:
-        """The boxes by scan and category."""
-        return Sites(things.boxes, things.scan * np.int32(len(self.categories)) + things.category)
+
+@dataclass(frozen=True, eq=False)
+class PlacedCohort:
+    """A cohort with the boxes (n,) of its findings, which take more memory than all else and matching alone needs."""
+
+    cohort: Cohort
+    boxes: Boxes
+
+    @cached_property
+    def overlaps(self) -> Pairs:
+        """Findings and lesions of one scan that overlap at all, of whatever category."""
+        marks, lesions = self.cohort.marks, self.cohort.lesions
+        return overlapping(Sites(self.boxes, marks.scan), Sites(lesions.boxes, lesions.scan))
+
+    @property
+    def cells(self) -> tuple[Sites, Sites]:
+        """Findings and lesions by scan and category."""
+        marks, lesions, width = self.cohort.marks, self.cohort.lesions, np.int32(len(self.cohort.categories))
+        return (
+            Sites(self.boxes, marks.scan * width + marks.category),
+            Sites(lesions.boxes, lesions.scan * width + lesions.category),
+        )
 
 
 def as_table(findings: Findings | FindingsTable) -> FindingsTable:
@@ -127,7 +160,7 @@ def as_table(findings: Findings | FindingsTable) -> FindingsTable:
     return tabulate(findings) if isinstance(findings, Findings) else findings
 
 
-def gather(reference: Manifest | Reference, table: FindingsTable, selection: Selection) -> Cohort:
+def gather(reference: Manifest | Reference, table: FindingsTable, selection: Selection) -> PlacedCohort:
     """Bring a reference and a detector's findings together.
 
     Raises:
@@ -141,12 +174,12 @@ def gather(reference: Manifest | Reference, table: FindingsTable, selection: Sel
     patients = sorted({study.patient for study in studies})
     centers = sorted({study.center for study in studies})
     home = {study.patient: centers.index(study.center) for study in studies}
-    scans = _scans(studies, patients, _planes(table, selection))
+    scans = _scans(studies, patients, _planes(table, selection), table)
     if not scans.series:
         raise InputError(_nothing_to_score(manifest, selection))
     number = {(studies[study].id, series): row for row, (study, series) in enumerate(_keys(scans))}
     marks = _marks(manifest, table, places, number)
-    return Cohort(
+    cohort = Cohort(
         categories=manifest.categories,
         studies=tuple(studies),
         patients=tuple(patients),
@@ -155,10 +188,23 @@ def gather(reference: Manifest | Reference, table: FindingsTable, selection: Sel
         scans=scans,
         lesions=_lesions(manifest, studies, number),
         marks=marks,
-        table=table,
+        level_names=table.level_names,
+        model=table.model,
+        trained_on=table.trained_on,
         not_read=tuple(not_read),
         notes=(*_ties(marks.rank), *_silent_planes(scans, marks)),
     )
+    return PlacedCohort(cohort, boxes_of(table, marks))
+
+
+def boxes_of(table: FindingsTable, marks: Marks) -> Boxes:
+    """The boxes of a cohort's findings, from the table that they were gathered from."""
+    kept = _kept(table, marks.row)
+    return Boxes(table.center[kept], table.size[kept], table.frame[kept], table.frames)
+
+
+def _kept(table: FindingsTable, rows: Ints) -> Ints | slice:
+    return rows if len(rows) < len(table) else slice(None)  # where every finding counts, no column is copied
 
 
 def _ints(values: Iterable[int]) -> Ints:
@@ -251,16 +297,21 @@ def _nothing_to_score(manifest: Reference, selection: Selection) -> str:
     )
 
 
-def _scans(studies: Sequence[ReferenceStudy], patients: Sequence[str], planes: tuple[str, ...]) -> Scans:
+def _scans(
+    studies: Sequence[ReferenceStudy], patients: Sequence[str], planes: tuple[str, ...], table: FindingsTable
+) -> Scans:
     rank = {name: row for row, name in enumerate(patients)}
     kept: list[tuple[int, ReferenceSeries]] = [
         (row, series) for row, study in enumerate(studies) for series in study.series if series.plane.value in planes
     ]
+    starts = np.searchsorted(table.study, np.arange(len(table.studies), dtype=table.study.dtype)).tolist()
+    first = dict(zip(table.studies, starts, strict=True))
     return Scans(
         study=_ints(row for row, _ in kept),
         series=tuple(series.id for _, series in kept),
         plane=_ints(PLANES.index(series.plane.value) for _, series in kept),
         patient=_ints(rank[studies[row].patient] for row, _ in kept),
+        first=_ints(first[studies[row].id] for row, _ in kept),
     )
 
 
@@ -298,7 +349,7 @@ def _marks(manifest: Reference, table: FindingsTable, places: _Places, number: d
     places_scan = (number.get((table.studies[row], table.series_names[code]), -1) for row, code in places.codes)
     scan = np.fromiter(places_scan, dtype=np.int32)[places.row]
     rows = np.flatnonzero(scan >= 0).astype(np.int32)
-    kept = rows if len(rows) < len(scan) else slice(None)  # where every finding counts, the columns are not copied
+    kept = _kept(table, rows)
     score = table.score[kept]
     falling = np.argsort(-score, kind="stable").astype(np.int32)
     lower = np.diff(score[falling], prepend=np.inf) < 0
@@ -310,7 +361,9 @@ def _marks(manifest: Reference, table: FindingsTable, places: _Places, number: d
         scan=scan[kept],
         category=category[table.category[kept]],
         score=score,
-        boxes=Boxes(table.center[kept], table.size[kept], table.frame[kept], table.frames),
+        level=table.level[kept],
+        likeliest=table.likeliest[kept],
+        level_probability=table.level_probability[kept],
         falling=falling,
         rank=rank,
         severity=table.severity[kept],

@@ -21,11 +21,13 @@ class Matches:
         lesion: (n,) the lesion that each finding hit; -1 is a false positive, -2 lies on an ignored lesion.
         finding: (m,) the finding that hit each lesion; -1 is a miss or an ignored lesion.
         duplicate: (n,) false positives that touch a lesion which a better finding took.
+        touched: (m,) lesions that any finding touches.
     """
 
     lesion: Ints
     finding: Ints
     duplicate: NDArray[np.bool_]
+    touched: NDArray[np.bool_]
 
 
 def match(pairs: Pairs, score: NDArray[np.float64], ignore: NDArray[np.bool_]) -> Matches:
@@ -53,7 +55,9 @@ def match(pairs: Pairs, score: NDArray[np.float64], ignore: NDArray[np.bool_]) -
     lesion[absorbed[lesion[absorbed] == MISSED]] = ABSORBED
     duplicate = np.zeros(len(score), bool)
     duplicate[pairs.finding[free]] = True
-    return Matches(lesion, finding, duplicate & (lesion == MISSED))
+    touched = np.zeros(len(ignore), bool)
+    touched[pairs.lesion] = True
+    return Matches(lesion, finding, duplicate & (lesion == MISSED), touched)
 
 
 def _greedy(findings: list[int], lesions: list[int]) -> dict[int, int]:

@@ -26,6 +26,10 @@ class Boxes:
     frame: Ints
     frames: Floats
 
+    def rows(self, some: slice) -> Boxes:
+        """Some of them."""
+        return Boxes(self.center[some], self.size[some], self.frame[some], self.frames)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
@@ -37,7 +41,10 @@ class Pairs:
 
     def at_least(self, value: float) -> Pairs:
         """Those as close as `value` or closer."""
-        keep = self.value >= value - SLACK
+        return self.where(self.value >= value - SLACK)
+
+    def where(self, keep: NDArray[np.bool_]) -> Pairs:
+        """Some of them."""
         return Pairs(self.finding[keep], self.lesion[keep], self.value[keep])
 
 
@@ -62,27 +69,33 @@ def touching(findings: Sites, lesions: Sites, criterion: Criterion) -> Pairs:
     )
 
 
+def overlapping(findings: Sites, lesions: Sites) -> Pairs:
+    """All pairs that overlap at all; `value` is the IoU."""
+    pairs = touching(findings, lesions, IouCriterion(iou=np.finfo(float).tiny))
+    return pairs.where(pairs.value > 0)
+
+
 def _near(findings: Sites, lesions: Sites, criterion: Criterion) -> Iterator[tuple[Ints, Ints]]:
     """Pairs of one cell whose limits along R meet, some findings at a time.
 
     Boxes that are apart there do not overlap in any frame, and most are.
     """
     reach = criterion.mm + SLACK if isinstance(criterion, DistanceCriterion) else 0.0
-    low, high = _along_r(findings.boxes, reach)
     by_cell = np.argsort(lesions.cell, kind="stable")
     lowest, highest = _along_r(lesions.boxes, 0.0)[:, by_cell]
     size = np.bincount(lesions.cell, minlength=int(findings.cell.max(initial=-1)) + 1)
     start = np.cumsum(size) - size
     for begin in range(0, len(findings.cell), _CHUNK):
         cell = findings.cell[begin : begin + _CHUNK]
+        low, high = _along_r(findings.boxes.rows(slice(begin, begin + _CHUNK)), reach)
         met = [np.empty((2, 0), np.int64)]
         left = np.arange(len(cell))
         # Each finding with the first lesion of its cell, then with the second, as long as there are any.
         for nth in range(int(size[cell].max())):
             left = left[size[cell[left]] > nth]
-            finding, place = left + begin, start[cell[left]] + nth
-            meet = (low[finding] <= highest[place]) & (lowest[place] <= high[finding])
-            met.append(np.stack([finding[meet], by_cell[place[meet]]]))
+            place = start[cell[left]] + nth
+            meet = (low[left] <= highest[place]) & (lowest[place] <= high[left])
+            met.append(np.stack([left[meet] + begin, by_cell[place[meet]]]))
         finding, lesion = np.concatenate(met, axis=1)
         yield finding, lesion
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from spinedet.scoring.matching.cohort import Cohort
 from spinedet.scoring.matching.criteria import IouCriterion
 from spinedet.scoring.matching.greedy import ABSORBED, match
-from spinedet.scoring.matching.overlaps import Floats, Ints, Pairs, touching
-from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part, one_category
+from spinedet.scoring.matching.overlaps import Floats, Ints
+from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part, of_one_category, one_category
 
 _RECALLS = np.linspace(0.0, 1.00, 101)
 
@@ -32,14 +34,14 @@ def coco_average_precision(matched: MatchedCohort, part: Part) -> float | None:
     return float(np.mean(np.stack(defined, axis=1).ravel())) if defined else None
 
 
-def coco_matches(cohort: Cohort, criterion: IouCriterion) -> MatchedCohort:
+def coco_matches(matched: MatchedCohort, criterion: IouCriterion) -> MatchedCohort:
     """Match as COCO does: equal scores in file order, and an overlap compared without any slack."""
-    pairs = touching(cohort.sites(cohort.marks), cohort.sites(cohort.lesions), criterion)
-    keep = pairs.value >= min(criterion.iou, 1 - 1e-10)
-    pairs = Pairs(pairs.finding[keep], pairs.lesion[keep], pairs.value[keep])
+    cohort = matched.cohort
+    pairs = of_one_category(cohort, matched.overlaps)
+    pairs = pairs.where(pairs.value >= min(criterion.iou, 1 - 1e-10))
     place = np.empty(len(cohort.marks.score))
     place[_falling(cohort)] = np.arange(len(place))
-    return MatchedCohort(cohort, criterion, match(pairs, -place, cohort.lesions.ignore))
+    return replace(matched, criterion=criterion, matches=match(pairs, -place, cohort.lesions.ignore))
 
 
 def _falling(cohort: Cohort) -> Ints:

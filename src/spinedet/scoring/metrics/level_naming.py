@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinedet.core.findings import FindingsTable
-from spinedet.core.findings_columns import Codes
+from spinedet.scoring.matching.cohort import Cohort
 from spinedet.scoring.matching.overlaps import Floats, Ints
 from spinedet.scoring.metrics.matched_cohort import MatchedCohort, Part
 
@@ -54,29 +53,28 @@ class RiskCurve:
 
 def named_hits(matched: MatchedCohort, part: Part, above: NDArray[np.bool_]) -> NamedHits | None:
     """How the hits of a part are named; None where no finding names a level, or no lesion's is known."""
-    cohort, lesion, table = matched.cohort, matched.matches.lesion, matched.cohort.table
+    cohort, lesion, marks = matched.cohort, matched.matches.lesion, matched.cohort.marks
     reference = [one.level or "" for one in cohort.lesions.records]
-    rows = cohort.marks.row
-    if not any(reference) or not any((codes[rows] >= 0).any() for codes in (table.level, table.likeliest)):
+    if not any(reference) or not any((codes >= 0).any() for codes in (marks.level, marks.likeliest)):
         return None
     hits = np.flatnonzero(part.marks & above & (lesion >= 0))
     hits = np.array([row for row in hits if reference[lesion[row]]], dtype=np.int64)
     truth = [reference[row] for row in lesion[hits].tolist()]
     # A level of another detector, or a person's, is also the likeliest; it comes without a probability.
-    predicted, guessed = (_levels(table, codes[rows[hits]]) for codes in (table.level, table.likeliest))
+    predicted, guessed = (_levels(cohort, codes[hits]) for codes in (marks.level, marks.likeliest))
     return NamedHits(
-        patient=part.scan_member[cohort.marks.scan[hits]],
+        patient=part.scan_member[marks.scan[hits]],
         named=np.array([bool(name) for name in predicted], dtype=bool),
         right=np.array([name == right for name, right in zip(predicted, truth, strict=True)], dtype=bool),
         guessed=np.array([bool(name) for name in guessed], dtype=bool),
         guessed_right=np.array([name == right for name, right in zip(guessed, truth, strict=True)], dtype=bool),
-        probability=table.level_probability[rows[hits]],
+        probability=marks.level_probability[hits],
     )
 
 
-def _levels(table: FindingsTable, codes: Codes) -> list[str]:
+def _levels(cohort: Cohort, codes: Ints) -> list[str]:
     """In words; an unknown one is empty."""
-    names = (*table.level_names, "")  # no level is -1
+    names = (*cohort.level_names, "")  # no level is -1
     return [names[row] for row in codes.tolist()]
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinedet.core.errors import InputError
-from spinedet.scoring.matching.cohort import PLANES, Cohort
+from spinedet.scoring.matching.cohort import PLANES, Cohort, PlacedCohort
 from spinedet.scoring.matching.criteria import Criterion, IouCriterion
 from spinedet.scoring.matching.greedy import ABSORBED, Matches, match
-from spinedet.scoring.matching.overlaps import Floats, Ints, touching
+from spinedet.scoring.matching.overlaps import Floats, Ints, Pairs, touching
 from spinedet.scoring.metrics.froc_pr import Ledger, RankedFindings, ledger
 
 
@@ -74,11 +74,16 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class MatchedCohort:
-    """A cohort under one criterion."""
+    """A cohort under one criterion.
+
+    Attributes:
+        overlaps: findings and lesions of one scan that overlap at all, of whatever category.
+    """
 
     cohort: Cohort
     criterion: Criterion
     matches: Matches
+    overlaps: Pairs
 
     @cached_property
     def falling(self) -> Ints:
@@ -97,20 +102,20 @@ class MatchedCohort:
         return ledger(self.ranked(part), part.lesions_per_patient, part.scans_per_patient)
 
 
-def match_cohort(cohort: Cohort, criterion: Criterion) -> MatchedCohort:
-    """Match all findings of a cohort."""
-    pairs = touching(cohort.sites(cohort.marks), cohort.sites(cohort.lesions), criterion)
-    return MatchedCohort(cohort, criterion, match(pairs, cohort.marks.score, cohort.lesions.ignore))
+def match_cohort(placed: PlacedCohort, criterion: Criterion) -> MatchedCohort:
+    """Match all findings of a cohort; overlaps are computed once for all criteria."""
+    cohort = placed.cohort
+    if isinstance(criterion, IouCriterion):
+        pairs = of_one_category(cohort, placed.overlaps).at_least(criterion.iou)
+    else:
+        pairs = touching(*placed.cells, criterion)
+    matches = match(pairs, cohort.marks.score, cohort.lesions.ignore)
+    return MatchedCohort(cohort, criterion, matches, placed.overlaps)
 
 
-def match_overlaps(cohort: Cohort, overlaps: tuple[float, ...]) -> tuple[MatchedCohort, ...]:
-    """Match by several IoU thresholds; the overlaps are computed once."""
-    if not overlaps:
-        return ()
-    lowest = IouCriterion(iou=min(overlaps))
-    pairs = touching(cohort.sites(cohort.marks), cohort.sites(cohort.lesions), lowest)
-    score, ignore = cohort.marks.score, cohort.lesions.ignore
-    return tuple(MatchedCohort(cohort, IouCriterion(iou=t), match(pairs.at_least(t), score, ignore)) for t in overlaps)
+def of_one_category(cohort: Cohort, pairs: Pairs) -> Pairs:
+    """Those whose finding and lesion have the same category."""
+    return pairs.where(np.equal(cohort.marks.category[pairs.finding], cohort.lesions.category[pairs.lesion]))
 
 
 def whole(cohort: Cohort) -> Part:
