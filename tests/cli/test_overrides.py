@@ -125,6 +125,12 @@ def test_an_unknown_setting_names_the_nearest(word: str, nearest: str) -> None:
         read_words([word], known("predict"), conf_folder())
 
 
+def test_a_word_that_sets_nothing_is_refused() -> None:
+    with pytest.raises(InputError, match="'folder' sets nothing: write key=value, and quote text with spaces"):
+        read_words(["out=my", "folder"], known("predict"), conf_folder())
+    assert read_words(["--cfg", "job", "out=x"], known("predict"), conf_folder())[:2] == ["--cfg", "job"]
+
+
 def test_an_unknown_choice_names_the_choices() -> None:
     with pytest.raises(InputError, match="retinanet"):
         read_words(["model=yolo"], known("train"), conf_folder())

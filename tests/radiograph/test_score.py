@@ -130,3 +130,27 @@ def test_a_study_that_was_not_read(files: Paths, tmp_path: Path, capsys: pytest.
     write_readings(files["one"], _without("s4")(read_readings(files["one"])))
     assert run_command("radiograph.score", *_words(files, tmp_path / "out")) == 2
     assert "study 's4': the study is not among the readings" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_study_without_a_split_counts_as_test(files: Paths, tmp_path: Path) -> None:
+    content = json.loads(files["manifest"].read_text())
+    for row, study in enumerate(content["studies"]):
+        study["split"] = "train" if row < 4 else None if row < 8 else "test"
+    files["manifest"].write_text(json.dumps(content))
+    for split, studies in (("test", 8), ("train", 4)):
+        out = tmp_path / split
+        assert run_command("radiograph.score", *_words(files, out, f"split={split}", "pages=false")) == 0
+        assert read_label_scores(out / "scores.json").flow[0].studies == studies
+
+
+def test_an_interruption_says_how_to_go_on(
+    files: Paths, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spinedet.radiograph.commands.score.score_readings", interrupted)
+    assert run_command("radiograph.score", *_words(files, tmp_path / "out")) == 130
+    said = " ".join(capsys.readouterr().err.split())
+    assert "give the same command again" in said
+    assert "resume" not in said

@@ -292,7 +292,15 @@ def test_patients_are_parted_where_the_manifest_has_no_splits(tmp_path: Path) ->
         (["input.focus=head"], "input.focus=head: use one of image, metal, vertebra, rim"),
         (["trainer.devices=2"], "radiographs are trained on one device"),
         (["data.tune=0.9"], "use shares such as 0.15 that leave a rest"),
-        (["network.weights=nowhere.pth", "network=frozen"], "nowhere.pth holds no weights that can be read safely"),
+        (["network.weights=nowhere.pth", "network=frozen"], "network.weights=nowhere.pth does not exist"),
+        (["network.penalty=-1"], "network.penalty=-1"),
+        (["network.side=0"], "network.side=0: use 2 to 256"),
+        (["input.pixels=100000"], "input.pixels=100000: use 32 to 2048"),
+        (["learning.batch=0"], "learning.batch=0"),
+        (["learning.lr=-1"], "learning.lr=-1"),
+        (["learning.ema=1"], "learning.ema=1"),
+        (["augment.shift=1"], "augment.shift=1"),
+        (["augment.noise=-0.1"], "augment.noise=-0.1"),
     ],
 )
 def test_what_training_refuses(
@@ -301,6 +309,15 @@ def test_what_training_refuses(
     manifest = cohort(tmp_path / "A", FRACTURES, {"train": 4, "tune": 2, "test": 2})
     assert run_command("radiograph.train", f"data.manifests=[{manifest}]", f"out={tmp_path / 'r'}", *QUICK, *words) == 2
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_images_of_a_training_that_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = cohort(tmp_path / "A", PLATES, {"train": 2, "tune": 2})
+    moved = manifest.rename(tmp_path / "moved.json")
+    assert run_command("radiograph.train", f"data.manifests=[{moved}]", f"out={tmp_path / 'run'}", *QUICK) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "no training image with a label can be used for the view ap" in said
+    assert "2 were rejected, the first: the file does not exist; check the path" in said
 
 
 def test_a_label_without_training_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,6 +37,10 @@ from spinedet.training.preemption import Preempted
 # A disk that cannot take more: full, over its quota, or become read-only.
 _DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
+# How to go on after a stop, for commands that have `resume=` and for the others.
+_RESUME = "continue with resume=true"
+_AGAIN = "give the same command again, with another out= if it refuses the folder"
+
 # Config groups of the command that was registered last.
 _GROUPS: set[str] = set()
 
@@ -99,7 +103,7 @@ def run_command(name: str, function: str, collect: str | None = None) -> None:
         _report_error(str(error))
         sys.exit(Status.WRONG_INPUT)
     except KeyboardInterrupt:
-        sys.exit(_ended(KeyboardInterrupt())[0])
+        sys.exit(_ended(KeyboardInterrupt(), _AGAIN)[0])
     statuses, jobs, sweep = _run_jobs(name, function)
     if jobs and collect:
         resolve_name(collect)(sweep, jobs)
@@ -175,7 +179,7 @@ def _guarded(function: str, config: DictConfig) -> tuple[Status, str]:
         settings = _settings(config)
         return _imported(function)(settings), ""
     except (Exception, KeyboardInterrupt) as error:
-        return _ended(error)
+        return _ended(error, _RESUME if "resume" in config else _AGAIN)
 
 
 def _imported(function: str) -> Callable[[Any], Status]:
@@ -190,23 +194,22 @@ def _imported(function: str) -> Callable[[Any], Status]:
         gc.enable()
 
 
-def _ended(error: BaseException) -> tuple[Status, str]:
-    """Exit status and message, one sentence where the cause is known."""
+def _ended(error: BaseException, remedy: str) -> tuple[Status, str]:
+    """Exit status and message, one sentence where the cause is known; `remedy` is how to go on."""
     match error:
         case InputError():
             return Status.WRONG_INPUT, _report_error(str(error))
         case OSError() if error.errno in _DISK_FAULTS:
             what = f"{error.filename or 'a file'} cannot be written ({error.strerror}); free the disk"
-            return Status.WRONG_INPUT, _report_error(f"{what}, then continue with resume=true: finished work is kept")
+            return Status.WRONG_INPUT, _report_error(f"{what}, then {remedy}: finished work is kept")
         case BrokenProcessPool():
             what = "a worker process died (it was killed, ran out of memory, or printed the reason)"
-            remedy = "continue with resume=true, with fewer workers= if memory was short"
-            return Status.FAILED, _report_error(f"{what}; {remedy}")
+            return Status.FAILED, _report_error(f"{what}; {remedy}, with fewer workers= if memory was short")
         case Preempted():
             console.print("preempted; the training is saved, continue with resume=true")
             return Status.FAILED, "preempted"
         case KeyboardInterrupt():
-            console.print("interrupted; finished work is kept; continue with resume=true")
+            console.print(f"interrupted; finished work is kept; {remedy}")
             return Status.INTERRUPTED, "interrupted"
     console.print(traceback.format_exc())
     return Status.FAILED, f"{type(error).__name__}: {error}"

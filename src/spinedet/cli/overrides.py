@@ -66,10 +66,11 @@ def read_words(words: Sequence[str], command: str, folder: Path) -> list[str]:
     stand anywhere.
 
     Raises:
-        InputError: a key that the command does not have, with the nearest one.
+        InputError: a key that the command does not have, with the nearest one; a word that sets nothing.
     """
     multirun = [word for word in words if word in _MULTIRUN]
     rest = [word for word in words if word not in _MULTIRUN]
+    _refuse_strays(rest)
     overrides = [word for word in rest if _is_override(word)]
     known = known_settings(command, folder, overrides)
     taken = [_read(word, known, command, bool(multirun)) if _is_override(word) else word for word in rest]
@@ -97,6 +98,12 @@ def known_settings(command: str, folder: Path, overrides: Sequence[str] = ()) ->
             return Known(compose(name, overrides=chosen), listed)
         except HydraException as error:
             raise InputError(str(error).replace("\n", " ")) from None
+
+
+def _refuse_strays(words: Sequence[str]) -> None:
+    for before, word in zip(["", *words], words, strict=False):
+        if not (word.startswith("-") or before.startswith("-") or _is_override(word)):
+            raise InputError(f"{word!r} sets nothing: write key=value, and quote text with spaces: 'out=my folder'")
 
 
 def _is_override(word: str) -> bool:

@@ -102,7 +102,7 @@ def _develop(
     own = [one for one in train if one.known and one.view in views and one.rejected is None and one.pixels is not None]
     own = examples(own, job.task)
     if not own:
-        raise InputError(f"no training image with a label is of the view {', '.join(views)}; add some, or leave it out")
+        raise _nothing(views, train)
     refuse_without_evidence(own, job.task, job.input)
     labels = tuple(dict.fromkeys(label for view in views for label in job.task.labels_of(view)))
     labels = tuple(label for label in job.task.labels if label in labels)
@@ -133,6 +133,15 @@ def _develop(
     neighbours = unit_features(trained.network, pixels).half().float()
     part = Part(name, labels, views, recipe.network, trained.network, neighbours)
     return part, trained, found
+
+
+def _nothing(views: tuple[str, ...], train: Sequence[PreparedImage]) -> InputError:
+    """The error where no image can be trained on, with the first reason where images were rejected."""
+    rejected = [one for one in train if one.known and one.rejected is not None and one.view in (None, *views)]
+    first = f"; {len(rejected)} were rejected, the first: {rejected[0].rejected}" if rejected else ""
+    return InputError(
+        f"no training image with a label can be used for the view {', '.join(views)}; add some, or leave it out{first}"
+    )
 
 
 def repeated_rows(reference: NDArray[np.int64], least: float) -> NDArray[np.intp]:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from spinedet.core.errors import InputError
 from spinedet.radiograph.phantom_weights import PHANTOMS, refuse_phantom_weights
 
+_LARGEST_SIDE = 256  # of a baseline's square, pixels
 EFFICIENT = tuple(f"b{size}" for size in range(9))
 
 
@@ -72,6 +73,7 @@ class FrozenConfig:
 
     def __post_init__(self) -> None:
         InvertedConfig(table=self.table, weights=self.weights)
+        _refuse_penalty(self.penalty)
 
 
 @dataclass
@@ -84,6 +86,16 @@ class LinearConfig:
 
     side: int = 32
     penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.side <= _LARGEST_SIDE:
+            raise InputError(f"network.side={self.side}: use 2 to {_LARGEST_SIDE}")
+        _refuse_penalty(self.penalty)
+
+
+def _refuse_penalty(penalty: float) -> None:
+    if penalty < 0:
+        raise InputError(f"network.penalty={penalty}: use 0 or more")
 
 
 NetworkConfig: TypeAlias = EfficientNetConfig | InvertedConfig | FrozenConfig | LinearConfig
@@ -120,6 +132,12 @@ class VariationConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.mirror <= 1:
             raise InputError(f"augment.mirror={self.mirror}: a chance lies between 0 and 1")
+        for name in ("shift", "scale"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"augment.{name}={getattr(self, name)}: use a share of the image's side below 1")
+        for name in ("degrees", "gamma", "noise"):
+            if getattr(self, name) < 0:
+                raise InputError(f"augment.{name}={getattr(self, name)}: use 0 or more")
 
 
 @dataclass
@@ -146,8 +164,19 @@ class LearningConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.least_share < 1:
             raise InputError(f"learning.least_share={self.least_share}: use a share such as 0.25")
+        if self.batch < 1:
+            raise InputError(f"learning.batch={self.batch}: use at least 1")
+        if self.lr <= 0 or self.clip <= 0:
+            raise InputError(f"learning.lr={self.lr}, learning.clip={self.clip}: use numbers above 0")
+        for name in ("weight_decay", "balance"):
+            if getattr(self, name) < 0:
+                raise InputError(f"learning.{name}={getattr(self, name)}: use 0 or more")
+        for name in ("smoothing", "ema", "warmup"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"learning.{name}={getattr(self, name)}: use 0 or more, and less than 1")
 
 
+_LEAST_PIXELS, _MOST_PIXELS = 32, 2048
 FOCI = ("image", "metal", "vertebra", "rim")
 FOREIGN = ("reject", "mark")
 
@@ -173,8 +202,8 @@ class InputConfig:
     foreign: str = "reject"
 
     def __post_init__(self) -> None:
-        if self.pixels < 32:
-            raise InputError(f"input.pixels={self.pixels}: use at least 32, better a multiple of 32")
+        if not _LEAST_PIXELS <= self.pixels <= _MOST_PIXELS:
+            raise InputError(f"input.pixels={self.pixels}: use {_LEAST_PIXELS} to {_MOST_PIXELS}, a multiple of 32")
         if self.mm is not None and (self.mm <= 0 or self.focus not in ("metal", "vertebra")):
             raise InputError(f"input.mm={self.mm}: a length in mm above 0, with input.focus=metal or vertebra")
         if self.foreign not in FOREIGN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
@@ -89,8 +90,11 @@ class RadiographTrainConfig(CommonConfig):
 
     def __post_init__(self) -> None:
         LabelRule.parse(self.rule)
-        if self.init is not None and names_file(getattr(self.network, "weights", None)):
+        weights = getattr(self.network, "weights", None)
+        if self.init is not None and names_file(weights):
             raise InputError("init= and network.weights= both name weights to begin with; keep one")
+        if names_file(weights) and not Path(weights).is_file():
+            raise InputError(f"network.weights={weights} does not exist; check the path")
         if not self.data.manifests and self.data.phantoms is None:
             raise InputError("data.manifests=[radiographs.json] is needed, or +experiment= with phantoms of its own")
 

@@ -169,6 +169,10 @@ class RadiographStudy(Record):
         """The images that are not excluded, alone or with the study."""
         return () if self.excluded is not None else tuple(image for image in self.images if image.excluded is None)
 
+    def is_of(self, split: str | None) -> bool:
+        """Whether a test of this split uses it: without a split of its own it counts as `test`; None takes all."""
+        return split is None or Split(split) is (self.split or Split.TEST)
+
     def label_of(self, image: Radiograph, task: Task) -> str | None:
         """The task's label of one of its images; `other` for none of the labels, None where it is not known."""
         return task.label_of(image.label or self.label, image.view)

@@ -11,7 +11,6 @@ from spinedet.cli.progress import progress_bar
 from spinedet.core.errors import InputError
 from spinedet.core.radiograph import RadiographManifest, read_radiograph_cohort
 from spinedet.core.radiograph.manifest import task_difference
-from spinedet.core.types import Split
 from spinedet.radiograph.evaluate import RadiographEvaluateConfig
 from spinedet.radiograph.finished import FinishedClassification, open_classification
 from spinedet.radiograph.human_readers import read_readers
@@ -67,5 +66,5 @@ def _cohort(config: RadiographEvaluateConfig, finished: FinishedClassification) 
     if (difference := task_difference(finished.classifier.task, manifest.task)) is not None:
         raise InputError(f"{manifest.name}: its task has {difference} than that of run={config.run}")
     # The order of labels is the run's.
-    studies = [s for s in manifest.studies if config.split is None or (s.split is Split(config.split))]
+    studies = [study for study in manifest.studies if study.is_of(config.split)]
     return manifest.model_copy(update={"task": finished.classifier.task, "studies": tuple(studies)})

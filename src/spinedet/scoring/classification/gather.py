@@ -13,7 +13,6 @@ from spinedet.core.errors import InputError
 from spinedet.core.radiograph import OTHER, RadiographManifest, RadiographStudy, Task
 from spinedet.core.radiograph.readings import ImageReading, LabelReading, Readings, StudyReading
 from spinedet.core.radiograph.types import view_of_label
-from spinedet.core.types import Split
 from spinedet.scoring.classification.combine import combine
 from spinedet.scoring.classification.items import REJECTED, Items
 from spinedet.scoring.classification.records import Flow
@@ -65,7 +64,7 @@ def gather_cohort(manifest: RadiographManifest, split: str | None = None) -> Lab
     Raises:
         InputError: there is none.
     """
-    studies = [one for one in manifest.studies if split is None or (one.split and one.split is Split(split))]
+    studies = [one for one in manifest.studies if one.is_of(split)]
     patients = tuple(dict.fromkeys(study.patient for study in studies if study.used))
     home = {study.patient: study.center for study in studies}
     centers = tuple(sorted({home[patient] for patient in patients}))

@@ -75,7 +75,7 @@ def score_readings(
     if settings.internal is not None and settings.internal not in cohort.centers:
         raise InputError(f"internal={settings.internal}: the studies scored come from {', '.join(cohort.centers)}")
     sampling = Resampling.over(cohort.centers, cohort.center, settings.bootstrap)
-    studies = [study for study in manifest.studies if settings.split in (None, study.split and study.split.value)]
+    studies = [study for study in manifest.studies if study.is_of(settings.split)]
     test = _Test(cohort, sampling, settings, manifest.name, phantom_note(studies))
     everyone = (first, *others)
     for one in everyone:
