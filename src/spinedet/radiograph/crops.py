@@ -18,6 +18,10 @@ _HEIGHTS = 2.4
 # Evidence belongs to the body whose middle lies nearest to its own, if nearer than this share of the body's height.
 _NEAR = 0.6
 _ROW = 2
+# Shading that is broader than this share of a crop's side (lung, diaphragm, trunk) is subtracted, and these percentiles
+# of the rest are spread from 0 to 1: in the window of the whole field, a plate is a few per cent of the grey range.
+_SHADING = 0.15
+_WINDOW = (1.0, 99.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +29,8 @@ class Crop:
     """One vertebra.
 
     Attributes:
-        pixels: (side, side) in [0, 1], the vertebra in the middle, upright. middle: of the vertebra, in the image.
+        pixels: (side, side) in [0, 1], the vertebra in the middle, upright, in its own contrast.
+        middle: of the vertebra, in the image.
         truth: boxes of the evidence, in pixels of the crop. evident: whether the evidence is of this vertebra.
     """
 
@@ -82,7 +87,22 @@ def _crop(pixels: Pixels, one: LocatedVertebra, length: float, side: int, truth:
     at = [(along - top) / step - 0.5, (across - left) / step - 0.5]
     cut = ndimage.map_coordinates(part, at, order=1, mode="constant")
     boxes = tuple(_moved(box, one.middle, (right, down), length, side) for box in truth)
-    return Crop(cut.astype(np.float16), one.middle, boxes, bool(boxes))
+    return Crop(own_contrast(cut).astype(np.float16), one.middle, boxes, bool(boxes))
+
+
+def own_contrast(cut: Pixels) -> Pixels:
+    """A crop (side, side) without its broad shading, its own grey values spread from 0 to 1.
+
+    What is black, such as pixels outside the exposed field, stays black and does not count.
+    """
+    inside = cut > 0
+    if not inside.any():
+        return cut
+    sigma = _SHADING * len(cut)
+    share = ndimage.gaussian_filter(inside.astype(np.float32), sigma)
+    flat = cut - ndimage.gaussian_filter(cut, sigma) / np.maximum(share, 1e-3)
+    low, high = np.percentile(flat[inside], _WINDOW)
+    return np.where(inside, np.clip((flat - low) / max(float(high - low), 1e-6), 0, 1), 0).astype(np.float32)
 
 
 def _axes(up: Point) -> tuple[Point, Point]:

@@ -125,9 +125,7 @@ DEMO = RadiographStudySize(
             words=["+experiment=fractures", *_REPEATABLE],
             algorithms=[
                 # About the same time for each. There are weights to begin with for the first alone.
-                _algorithm(
-                    "efficientnet-lite0", "network=lite0", "trainer.max_steps=400", "learning.lr=7e-4", pretrained=True
-                ),
+                _algorithm("efficientnet-lite0", "network=lite0", "trainer.max_steps=400", pretrained=True),
                 _algorithm("mobilenet", "network=mobilenet", "trainer.max_steps=600"),
                 _algorithm("mnasnet", "network=mnasnet", "trainer.max_steps=500"),
             ],

@@ -27,7 +27,7 @@ from spinedet.simulation.radiograph.tasks import TASKS, DrawnRadiographs, Simula
 from spinedet.simulation.study_pool import draw_each
 
 # Raised whenever the same seed gives other pictures of a task: finished studies of an older recipe are drawn again.
-RECIPES = {"implants": 2, "scoliosis": 2, "fractures": 3}
+RECIPES = {"implants": 2, "scoliosis": 2, "fractures": 4}
 
 Progress = Callable[[int, int], None]
 

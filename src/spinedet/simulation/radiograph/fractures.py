@@ -31,7 +31,8 @@ class FractureLook:
         loss: shape and mean of the loss of height (gamma law), share of the height.
         wedge: range of the share of that loss taken by the front as a whole; the rest is a dent of the plate.
         step: chance of a step under the front rim; mm: its height.
-        impaction: chance of a dense band below the plate; dense: its extra mineral.
+        impaction: chance of a dense band below the plate; dense: its extra mineral; thick, below: its thickness and its
+            distance from the plate, mm.
         sclerosis: chance of a denser plate. lips: chance of a lip at the front rim.
         blunt: mean softening of the dent, mm.
     """
@@ -42,14 +43,41 @@ class FractureLook:
     mm: tuple[float, float]
     impaction: float
     dense: tuple[float, float]
+    thick: tuple[float, float]
+    below: tuple[float, float]
     sclerosis: float
     lips: float
     blunt: float
 
 
-# Chosen so that a network reads images of centre A about as well as is published (AUC .80 to .90; docs/radiographs.md).
-FRESH = FractureLook((2.6, 0.19), (0.2, 0.8), 0.80, (1.6, 3.2), 0.80, (0.18, 0.40), 0.15, 0.18, 2.2)
-OLD = FractureLook((4.0, 0.29), (0.3, 0.95), 0.07, (0.6, 2.0), 0.09, (0.05, 0.2), 0.5, 0.58, 4.8)
+# Chosen so that a network reads images of centre A about as well as is published (AUC .80 to .90; how, on which
+# patients: docs/radiographs_phantom.md).
+FRESH = FractureLook(
+    loss=(2.6, 0.19),
+    wedge=(0.2, 0.8),
+    step=0.90,
+    mm=(2.0, 4.0),
+    impaction=0.92,
+    dense=(0.20, 0.42),
+    thick=(3.0, 6.0),
+    below=(1.5, 4.0),
+    sclerosis=0.15,
+    lips=0.18,
+    blunt=2.2,
+)
+OLD = FractureLook(
+    loss=(4.0, 0.29),
+    wedge=(0.3, 0.95),
+    step=0.07,
+    mm=(0.6, 2.0),
+    impaction=0.09,
+    dense=(0.05, 0.2),
+    thick=(2.0, 4.0),
+    below=(2.5, 5.0),
+    sclerosis=0.5,
+    lips=0.58,
+    blunt=4.8,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +145,7 @@ def _fractured(body: BodySolid, look: FractureLook, easy: float, rng: np.random.
         spread=bone.half_depth * float(rng.uniform(0.55, 0.95)),
         place=place,
         dense=easy * float(rng.uniform(*look.dense)) * (rng.random() < look.impaction),
-        band=(float(rng.uniform(2.0, 4.0)), float(rng.uniform(2.5, 5.0))),
+        band=(float(rng.uniform(*look.thick)), float(rng.uniform(*look.below))),
         step=easy * float(rng.uniform(*look.mm)) * (rng.random() < look.step),
         lip=float(rng.uniform(1.0, 3.5)) * (rng.random() < look.lips),
         blunt=blunt,
