@@ -141,6 +141,16 @@ def test_a_key_twice_is_refused(tmp_path: Path, data: str) -> None:
         read_json(path)
 
 
+@pytest.mark.parametrize("data", [rb'["\ud83d"]', rb'{"\udE00": 1}', b'"\xed\xa0\xbd"'])
+def test_half_a_character_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.json is not valid JSON \(a text holds half of a character, '.u"):
+        read_json(path)
+    path.write_bytes(rb'["\ud83d\ude00"]')
+    assert read_json(path) == ["\U0001f600"]
+
+
 def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
     path = tmp_path / "windows.json"
     path.write_bytes(b'\xef\xbb\xbf{"a": 1}')

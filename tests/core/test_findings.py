@@ -52,6 +52,7 @@ def test_findings_survive_writing(said: Content, write: Write, tmp_path: Path) -
     [
         ("format", "spinedet-manifest", 'is no spinedet-findings file: its "format" must be "spinedet-findings"'),
         ("version", 2, "has version 2; this spinedet reads version 1"),
+        ("version", True, "has version True; this spinedet reads version 1"),
         ("space", "LPS", "has space 'LPS'"),
         ("model", "m", ": model: Input should be an object"),
         ("model", {"lr": NAN}, ": model, lr: Input should hold finite numbers only"),

@@ -186,9 +186,9 @@ def test_numbers_beyond_the_largest_are_not_finite(reference: Content, tmp_path:
         read_manifest(path)
 
 
-@pytest.mark.parametrize("value", ["\ud800", [[]]])
-def test_json_that_the_strict_reader_cannot_take(reference: Content, write: Write, value: Any) -> None:
-    for _ in range(300 if isinstance(value, list) else 0):
+def test_json_that_the_strict_reader_cannot_take(reference: Content, write: Write) -> None:
+    value: Any = [[]]
+    for _ in range(300):
         value = [value]
     reference["extra"] = value
     path = write(reference)

@@ -161,6 +161,14 @@ def test_a_perfect_centre_by_hand() -> None:
     assert place.corrected
 
 
+def test_rounding_is_no_variation() -> None:
+    third = np.array([1 / 3, np.nextafter(1 / 3, 1)] * 25)
+    numbers = SimpleNamespace(values={"recall": 1 / 3}, replicates={"recall": third})
+    place = _on_logit_scale(numbers, "recall", patients=9)
+    assert place.corrected
+    assert place.error > 0.5
+
+
 def test_the_limits_of_a_rising_curve_rise() -> None:
     points = [Estimate(value=v, low=a, high=b) for v, a, b in ((0.2, 0.1, 0.5), (0.4, 0.3, 0.45), (0.5, 0.25, 0.7))]
     band = rising(points)

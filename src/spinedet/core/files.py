@@ -26,6 +26,8 @@ from spinedet.core.types import Record
 R = TypeVar("R", bound=Record)
 _CHUNK = 1 << 20
 _LONGEST_NAME = 120  # bytes
+# A surrogate as JSON escapes it, or as UTF-8 must not hold it.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 _HEADER = ("format", "version", "space")
 _VERSION, _SPACE = 1, "RAS"
 _SINGULAR = {
@@ -113,7 +115,9 @@ def parse_json(path: Path, content: bytes) -> Any:
         InputError: it is no JSON, or an object has a key twice, of which readers would take one.
     """
     with _valid_json(path):
-        return json.loads(content, object_pairs_hook=_object)
+        value = json.loads(content, object_pairs_hook=_object)
+        _refuse_half_characters(value, content)
+        return value
 
 
 def parse_first_json(path: Path, content: bytes) -> tuple[Any, bytes]:
@@ -125,6 +129,7 @@ def parse_first_json(path: Path, content: bytes) -> tuple[Any, bytes]:
     with _valid_json(path):
         text = content.decode()
         value, end = json.JSONDecoder(object_pairs_hook=_object).raw_decode(text)
+        _refuse_half_characters(value, content)
         return value, text[end:].encode()
 
 
@@ -134,6 +139,15 @@ def _valid_json(path: Path) -> Iterator[None]:
         yield
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); write the file again or restore it") from None
+
+
+def _refuse_half_characters(value: Any, content: bytes) -> None:
+    """Refuse halves of surrogate pairs, which no file can be written with."""
+    if _SURROGATE.search(content):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"a text holds half of a character, {error.object[error.start]!a}") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -222,7 +236,7 @@ def check_header(path: Path, raw: Any, format_name: str, space: str | None = _SP
     """
     if not isinstance(raw, dict) or raw.get("format") != format_name:
         raise InputError(f'{path} is no {format_name} file: its "format" must be "{format_name}"')
-    if raw.get("version") != _VERSION:
+    if type(raw.get("version")) is not int or raw["version"] != _VERSION:
         raise InputError(f"{path} has version {raw.get('version')!r}; this spinedet reads version {_VERSION}")
     if space is None and "space" in raw:
         raise InputError(

@@ -111,6 +111,10 @@ def _forest(plane: Any, metric: str, rows: Sequence[tuple[Named, Statistics]]) -
     )
 
 
+# Replicates that differ by less do not vary: sums of equal numbers in another order.
+_ROUNDING = 1e-9
+
+
 class _Place(NamedTuple):
     """A centre's statistic on the logit scale, its standard error, and whether it needed a correction."""
 
@@ -126,7 +130,7 @@ def _on_logit_scale(numbers: Statistics, metric: str, patients: int) -> _Place:
     (Haldane-Anscombe), and the error is that of a binomial share of so many patients: such a centre keeps its place.
     """
     share, error = float(numbers.values[metric]), _standard_error(numbers, metric)
-    if 0 < share < 1 and np.isfinite(error) and error > 0:
+    if 0 < share < 1 and np.isfinite(error) and error > _ROUNDING:
         return _Place(_logit(share), error / (share * (1 - share)), corrected=False)
     shrunk = (share * patients + 0.5) / (patients + 1)
     return _Place(_logit(shrunk), ((patients + 1) * shrunk * (1 - shrunk)) ** -0.5, corrected=True)
