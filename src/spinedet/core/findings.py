@@ -8,10 +8,8 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
-from math import nan
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -28,9 +26,9 @@ from spinedet.core.files import (
     write_json,
     write_pieces,
 )
-from spinedet.core.findings_columns import Codes, Floats, StudyColumns, columns_of_records, joined_codes
+from spinedet.core.findings_columns import Codes, Floats, JoinedColumns, columns_of_records
 from spinedet.core.findings_pieces import Opening, find_opening, read_last_piece, read_piece, split_studies
-from spinedet.core.types import RAS_AXES, Findings, StudyFindings, TrainedOn
+from spinedet.core.types import Findings, StudyFindings, TrainedOn
 
 FORMAT = "spinedet-findings"
 _LEAST_PIECES = 16  # fewer are parsed before the worker processes have started
@@ -134,29 +132,30 @@ def read_findings_table(path: Path, workers: int = 1) -> FindingsTable:
     plain = _read_pieces(path, opening, workers) if opening else None
     if plain is None:
         return tabulate(read_findings(path), str(path))
-    parts, raw = plain
+    columns, raw = plain
     check_header(path, raw, FORMAT)
     model = raw.get("model")
     if not isinstance(model, dict):
         return tabulate(read_findings(path), str(path))
-    refuse_repeats((name for part in parts for name in part.ids), str(path), "study")
-    table = _assemble(str(path), model, parts)
+    refuse_repeats(columns.ids, str(path), "study")
+    table = _assemble(str(path), model, columns)
     return replace(table, trained_on=_trained_on(path, raw.get("trained_on")))
 
 
-def _read_pieces(path: Path, opening: Opening, workers: int) -> tuple[list[StudyColumns], dict[str, Any]] | None:
-    """The columns of each piece, and what the file holds beside its studies; None where a piece is not plain."""
+def _read_pieces(path: Path, opening: Opening, workers: int) -> tuple[JoinedColumns, dict[str, Any]] | None:
+    """The columns of all pieces, and what the file holds beside its studies; None where a piece is not plain."""
     *pieces, last = split_studies(path, opening)
     end = read_last_piece(last, opening)
     if end is None:
         return None
-    parts: list[StudyColumns] = []
+    columns = JoinedColumns()
     with _mapped(workers if len(pieces) >= _LEAST_PIECES else 1) as mapped:
         for part in mapped(read_piece, pieces):
             if part is None:
                 return None
-            parts.append(part)
-    return [*parts, end[0]], end[1]
+            columns.append(part)
+    columns.append(end[0])
+    return columns, end[1]
 
 
 @contextmanager
@@ -184,44 +183,29 @@ def _trained_on(path: Path, raw: Any) -> TrainedOn | None:
 
 def tabulate(findings: Findings, source: str = "findings") -> FindingsTable:
     """The columns of findings that are already in memory."""
-    table = _assemble(source, dict(findings.model), [columns_of_records(findings.studies)])
-    return replace(table, trained_on=findings.trained_on)
+    columns = JoinedColumns()
+    columns.append(columns_of_records(findings.studies))
+    return replace(_assemble(source, dict(findings.model), columns), trained_on=findings.trained_on)
 
 
-def _assemble(source: str, model: dict[str, Any], parts: list[StudyColumns]) -> FindingsTable:
-    """One table of all parts."""
-    columns = {one.name: [getattr(part, one.name) for part in parts] for one in fields(StudyColumns)}
-    parts.clear()  # a part's column is given up as soon as it is joined, so that nothing is held twice
-    counts = np.concatenate(columns.pop("counts"))
-    lengths = list(map(len, columns["score"]))
-    series, category = joined_codes(columns.pop("series")), joined_codes(columns.pop("category"))
-    level, frame = joined_codes(columns.pop("level")), joined_codes(columns.pop("frame"), (RAS_AXES,))
+def _assemble(source: str, model: dict[str, Any], columns: JoinedColumns) -> FindingsTable:
     return FindingsTable(
         source=source,
         model=model,
-        studies=tuple(chain.from_iterable(columns.pop("ids"))),
-        study=np.repeat(np.arange(len(counts), dtype=np.int32), counts),
-        series=series.row,
-        category=category.row,
-        level=level.row[0],
-        likeliest=level.row[1],
-        level_probability=_joined(columns.pop("level_probability"), lengths),
-        score=np.concatenate(columns.pop("score")),
-        severity=_joined(columns.pop("severity"), lengths),
-        center=np.concatenate(columns.pop("center")),
-        size=np.concatenate(columns.pop("size")),
-        frame=frame.row,
-        frames=np.array(frame.names),
-        series_names=series.names,
-        category_names=category.names,
-        level_names=level.names,
-    )
-
-
-def _joined(parts: list[Floats | None], lengths: list[int]) -> Floats:
-    """NaN where a part has no such column; one number in memory where none has."""
-    if all(part is None for part in parts):
-        return np.broadcast_to(np.float64(nan), sum(lengths))
-    return np.concatenate(
-        [np.full(length, nan) if part is None else part for part, length in zip(parts, lengths, strict=True)]
+        studies=tuple(columns.ids),
+        study=np.repeat(np.arange(len(columns.counts), dtype=np.int32), columns.counts),
+        series=columns.series,
+        category=columns.category,
+        level=columns.level,
+        likeliest=columns.likeliest,
+        level_probability=columns.level_probability,
+        score=columns.score,
+        severity=columns.severity,
+        center=columns.center,
+        size=columns.size,
+        frame=columns.frame,
+        frames=np.array(columns.names("frame")),
+        series_names=columns.names("series"),
+        category_names=columns.names("category"),
+        level_names=columns.names("level"),
     )

@@ -106,14 +106,61 @@ def columns_of_records(studies: Sequence[StudyFindings]) -> StudyColumns:
     )
 
 
-def joined_codes(parts: Sequence[Coded], first: tuple[Any, ...] = ()) -> Coded:
-    """Codes of several parts as one, names in order of appearance after those in `first`."""
-    known = {name: row for row, name in enumerate(first)}
-    rows = []
-    for part in parts:
-        table = [known.setdefault(name, len(known)) for name in part.names]
-        rows.append(_narrow(np.array([*table, -1], dtype=np.int32), len(known))[part.row])
-    return Coded(np.concatenate(rows, axis=-1), tuple(known))
+class JoinedColumns:
+    """The columns of several parts as one; a part is copied when it is appended, so that no two are held.
+
+    Attributes:
+        ids: of the studies. counts: (s,) findings of each.
+        series, category, level, likeliest, frame: (n,) rows of `names[...]`, level and likeliest of those of `level`.
+        severity, level_probability: (n,), NaN where there is none.
+        score: (n,). center, size: (n, 3) mm.
+    """
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.counts = np.empty(0, np.int32)
+        self._known: dict[str, dict[Any, int]] = {"series": {}, "category": {}, "level": {}, "frame": {RAS_AXES: 0}}
+        self.series, self.category, self.level, self.likeliest, self.frame = (np.empty(0, np.int8) for _ in range(5))
+        self.score, self.center, self.size = np.empty(0), np.empty((0, 3)), np.empty((0, 3))
+        self.severity = self.level_probability = np.broadcast_to(np.float64(nan), 0)
+
+    def append(self, part: StudyColumns) -> None:
+        """Take over a part."""
+        self.severity = self._appended_or_nan(self.severity, part.severity, len(part.score))
+        self.level_probability = self._appended_or_nan(self.level_probability, part.level_probability, len(part.score))
+        self.ids += part.ids
+        self.counts = _appended(self.counts, part.counts)
+        self.series = _appended(self.series, self._recoded("series", part.series))
+        self.category = _appended(self.category, self._recoded("category", part.category))
+        self.frame = _appended(self.frame, self._recoded("frame", part.frame))
+        level, likeliest = self._recoded("level", part.level)
+        self.level, self.likeliest = _appended(self.level, level), _appended(self.likeliest, likeliest)
+        self.score = _appended(self.score, part.score)
+        self.center, self.size = _appended(self.center, part.center), _appended(self.size, part.size)
+
+    def names(self, column: str) -> tuple[Any, ...]:
+        """What the rows of a column stand for: distinct, in order of appearance; the first frame is RAS."""
+        return tuple(self._known[column])
+
+    def _recoded(self, column: str, part: Coded) -> Codes:
+        known = self._known[column]
+        codes = [known.setdefault(name, len(known)) for name in part.names]
+        return _narrow(np.array([*codes, -1], dtype=np.int32), len(known))[part.row]
+
+    def _appended_or_nan(self, column: Floats, part: Floats | None, count: int) -> Floats:
+        """One number in memory as long as no part has such a column."""
+        if part is None and not column.strides[0]:
+            return np.broadcast_to(np.float64(nan), len(column) + count)
+        return _appended(column if column.strides[0] else column.copy(), np.full(count, nan) if part is None else part)
+
+
+def _appended(column: NDArray[Any], part: NDArray[Any]) -> NDArray[Any]:
+    """A column of its own memory with more rows behind; a large one is moved without being copied."""
+    column = column.astype(np.promote_types(column.dtype, part.dtype), copy=False)
+    held = len(column)
+    column.resize((held + len(part), *column.shape[1:]), refcheck=False)
+    column[held:] = part
+    return column
 
 
 def _require(fits: bool) -> None:
