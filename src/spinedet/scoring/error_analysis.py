@@ -93,7 +93,8 @@ class Cases:
         """For each finding the row of `OUTCOMES` and `FINDING_REASONS`, (n,)."""
         matches = self.matched.matches
         choices = [matches.lesion >= 0, matches.lesion == ABSORBED, matches.duplicate, self.overlap > 0, self._astray]
-        return np.select(choices, [HIT, ON_IGNORED, DUPLICATE, TOO_LITTLE, OTHER_CATEGORY], NOWHERE)
+        rows = np.select(choices, [HIT, ON_IGNORED, DUPLICATE, TOO_LITTLE, OTHER_CATEGORY], NOWHERE)
+        return rows.astype(np.int8)
 
     @cached_property
     def found(self) -> NDArray[np.bool_]:
@@ -165,7 +166,7 @@ class Cases:
 
 def _closest(one: Ints, other: Ints, value: Floats, count: int) -> tuple[Ints, Floats]:
     """For each of `count` things the other with the largest value, and that value; -1 and 0 without any."""
-    partner, best = np.full(count, -1, dtype=np.int64), np.zeros(count)
+    partner, best = np.full(count, -1, dtype=np.int32), np.zeros(count)
     order = np.argsort(value, kind="stable")
     partner[one[order]], best[one[order]] = other[order], value[order]
     return partner, best

@@ -311,7 +311,7 @@ def _scans(
         series=tuple(series.id for _, series in kept),
         plane=_ints(PLANES.index(series.plane.value) for _, series in kept),
         patient=_ints(rank[studies[row].patient] for row, _ in kept),
-        first=_ints(first[studies[row].id] for row, _ in kept),
+        first=np.fromiter((first[studies[row].id] for row, _ in kept), dtype=np.int32),
     )
 
 

@@ -104,7 +104,7 @@ def ledger(ranked: RankedFindings, lesions: Ints, scans: Ints) -> Ledger:
     threshold = np.unique(ranked.score[ranked.hit])[::-1]
     # The findings of a row stand together, and what scores below the last hit changes no curve.
     above = np.searchsorted(-ranked.score, -threshold, side="right")
-    row = np.repeat(np.arange(len(threshold)), np.diff(above, prepend=0))
+    row = np.repeat(np.arange(len(threshold), dtype=np.int32), np.diff(above, prepend=0))
     hit, patient = ranked.hit[: len(row)], ranked.patient[: len(row)]
     tied = ~hit & np.equal(ranked.score[: len(row)], threshold[row])
 

@@ -88,8 +88,8 @@ class MatchedCohort:
     @cached_property
     def falling(self) -> Ints:
         """Rows of the findings that are not absorbed, highest score first."""
-        rows = self.cohort.marks.falling
-        return rows[self.matches.lesion[rows] != ABSORBED]
+        rows, kept = self.cohort.marks.falling, self.matches.lesion != ABSORBED
+        return rows if kept.all() else rows[kept[rows]]
 
     def ranked(self, part: Part) -> RankedFindings:
         """The matched findings of a part, highest score first, by member."""

@@ -99,17 +99,17 @@ def count_table(rows: Ints, patients: Ints, shape: tuple[int, int]) -> CountTabl
 def _cut(rows: Ints, count: int) -> tuple[Ints, Ints]:
     """Rows so numbered that none has more than `_LARGEST_ROW` entries, and the row of each number from `count` on."""
     sums = np.bincount(rows, minlength=count)
-    heavy = np.flatnonzero(sums > _LARGEST_ROW)
-    if not len(heavy):
-        return rows, heavy
-    rows, further = rows.copy(), [np.empty(0, np.int64)]
-    for row in heavy.tolist():
-        entries = np.flatnonzero(rows == row)
-        first = count + sum(map(len, further))
-        rest = np.arange(_LARGEST_ROW, len(entries)) // _LARGEST_ROW - 1
-        rows[entries[_LARGEST_ROW:]] = first + rest
-        further.append(np.full(int(rest[-1]) + 1, row))
-    return rows, np.concatenate(further)
+    if sums.max(initial=0) <= _LARGEST_ROW:
+        return rows, np.empty(0, np.int64)
+    entries = np.flatnonzero((sums > _LARGEST_ROW)[rows])
+    entries = entries[np.argsort(rows[entries], kind="stable")]
+    row = rows[entries]
+    piece = (np.arange(len(row)) - np.searchsorted(row, row)) // _LARGEST_ROW
+    further = np.maximum(sums - 1, 0) // _LARGEST_ROW
+    first = count + np.cumsum(further) - further
+    rows = rows.copy()
+    rows[entries] = np.where(piece > 0, first[row] + piece - 1, row)
+    return rows, np.repeat(np.arange(count), further)
 
 
 def counter(rows: Ints, patients: Ints, shape: tuple[int, int], values: NDArray[Any] | None = None) -> csr_array:
