@@ -331,6 +331,25 @@ def test_a_table_that_cannot_be_used(
     assert "Traceback" not in printed
 
 
+def test_rows_that_cannot_be_used_end_nothing(run: Run, table: Path, tmp_path: Path) -> None:
+    rows = ["a.png,p1,C,1", "b.png,p1,C,1", f"{'long' * 99}.png,p2,D,1", "c.png,p3,C,1", "d.png,p4,D,1"]
+    table.write_text("\n".join(["path,patient,label,image", *rows]))
+    status, manifest, _ = converted(run, tmp_path / "out", "source=table", f"root={table}")
+    assert status == 3
+    assert [study.id for study in manifest.studies if study.used] == ["p3", "p4"]
+    assert "image '1' appears more than once in the study" in skipped(tmp_path / "out")["p1"]
+    assert skipped(tmp_path / "out")["p2/1"] == "its file cannot be read (File name too long)"
+
+
+def test_no_manifest_is_left_that_would_be_refused(run: Run, table: Path, tmp_path: Path) -> None:
+    rows = ["a.png,p1,C,train,s1", "b.png,p1,C,test,s2", "c.png,p2,D,test,s3"]
+    table.write_text("\n".join(["path,patient,label,split,study", *rows]))
+    status, printed = run("convert", "source=table", f"root={table}", f"out={tmp_path / 'out'}")
+    assert status == 2
+    assert "films.csv: patient 'p1' is in two splits" in " ".join(printed.split())
+    assert not (tmp_path / "out/manifest.json").exists()
+
+
 def test_a_root_that_is_not_there_or_a_folder(run: Run, tmp_path: Path) -> None:
     for root, words in ((tmp_path / "absent", "does not exist"), (tmp_path, "give the CSV file")):
         status, printed = run("convert", "source=table", f"root={root}", f"out={tmp_path / 'out'}")

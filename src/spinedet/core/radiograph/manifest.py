@@ -25,7 +25,7 @@ def read_radiographs(path: Path) -> RadiographManifest:
     root = path.parent.resolve()  # a "../" in a path leads out of the real folder, not out of a link to it
     studies = tuple(locate(study, root) for study in manifest.studies)
     manifest = manifest.model_copy(update={"studies": studies})
-    _validate(manifest, str(path))
+    refuse_faults(manifest, str(path))
     return manifest
 
 
@@ -47,7 +47,7 @@ def read_radiograph_cohort(paths: Sequence[Path]) -> RadiographManifest:
         task=first.task,
         studies=tuple(study for part in parts for study in part.studies),
     )
-    _validate(whole, " + ".join(map(str, paths)))
+    refuse_faults(whole, " + ".join(map(str, paths)))
     return whole
 
 
@@ -77,7 +77,12 @@ def locate(study: RadiographStudy, root: Path) -> RadiographStudy:
     return study.model_copy(update={"images": images})
 
 
-def _validate(manifest: RadiographManifest, source: str) -> None:
+def refuse_faults(manifest: RadiographManifest, source: str) -> None:
+    """Refuse ids that repeat, faults of a study, and leakage.
+
+    Raises:
+        InputError: names the source and the first of them.
+    """
     refuse_repeats((study.id for study in manifest.studies), source, "study")
     for study in manifest.studies:
         for fault in study_faults(study, manifest.task):

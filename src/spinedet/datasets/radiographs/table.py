@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from spinedet.core.errors import InputError
+from spinedet.core.files import repeated
 from spinedet.core.radiograph import OTHER, VIEWS, Radiograph, RadiographStudy, Task
 from spinedet.core.types import Effect, FiniteJson, Split
 from spinedet.datasets.radiographs.dataset import RadiographCase, RadiographDataset, RadiographReading, read_table
@@ -75,6 +76,8 @@ def _read(name: str, rows: list[tuple[int, dict[str, str]]], folder: Path, task:
         image, left = _image(number, row, folder, task)
         images.append(image)
         unused += left
+    if twice := repeated(image.id for image in images):
+        raise InputError(f"image {twice[0]!r} appears more than once in the study; give each row its own")
     first = rows[0][1]
     for number, row in rows[1:]:
         for column in ("patient", "center", "split"):

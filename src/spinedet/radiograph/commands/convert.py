@@ -19,6 +19,7 @@ from spinedet.core.radiograph import (
     read_radiographs,
     write_radiographs,
 )
+from spinedet.core.radiograph.manifest import refuse_faults
 from spinedet.datasets.radiographs.registry import open_radiographs
 from spinedet.imaging.radiograph.read import Declared, read_radiograph
 from spinedet.radiograph.convert import RadiographConvertConfig
@@ -44,6 +45,7 @@ def convert(config: RadiographConvertConfig) -> Status:
         studies=tuple(outcome.studies),
         conversion={"source": config.source.name, "rule": dict(dataset.rule)},
     )
+    refuse_faults(manifest, config.root)
     path = folder / "manifest.json"
     write_radiographs(path, manifest, absolute=config.paths == "absolute")
     outcome.write_unused(folder)
@@ -70,10 +72,14 @@ def _complete(study: RadiographStudy, config: RadiographConvertConfig) -> Radiog
 
 
 def _checked(image: Radiograph, hashed: bool) -> Radiograph:
-    """The image with its digest; excluded where its file is not there, so that the study's others go on."""
-    if not image.path.is_file():
-        return image.model_copy(update={"excluded": image.excluded or "its file is not there"})
-    return image.model_copy(update={"sha256": sha256(image.path)}) if hashed else image
+    """The image with its digest; excluded where its file cannot be read, so that the study's others go on."""
+    try:
+        if image.path.is_file():
+            return image.model_copy(update={"sha256": sha256(image.path)}) if hashed else image
+        reason = "its file is not there"
+    except OSError as error:  # also of a name that no system takes
+        reason = f"its file cannot be read ({error.strerror})"
+    return image.model_copy(update={"excluded": image.excluded or reason})
 
 
 def _draw(manifest: RadiographManifest, count: int, folder: Path) -> None:
