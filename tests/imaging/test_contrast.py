@@ -107,6 +107,19 @@ def test_a_scan_of_few_grey_values_is_no_mask() -> None:
     assert mask_labels(Volume(coarse, volume.grid)) is None
 
 
+def test_whatever_voxels_are_seen_first_all_are_counted() -> None:
+    """Few values on every eighth row and column, and a scan's noise or a mask between them."""
+    volume = phantom(1.0)
+    scan = volume.array.copy()
+    noise = np.random.default_rng(0).normal(size=scan.shape).astype(np.float32)
+    scan += 1e-3 * noise
+    for axis in range(3):
+        np.moveaxis(scan, axis, 0)[::8] = 0
+    assert mask_labels(Volume(scan, volume.grid)) is None
+    steps = np.arange(volume.array.size, dtype=np.float32).reshape(volume.array.shape)
+    assert mask_labels(Volume(steps, volume.grid)) is None
+
+
 @needs_real_data
 def test_real_masks_are_rejected_and_real_scans_are_not() -> None:
     for kind in ("masks", "images"):

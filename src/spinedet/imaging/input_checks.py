@@ -92,12 +92,19 @@ def _region(text: str) -> Region | None:
 def _weighting(
     volume: Volume, plane: Plane, declared: DeclaredMetadata, region: Region, limits: EligibilityLimits
 ) -> InputCheck:
-    bright = max(float(np.percentile(volume.array, _BRIGHT)), 1e-6)
-    negative = float((volume.array < -_BODY * bright).mean())
+    negative = _far_below_zero(volume.array)
     suitability = _above(negative, limits.negative)
     if suitability is not Suitability.OK:
         return InputCheck("weighting", suitability, f"{negative:.0%} of the voxels are far below zero, as in CT")
     return check_contrast(volume, plane, declared, region)
+
+
+def _far_below_zero(array: Voxels) -> float:
+    """The share of such voxels, against the bright ones."""
+    if array.min() >= 0:  # spares most images a percentile of all their voxels
+        return 0.0
+    bright = max(float(np.percentile(array, _BRIGHT)), 1e-6)
+    return float((array < -_BODY * bright).mean())
 
 
 def check_contrast(volume: Volume, plane: Plane, declared: DeclaredMetadata, region: Region) -> InputCheck:
