@@ -22,11 +22,13 @@ from tests.radiograph.cohorts import FRACTURES, cohort
 FILE = PHANTOM_WEIGHTS["efficientnet_lite0"]
 
 
-def test_the_file_is_small_whole_and_inside_the_package() -> None:
-    assert FILE.is_relative_to(Path(spinedet.__file__).parent)
-    assert FILE.stat().st_size < 8e6
-    tensors = load_file(FILE)
-    own = build(InvertedConfig(), 2).state_dict()
+@pytest.mark.parametrize("table", PHANTOM_WEIGHTS)
+def test_each_file_is_small_whole_and_inside_the_package(table: str) -> None:
+    file = PHANTOM_WEIGHTS[table]
+    assert file.is_relative_to(Path(spinedet.__file__).parent)
+    assert file.stat().st_size < 9e6
+    tensors = load_file(file)
+    own = build(InvertedConfig(table=table), 2).state_dict()
     body = {name for name in own if not name.startswith("head.") and not name.endswith("num_batches_tracked")}
     assert set(tensors) == body
     for name, tensor in tensors.items():
@@ -35,15 +37,18 @@ def test_the_file_is_small_whole_and_inside_the_package() -> None:
         assert tensor.dtype == (torch.float16 if tensor.ndim > 1 else torch.float32)
 
 
-@pytest.mark.parametrize("name", ["lite0", "frozen"])
-def test_two_networks_begin_with_them(name: str) -> None:
+@pytest.mark.parametrize("name", ["lite0", "frozen", "mobilenet", "mnasnet"])
+def test_four_networks_begin_with_them(name: str) -> None:
     torch.manual_seed(0)
-    network: Any = build(NETWORKS[name], 3)
-    start = begin(NETWORKS[name], network)
+    config = NETWORKS[name]
+    assert isinstance(config, InvertedConfig | FrozenConfig)
+    file = PHANTOM_WEIGHTS[config.table]
+    network: Any = build(config, 3)
+    start = begin(config, network)
     assert start is not None
-    assert (start.source, start.how, start.sha256) == (PHANTOMS, "by name", sha256(FILE))
+    assert (start.source, start.how, start.sha256) == (PHANTOMS, "by name", sha256(file))
     backbone = network.backbone if name == "frozen" else network
-    for key, tensor in load_file(FILE).items():
+    for key, tensor in load_file(file).items():
         assert torch.equal(backbone.state_dict()[key], tensor.float())
     features = network.eval().embed(torch.rand(4, 1, 96, 96))
     assert torch.isfinite(features).all()
@@ -57,14 +62,18 @@ def test_none_and_null_are_random_weights() -> None:
 
 
 def test_others_begin_at_random_and_say_that_none_ship_for_them() -> None:
-    assert {name for name, one in NETWORKS.items() if getattr(one, "weights", None) == PHANTOMS} == {"lite0", "frozen"}
-    message = r"no weights taught on phantoms ship for {}, only for efficientnet_lite0; name a local file, or"
-    with pytest.raises(InputError, match=message.format("mnasnet_b1")):
-        InvertedConfig(table="mnasnet_b1", weights=PHANTOMS)
+    started = {name for name, one in NETWORKS.items() if getattr(one, "weights", None) == PHANTOMS}
+    assert started == {"lite0", "frozen", "mobilenet", "mnasnet"}
+    message = (
+        "no weights taught on phantoms ship for {}, only for efficientnet_lite0, mobilenet_v3_large, mnasnet_b1; "
+        "name a local file, or"
+    )
+    with pytest.raises(InputError, match=message.format("mnasnet_a1")):
+        InvertedConfig(table="mnasnet_a1", weights=PHANTOMS)
     with pytest.raises(InputError, match=message.format("efficientnet-b0")):
         EfficientNetConfig(weights=PHANTOMS)
-    with pytest.raises(InputError, match=message.format("mobilenet_v3_large")):
-        FrozenConfig(table="mobilenet_v3_large")
+    with pytest.raises(InputError, match=message.format("mnasnet_a1")):
+        FrozenConfig(table="mnasnet_a1")
 
 
 def test_a_run_states_what_it_began_with(tmp_path: Path) -> None:

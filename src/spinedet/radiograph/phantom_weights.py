@@ -10,7 +10,10 @@ from spinedet.core.errors import InputError
 # What `network.weights=` takes beside a file.
 PHANTOMS, NONE = "phantoms", "none"
 # By the network's table, from `benchmarks/generate/radiograph_backbone.py`.
-PHANTOM_WEIGHTS = {"efficientnet_lite0": Path(__file__).parent / "weights" / "efficientnet_lite0.safetensors"}
+PHANTOM_WEIGHTS = {
+    table: Path(__file__).parent / "weights" / f"{table}.safetensors"
+    for table in ("efficientnet_lite0", "mobilenet_v3_large", "mnasnet_b1")
+}
 
 
 def names_file(weights: str | None) -> TypeGuard[str]:

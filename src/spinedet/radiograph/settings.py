@@ -41,8 +41,8 @@ class InvertedConfig:
 
     Attributes:
         table: mobilenet_v3_large, mnasnet_b1, mnasnet_a1 or efficientnet_lite0. dropout: before the last layer.
-        weights: to start from: phantoms (shipped for efficientnet_lite0, taught on simulated radiographs), none, or a
-            local .pth or .safetensors.
+        weights: to start from: phantoms (taught on simulated radiographs; shipped for all tables but mnasnet_a1), none,
+            or a local .pth or .safetensors.
     """
 
     table: str = "efficientnet_lite0"
@@ -104,8 +104,8 @@ NetworkConfig: TypeAlias = EfficientNetConfig | InvertedConfig | FrozenConfig | 
 NETWORKS: dict[str, NetworkConfig] = {
     "efficientnet": EfficientNetConfig(),
     "efficientnet_b6": EfficientNetConfig(variant="b6"),
-    "mobilenet": InvertedConfig(table="mobilenet_v3_large"),
-    "mnasnet": InvertedConfig(table="mnasnet_b1"),
+    "mobilenet": InvertedConfig(table="mobilenet_v3_large", weights=PHANTOMS),
+    "mnasnet": InvertedConfig(table="mnasnet_b1", weights=PHANTOMS),
     "lite0": InvertedConfig(table="efficientnet_lite0", weights=PHANTOMS),
     "frozen": FrozenConfig(),
     "linear": LinearConfig(),

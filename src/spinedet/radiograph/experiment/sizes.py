@@ -124,7 +124,7 @@ DEMO = RadiographStudySize(
             cohort=_DEMO_COHORTS["fractures"],
             words=["+experiment=fractures", *_REPEATABLE],
             algorithms=[
-                # About the same time for each. There are weights to begin with for the first alone.
+                # About the same time for each; all begin with weights that ship, or the first with those of the study.
                 _algorithm("efficientnet-lite0", "network=lite0", "trainer.max_steps=400", pretrained=True),
                 _algorithm("mobilenet", "network=mobilenet", "trainer.max_steps=600"),
                 _algorithm("mnasnet", "network=mnasnet", "trainer.max_steps=500"),
@@ -170,7 +170,11 @@ def _papers() -> list[TaskSize]:
         TaskSize(
             cohort=fractures,
             words=["+experiment=fractures", "trainer.max_epochs=20"],
-            algorithms=[_algorithm(name, f"network={name}") for name in ("efficientnet", "mobilenet", "mnasnet")],
+            algorithms=[
+                _algorithm("efficientnet-lite0", "network=lite0", pretrained=True),
+                _algorithm("mobilenet", "network=mobilenet"),
+                _algorithm("mnasnet", "network=mnasnet"),
+            ],
             baselines=_baselines(),
             readers=_READERS,
             control=control_of(fractures, 115),
