@@ -28,14 +28,14 @@ study: setup ## the seed study on phantoms: external tests, transfer to the neck
 
 # One thread in each process: two that share two cores with two threads each are many times slower.
 test: setup ## run the tests
-	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(PY) -m pytest -n auto
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(PY) -m pytest -n auto --dist worksteal
 
 # Everything that neither trains nor predicts: files, formats, scores, pages, settings, architecture.
 FAST := tests/core tests/scoring tests/report tests/formats tests/datasets tests/cli tests/runs tests/experiments \
 	tests/test_architecture.py
 
 test-fast: setup ## run the tests that take seconds (about two minutes on two cores)
-	$(PY) -m pytest -n auto $(FAST)
+	$(PY) -m pytest -n auto --dist worksteal $(FAST)
 
 test-slurm: setup ## run the tests that need Slurm (Debian: apt-get install slurm-wlm munge), on a scheduler of their own
 	SPINEDET_SLURM=1 $(PY) -m pytest -rs tests/slurm
