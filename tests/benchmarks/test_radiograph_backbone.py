@@ -128,7 +128,10 @@ def test_what_is_not_known_costs_nothing() -> None:
     assert guess.grad.count_nonzero() == 2
 
 
-def test_a_training_goes_on_where_it_stood_and_its_weights_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("table", ["efficientnet_lite0", "mobilenet_v3_large"])
+def test_a_training_goes_on_where_it_stood_and_its_weights_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
     monkeypatch.setattr(backbone, "SIDE", 32)
     monkeypatch.setattr(windows, "SHARES", {Kind.HARDWARE: 2, Kind.FRACTURES: 1})
     given = [picture(kind) for kind in (Kind.HARDWARE, Kind.FRACTURES)]
@@ -138,13 +141,13 @@ def test_a_training_goes_on_where_it_stood_and_its_weights_fit(tmp_path: Path, m
         for stop in stops:
             torch.manual_seed(0)
             monkeypatch.setattr(backbone, "rate", lambda step, steps: 1e-3)
-            network = backbone.Pretraining()
-            backbone.train(network, given, tmp_path / name, stop)
+            network = backbone.Pretraining(table)
+            backbone.train(network, given, tmp_path / name / "state.safetensors", stop)
         ends.append(network.state_dict())
     for name, tensor in ends[0].items():
         assert torch.allclose(tensor.float(), ends[1][name].float(), atol=1e-6), name
     save_file(backbone.shipped_form(network.backbone), tmp_path / "w.safetensors")
-    target = InvertedNet(TABLES[backbone.TABLE], 5)
+    target = InvertedNet(TABLES[table], 5)
     start = load_weights(target, tmp_path / "w.safetensors")
     assert not load_file(tmp_path / "w.safetensors").keys() & {"head.weight", "head.bias"}
     assert {one for one in start.anew if not one.endswith("num_batches_tracked")} == {"head.weight", "head.bias"}

@@ -87,10 +87,15 @@ def test_what_happens_to_a_machine_is_told_in_one_sentence(
     words: tuple[str, ...],
 ) -> None:
     monkeypatch.setattr(app, "resolve_name", lambda name: refusing(error))
-    assert _guarded("a:command", OmegaConf.create({}))[0] == status
+    assert _guarded("a:command", OmegaConf.create({"resume": False}))[0] == status
     told = capsys.readouterr().err
     assert all(word in told for word in words)
     assert "Traceback" not in told
+    # A command that cannot resume does not say that it can.
+    assert _guarded("a:command", OmegaConf.create({}))[0] == status
+    told = capsys.readouterr().err
+    assert "resume=true" not in told
+    assert words[0] in told
 
 
 def test_a_run_killed_before_it_began_can_begin(tmp_path: Path) -> None:

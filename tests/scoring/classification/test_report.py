@@ -264,8 +264,8 @@ def test_an_image_twice(tmp_path: Path) -> None:
 def test_nothing_with_a_label() -> None:
     with pytest.raises(InputError, match="no study has an image with a label"):
         gather_cohort(cohort(study("1", "other")))
-    with pytest.raises(InputError, match="no study with the split 'test' has an image"):
-        gather_cohort(cohort(study("1", "A")), "test")
+    with pytest.raises(InputError, match="no study with the split 'train' has an image"):
+        gather_cohort(cohort(study("1", "A")), "train")
 
 
 def test_scores_alone_answer_by_the_highest() -> None:
