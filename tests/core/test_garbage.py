@@ -20,3 +20,26 @@ def test_the_search_goes_on_as_it_was(searched: bool) -> None:
         assert gc.get_freeze_count() == frozen
     finally:
         (gc.enable if before else gc.disable)()
+
+
+def test_what_is_frozen_is_counted_only_after_much_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[bool] = []
+
+    def count() -> int:
+        counted.append(True)
+        return 1
+
+    monkeypatch.setattr(gc, "get_freeze_count", count)
+    before = gc.isenabled()
+    gc.enable()
+    try:
+        gc.collect()
+        with no_garbage_search():
+            few: list[list[int]] = [[] for _ in range(10)]
+        assert not counted
+        with no_garbage_search():
+            many: list[list[int]] = [[] for _ in range(100_000)]
+        assert counted == [True]
+        assert len(many) > len(few)
+    finally:
+        (gc.enable if before else gc.disable)()
