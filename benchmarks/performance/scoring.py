@@ -89,11 +89,11 @@ Tool = Callable[[Path], tuple[Callable[[], Any], Callable[[Any], float]]]
 def ours_from_files(folder: Path) -> Any:
     """From JSON to scores.json with 2,000 replicates: every group, stratum, secondary criterion and calibration."""
     from spinedet.core.findings import read_findings_table
-    from spinedet.core.manifest import read_manifest
+    from spinedet.core.reference import read_references
     from spinedet.scoring import BootstrapSettings, ScoreSettings, score, write_scores
 
     def run(_: None) -> float:
-        manifest = read_manifest(folder / "manifest.json")
+        manifest = read_references([folder / "manifest.json"])
         settings = ScoreSettings(threshold=0.5, bootstrap=BootstrapSettings(samples=REPLICATES))
         scores = score(manifest, read_findings_table(folder / "findings.json"), settings)
         write_scores(folder / "scores.json", scores)
@@ -105,13 +105,13 @@ def ours_from_files(folder: Path) -> Any:
 def ours_in_memory(folder: Path, replicates: int = 0) -> Any:
     """Matching, FROC and average precision; with replicates their intervals too."""
     from spinedet.core.findings import read_findings_table
-    from spinedet.core.manifest import read_manifest
+    from spinedet.core.reference import read_references
     from spinedet.scoring.evaluate import ScoreSettings, examine
     from spinedet.scoring.statistics.bootstrap import BootstrapSettings
 
     def prepare() -> Any:
         importlib.import_module("scipy.sparse")  # the peers' libraries are loaded before the clock starts, too
-        return read_manifest(folder / "manifest.json"), read_findings_table(folder / "findings.json")
+        return read_references([folder / "manifest.json"]), read_findings_table(folder / "findings.json")
 
     def run(data: Any) -> float:
         settings = ScoreSettings(bootstrap=BootstrapSettings(samples=replicates), strata=(), secondary=())

@@ -169,7 +169,9 @@ def _condensed(study: Study, root: Path = Path()) -> ReferenceStudy:
         center=study.center,
         split=study.split,
         attributes=study.attributes or _NO_ATTRIBUTES,
-        series=tuple(ReferenceSeries(one.id, one.plane, os.path.normpath(root / one.path)) for one in study.series),
+        series=tuple(
+            ReferenceSeries(one.id, one.plane, os.path.normpath(os.path.join(root, one.path))) for one in study.series
+        ),
         lesions=tuple(map(_condensed_lesion, study.lesions)),
         excluded=study.excluded,
         digests=study.digests,
