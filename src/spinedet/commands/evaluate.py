@@ -10,7 +10,7 @@ from spinedet.cli.console import console, show_notes
 from spinedet.cli.exit_status import Skipped, Status
 from spinedet.cli.score_table import show_scores
 from spinedet.core.errors import InputError
-from spinedet.core.types import Manifest, Split, Study
+from spinedet.core.types import Manifest, Study, is_of_split
 from spinedet.detection.device import batch_for, on_device
 from spinedet.detection.inference import CohortFindings, Effort
 from spinedet.evaluate import EvaluateConfig
@@ -122,7 +122,7 @@ def chosen(manifest: Manifest, split: str | None, center: str | None = None) -> 
     if center not in (None, *centers):
         raise InputError(f"center={center}: manifest {manifest.name!r} has the centres {', '.join(centers)}")
     used = [study for study in manifest.studies if study.excluded is None and center in (None, study.center)]
-    found = [study for study in used if split in (None, (study.split or Split.TEST).value)]
+    found = [study for study in used if is_of_split(study.split, split)]
     if not found:
         raise InputError(f"manifest {manifest.name!r} has no study of split {split or 'any'} that is not excluded")
     return found

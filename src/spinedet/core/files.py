@@ -206,7 +206,11 @@ def read_record(path: Path, record: type[R], format_name: str, space: str | None
         InputError: no such file, no JSON, another format, version or space, or a value that the format forbids;
             the message names the file, the study and the field.
     """
-    raw = read_json(path)
+    return record_of(path, read_json(path), record, format_name, space)
+
+
+def record_of(path: Path, raw: Any, record: type[R], format_name: str, space: str | None = _SPACE) -> R:
+    """The record of a versioned file that is parsed already; raises as `read_record`."""
     check_header(path, raw, format_name, space)
     return validate(path, record, {key: value for key, value in raw.items() if key not in _HEADER})
 

@@ -48,29 +48,30 @@ def read_manifests(paths: Sequence[Path]) -> Manifest:
     Raises:
         InputError: as `read_manifest`; or there is no path, or the regions differ.
     """
-    if not paths:
-        raise InputError("no manifest was given; pass data.manifests=[path/to/manifest.json]")
     parts = [read_manifest(Path(path)) for path in paths]
-    refuse_regions({part.region for part in parts})
-    whole = Manifest(
-        name="+".join(dict.fromkeys(part.name for part in parts)),
-        region=parts[0].region,
-        categories=tuple(dict.fromkeys(c for part in parts for c in part.categories)),
-        studies=tuple(study for part in parts for study in part.studies),
-    )
+    studies = tuple(study for part in parts for study in part.studies)
+    whole = joined_head(parts).model_copy(update={"studies": studies})
     check_manifest(whole, " + ".join(map(str, paths)))
     return whole
 
 
-def refuse_regions(regions: Collection[Region]) -> None:
-    """Refuse manifests of several regions.
+def joined_head(parts: Sequence[Manifest]) -> Manifest:
+    """What several manifests are as one cohort, without its studies.
 
     Raises:
-        InputError: names the regions.
+        InputError: there is none, or they are of several regions.
     """
+    if not parts:
+        raise InputError("no manifest was given; pass data.manifests=[path/to/manifest.json]")
+    regions = sorted({part.region.value for part in parts})
     if len(regions) > 1:
-        names = ", ".join(sorted(region.value for region in regions))
-        raise InputError(f"the manifests are of different regions ({names}); use one region at a time")
+        raise InputError(f"the manifests are of different regions ({', '.join(regions)}); use one region at a time")
+    return Manifest(
+        name="+".join(dict.fromkeys(part.name for part in parts)),
+        region=parts[0].region,
+        categories=tuple(dict.fromkeys(category for part in parts for category in part.categories)),
+        studies=(),
+    )
 
 
 def refuse_contradictions(studies: Sequence[PartedStudy], source: str) -> None:

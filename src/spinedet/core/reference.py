@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,22 +13,21 @@ from pydantic import TypeAdapter, ValidationError
 
 from spinedet.core.anatomy import Plane
 from spinedet.core.errors import InputError
-from spinedet.core.files import check_header, validate
+from spinedet.core.files import record_of
 from spinedet.core.findings_pieces import find_opening, parse_last_piece, parse_piece, split_studies
 from spinedet.core.garbage import no_garbage_search
 from spinedet.core.manifest import (
     FORMAT,
     check_manifest,
     check_study,
+    joined_head,
     read_manifest,
     refuse_contradictions,
-    refuse_regions,
 )
-from spinedet.core.types import Axes, FiniteJson, Lesion, Manifest, Origin, Split, Study, is_number
+from spinedet.core.types import Axes, FiniteJson, Lesion, Manifest, Origin, Split, Study, severity_in
 
 _STUDIES = TypeAdapter(tuple[Study, ...])
 _NO_ATTRIBUTES: Mapping[str, FiniteJson] = MappingProxyType({})
-_HEADER = ("format", "version", "space")
 
 
 class ReferenceBox(NamedTuple):
@@ -54,9 +52,8 @@ class ReferenceLesion(NamedTuple):
 
     @property
     def severity(self) -> float:
-        """`attributes.severity`; NaN where it is absent or no number."""
-        grade = self.attributes.get("severity")
-        return float(grade) if is_number(grade) else math.nan
+        """See `severity_in`."""
+        return severity_in(self.attributes)
 
 
 class ReferenceSeries(NamedTuple):
@@ -102,17 +99,11 @@ def read_references(paths: Sequence[Path]) -> Reference:
     Raises:
         InputError: as `read_manifests`.
     """
-    if not paths:
-        raise InputError("no manifest was given; pass data.manifests=[path/to/manifest.json]")
     parts = [_read(Path(path)) for path in paths]
-    refuse_regions({head.region for head, _ in parts})
+    head = joined_head([head for head, _ in parts])
     studies = tuple(study for _, theirs in parts for study in theirs)
     refuse_contradictions(studies, " + ".join(map(str, paths)))
-    return Reference(
-        name="+".join(dict.fromkeys(head.name for head, _ in parts)),
-        categories=tuple(dict.fromkeys(category for head, _ in parts for category in head.categories)),
-        studies=studies,
-    )
+    return Reference(head.name, head.categories, studies)
 
 
 @no_garbage_search()
@@ -134,9 +125,7 @@ def _read_pieces(path: Path) -> tuple[Manifest, list[ReferenceStudy]] | None:
     if end is None:
         return None
     try:
-        check_header(path, end[1], FORMAT)
-        raw = {key: value for key, value in end[1].items() if key not in _HEADER}
-        head = validate(path, Manifest, {**raw, "studies": []})
+        head = record_of(path, {**end[1], "studies": []}, Manifest, FORMAT)
         check_manifest(head, str(path))
         studies: list[ReferenceStudy] = []
         for piece in pieces:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeGuard
@@ -130,6 +130,17 @@ class Split(str, Enum):
     TEST = "test"
 
 
+def is_of_split(split: Split | None, wanted: str | None) -> bool:
+    """Whether a test on the split `wanted` uses a study: without a split it counts as `test`; None wants all."""
+    return wanted is None or (split or Split.TEST).value == wanted
+
+
+def severity_in(attributes: Mapping[str, FiniteJson]) -> float:
+    """The grade of a lesion's attributes, `severity`; NaN where it is absent or no number."""
+    grade = attributes.get("severity")
+    return float(grade) if is_number(grade) else math.nan
+
+
 class Lesion(Record):
     """One finding of the reference standard; `ignore` makes it neither a hit nor a miss."""
 
@@ -144,9 +155,8 @@ class Lesion(Record):
 
     @property
     def severity(self) -> float:
-        """`attributes.severity`; NaN where it is absent or no number."""
-        grade = self.attributes.get("severity")
-        return float(grade) if is_number(grade) else math.nan
+        """See `severity_in`."""
+        return severity_in(self.attributes)
 
 
 class Negative(Record):

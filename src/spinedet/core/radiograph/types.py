@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, String
 from typing_extensions import Self
 
 from spinedet.core.radiograph.views import VIEWS
-from spinedet.core.types import FiniteJson, Name, Positive, Record, Split, is_empty, is_none
+from spinedet.core.types import FiniteJson, Name, Positive, Record, Split, is_empty, is_none, is_of_split
 
 # The label of what is known to be none of a task's labels.
 OTHER = "other"
@@ -170,8 +170,8 @@ class RadiographStudy(Record):
         return () if self.excluded is not None else tuple(image for image in self.images if image.excluded is None)
 
     def is_of(self, split: str | None) -> bool:
-        """Whether a test of this split uses it: without a split of its own it counts as `test`; None takes all."""
-        return split is None or Split(split) is (self.split or Split.TEST)
+        """See `is_of_split`."""
+        return is_of_split(self.split, split)
 
     def label_of(self, image: Radiograph, task: Task) -> str | None:
         """The task's label of one of its images; `other` for none of the labels, None where it is not known."""

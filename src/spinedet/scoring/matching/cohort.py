@@ -22,7 +22,7 @@ from spinedet.core.reference import (
     ReferenceStudy,
     as_reference,
 )
-from spinedet.core.types import RAS_AXES, Axes, Findings, Manifest, Split, TrainedOn
+from spinedet.core.types import RAS_AXES, Axes, Findings, Manifest, TrainedOn, is_of_split
 from spinedet.scoring.matching.overlaps import Boxes, Floats, Ints, Pairs, Sites, overlapping
 
 PLANES: tuple[str, ...] = tuple(plane.value for plane in Plane)
@@ -265,7 +265,9 @@ def _selected(
     manifest: Reference, table: FindingsTable, selection: Selection
 ) -> tuple[list[ReferenceStudy], list[str]]:
     read = set(table.studies)
-    selected = [study for study in manifest.studies if study.excluded is None and _in_split(study, selection.split)]
+    selected = [
+        study for study in manifest.studies if study.excluded is None and is_of_split(study.split, selection.split)
+    ]
     not_read = [study.id for study in selected if study.id not in read]
     if not_read and not selection.allow_missing:
         raise InputError(
@@ -273,10 +275,6 @@ def _selected(
             "list a study without findings with an empty list, or use allow_missing=true"
         )
     return [study for study in selected if study.id in read], not_read
-
-
-def _in_split(study: ReferenceStudy, split: str | None) -> bool:
-    return split is None or (study.split or Split.TEST).value == split
 
 
 def _planes(table: FindingsTable, selection: Selection) -> tuple[str, ...]:
